@@ -1,0 +1,1 @@
+"""Readers and writers: the border between files and frames."""

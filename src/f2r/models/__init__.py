@@ -1,0 +1,1 @@
+"""The networks: prior D, blind temporal estimator (stage 1), spatial refiner (stage 2)."""

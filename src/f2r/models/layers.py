@@ -1,0 +1,85 @@
+"""Building blocks that the prior and both stages share."""
+
+import torch
+from torch import Tensor, nn
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions added to their input.
+
+    Source: He et al. 2016; without normalisation, as in DRUNet (Zhang et al. 2021).
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.expand = nn.Conv2d(channels, channels, 3, padding=1)
+        self.project = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map (B, C, H, W) features to features of the same shape."""
+        hidden = torch.relu_(self.expand(features))
+        return features + self.project(hidden)
+
+
+def residual_blocks(channels: int, count: int) -> nn.Sequential:
+    """Chain `count` residual blocks of one width."""
+    return nn.Sequential(*(ResidualBlock(channels) for _ in range(count)))
+
+
+class Down(nn.Conv2d):
+    """Halve the resolution by a 2x2 convolution of stride 2."""
+
+    def __init__(self, channels_in: int, channels_out: int) -> None:
+        super().__init__(channels_in, channels_out, kernel_size=2, stride=2)
+
+
+class Up(nn.ConvTranspose2d):
+    """Double the resolution by a 2x2 transposed convolution of stride 2."""
+
+    def __init__(self, channels_in: int, channels_out: int) -> None:
+        super().__init__(channels_in, channels_out, kernel_size=2, stride=2)
+
+
+class UNet(nn.Module):
+    """U-Net of residual blocks that works on pixel-unshuffled images.
+
+    The first level lies at half resolution: a 2x2 unshuffle costs nothing and lets every
+    convolution be wide enough for the matrix units of current processors.
+
+    Args:
+        channels_in: channels of the image-resolution input.
+        channels_out: channels of the image-resolution output.
+        widths: channels of each level, finest first.
+        depths: residual blocks of each level; used on the way down and on the way up.
+    """
+
+    def __init__(
+        self,
+        channels_in: int,
+        channels_out: int,
+        widths: tuple[int, ...],
+        depths: tuple[int, ...],
+    ) -> None:
+        super().__init__()
+        levels = range(len(widths) - 1)
+        self.size_multiple = 2 ** len(widths)
+        self.head = nn.Conv2d(4 * channels_in, widths[0], 3, padding=1)
+        self.encoders = nn.ModuleList(residual_blocks(widths[i], depths[i]) for i in levels)
+        self.downs = nn.ModuleList(Down(widths[i], widths[i + 1]) for i in levels)
+        self.bottom = residual_blocks(widths[-1], depths[-1])
+        self.ups = nn.ModuleList(Up(widths[i + 1], widths[i]) for i in levels)
+        self.decoders = nn.ModuleList(residual_blocks(widths[i], depths[i]) for i in levels)
+        self.tail = nn.Conv2d(widths[0], 4 * channels_out, 3, padding=1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Map (B, C_in, H, W) to (B, C_out, H, W); H and W multiples of `size_multiple`."""
+        features = self.head(nn.functional.pixel_unshuffle(image, 2))
+        skips = []
+        for encoder, down in zip(self.encoders, self.downs, strict=True):
+            features = encoder(features)
+            skips.append(features)
+            features = down(features)
+        features = self.bottom(features)
+        for i in reversed(range(len(skips))):
+            features = self.decoders[i](self.ups[i](features) + skips[i])
+        return nn.functional.pixel_shuffle(self.tail(features), 2)

@@ -1,0 +1,51 @@
+"""The prior: a frozen image denoiser D, and the joint input z = cat(D(y), y - D(y)).
+
+Source: Frames2Residual, figure 1c and 2a (METHOD.md, section 0).
+"""
+
+import torch
+from torch import Tensor, nn
+
+from f2r.models.layers import UNet
+
+
+class ImagePrior(nn.Module):
+    """Image denoiser D, told the noise level of every sample by a map.
+
+    A convolutional U-Net that predicts the noise. Grey images go in as three equal channels.
+    """
+
+    def __init__(
+        self,
+        widths: tuple[int, ...] = (64, 96, 128),
+        depths: tuple[int, ...] = (2, 3, 3),
+    ) -> None:
+        super().__init__()
+        self.config = {"widths": widths, "depths": depths}
+        self.net = UNet(6, 3, widths, depths)
+
+    @property
+    def size_multiple(self) -> int:
+        """Height and width must be multiples of this."""
+        return self.net.size_multiple
+
+    def forward(self, frames: Tensor, sigma: Tensor) -> Tensor:
+        """Denoise.
+
+        Args:
+            frames: (B, 3, H, W), nominal range [0, 1], not clipped.
+            sigma: (B, 3, H, W), standard deviation of the noise in the same unit.
+
+        Returns:
+            (B, 3, H, W) denoised frames in the type of `frames`.
+        """
+        noise = self.net(torch.cat((frames, sigma), dim=1))
+        return frames - noise.to(frames.dtype)
+
+
+def joint_input(frames: Tensor, denoised: Tensor) -> Tensor:
+    """Build z = cat(D(y), y - D(y)): (B, C, H, W) twice to (B, 2C, H, W).
+
+    Source: Frames2Residual, figure 1c.
+    """
+    return torch.cat((denoised, frames - denoised), dim=1)

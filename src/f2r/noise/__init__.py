@@ -1,0 +1,1 @@
+"""Noise: models, recorruption, estimation, diagnosis."""

@@ -1,0 +1,164 @@
+"""The training loop: one for the prior, for both stages, for warm start and for adaptation."""
+
+import copy
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from f2r.train.checkpoint import load_checkpoint, save_checkpoint
+
+
+@dataclass(frozen=True)
+class FitConfig:
+    """How to train one network. Training ends with whichever budget is used up first."""
+
+    seconds: float = math.inf
+    """Time budget in seconds of training, checkpoints included; > 0."""
+    steps: int = 1_000_000
+    """Budget in optimiser steps; > 0. A run limited by steps alone is repeatable."""
+    learning_rate: float = 1e-3
+    """Peak rate of AdamW; reached after `warmup`, then lowered to zero by a cosine; > 0."""
+    warmup: float = 0.02
+    """Fraction of the budget over which the rate rises linearly; in [0, 1)."""
+    weight_decay: float = 1e-4
+    """Decoupled weight decay of AdamW; >= 0."""
+    gradient_norm: float = 1.0
+    """Gradients are scaled down to this norm; > 0."""
+    ema_decay: float = 0.998
+    """Decay per step of the averaged weights, which are the result; in [0, 1)."""
+    checkpoint_every: float = 60.0
+    """Seconds between checkpoints; > 0."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One report of a running training."""
+
+    stage: str
+    """Which network is in training, in words."""
+    fraction: float
+    """Used share of the budget, in [0, 1]."""
+    loss: float
+    """Training loss, averaged over the last steps."""
+    step: int
+    """Optimiser steps done."""
+
+
+ProgressCallback = Callable[[Progress], None]
+
+
+def rate_factor(fraction: float, warmup: float) -> float:
+    """Give the learning rate at a `fraction` of the budget, relative to its peak."""
+    if fraction < warmup:
+        return max(fraction / warmup, 0.02)
+    return 0.5 * (1 + math.cos(math.pi * min((fraction - warmup) / (1 - warmup), 1.0)))
+
+
+class Trainer:
+    """Trains one network with AdamW, a cosine schedule, averaged weights and exact resume.
+
+    Args:
+        stage: name for progress reports.
+        model: network to train, in place.
+        loss_of: draws a batch with the generator and returns its loss; called once a step.
+        config: budgets and rates.
+        generator: the only source of randomness of `loss_of`; saved in checkpoints.
+        checkpoint: file for state to resume from; None keeps no state.
+    """
+
+    def __init__(
+        self,
+        stage: str,
+        model: nn.Module,
+        loss_of: Callable[[torch.Generator], Tensor],
+        config: FitConfig,
+        generator: torch.Generator,
+        checkpoint: Path | None = None,
+    ) -> None:
+        self.stage, self.model, self.loss_of = stage, model, loss_of
+        self.config, self.generator, self.checkpoint = config, generator, checkpoint
+        self.averaged = copy.deepcopy(model).requires_grad_(False)
+        self.optimizer = torch.optim.AdamW(
+            model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+        )
+        self.step, self.elapsed, self.loss = 0, 0.0, math.nan
+
+    @property
+    def fraction(self) -> float:
+        """Used share of the tighter budget, in [0, 1]."""
+        return min(1.0, max(self.step / self.config.steps, self.elapsed / self.config.seconds))
+
+    def run(self, progress: ProgressCallback | None = None) -> None:
+        """Train until the budget ends; the model then holds the averaged weights.
+
+        Resumes from the checkpoint when it exists. When interrupted, saves one first.
+        """
+        self._resume()
+        base = time.monotonic() - self.elapsed
+        saved = reported = self.elapsed
+        try:
+            while self.fraction < 1.0:
+                self._take_step()
+                self.elapsed = time.monotonic() - base
+                if progress and (self.elapsed - reported > 0.5 or self.fraction >= 1.0):
+                    progress(Progress(self.stage, self.fraction, self.loss, self.step))
+                    reported = self.elapsed
+                if self.elapsed - saved > self.config.checkpoint_every:
+                    self._save()
+                    saved = self.elapsed
+        except KeyboardInterrupt:
+            self._save()
+            raise
+        self._save()
+        self.model.load_state_dict(self.averaged.state_dict())
+
+    def _take_step(self) -> None:
+        factor = rate_factor(self.fraction, self.config.warmup)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.config.learning_rate * factor
+        loss = self.loss_of(self.generator)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.model.parameters(), self.config.gradient_norm)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.step += 1
+        self._average()
+        value = float(loss.detach())
+        self.loss = value if math.isnan(self.loss) else 0.98 * self.loss + 0.02 * value
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        # A short run must forget its first weights sooner than ema_decay alone would.
+        decay = min(self.config.ema_decay, self.step / (self.step + 10))
+        averaged, current = list(self.averaged.parameters()), list(self.model.parameters())
+        torch._foreach_lerp_(averaged, current, 1 - decay)
+
+    def _save(self) -> None:
+        if self.checkpoint is not None:
+            save_checkpoint(
+                self.checkpoint,
+                {
+                    "model": self.model.state_dict(),
+                    "averaged": self.averaged.state_dict(),
+                    "optimizer": self.optimizer.state_dict(),
+                    "generator": self.generator.get_state(),
+                    "step": self.step,
+                    "elapsed": self.elapsed,
+                    "loss": self.loss,
+                },
+            )
+
+    def _resume(self) -> None:
+        if self.checkpoint is None or not self.checkpoint.exists():
+            return
+        state = load_checkpoint(self.checkpoint)
+        self.model.load_state_dict(state["model"])
+        self.averaged.load_state_dict(state["averaged"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.generator.set_state(state["generator"])
+        self.step, self.elapsed, self.loss = state["step"], state["elapsed"], state["loss"]

@@ -1,0 +1,139 @@
+"""Train the image prior D on photographs with synthetic noise."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from f2r.errors import InputError
+from f2r.models.prior import ImagePrior
+
+PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp"}
+
+
+@dataclass(frozen=True)
+class PriorData:
+    """How training pairs are made from photographs."""
+
+    reductions: tuple[float, ...] = (3.0, 4.5)
+    """Photographs are reduced by these factors (area averaging), which removes JPEG blocks."""
+    patch: int = 80
+    """Side of a training patch in pixels; a multiple of 8."""
+    batch: int = 24
+    """Patches a step; > 0."""
+    sigma_max: float = 75 / 255
+    """Highest noise level, of nominal range 1."""
+    grey_share: float = 0.15
+    """Share of patches turned grey, so that one network serves both; in [0, 1]."""
+    signal_dependent_share: float = 0.3
+    """Share of patches with Poisson-Gaussian instead of Gaussian noise; in [0, 1]."""
+
+
+def find_photos(paths: Sequence[Path]) -> list[Path]:
+    """List the photographs among `paths`, folders opened, in a stable order."""
+    found: list[Path] = []
+    for path in paths:
+        inside = sorted(path.rglob("*")) if path.is_dir() else [path]
+        found += [p for p in inside if p.suffix.lower() in PHOTO_SUFFIXES]
+    if not found:
+        raise InputError("no photographs found: give image files or folders of them")
+    return found
+
+
+def load_photos(paths: Sequence[Path], data: PriorData) -> list[np.ndarray]:
+    """Read photographs as RGB uint8 (H, W, 3), each at every reduction that leaves a patch."""
+    images = []
+    for path in paths:
+        full = cv2.imread(str(path), cv2.IMREAD_COLOR)
+        if full is None:
+            raise InputError(f"{path}: not a readable image")
+        for factor in data.reductions:
+            size = (round(full.shape[1] / factor), round(full.shape[0] / factor))
+            if min(size) > data.patch:
+                small = cv2.resize(full, size, interpolation=cv2.INTER_AREA)
+                images.append(np.ascontiguousarray(small[..., ::-1]))
+    if not images:
+        raise InputError(f"photographs are too small: {data.patch} px are needed after reduction")
+    return images
+
+
+class PhotoPatches:
+    """Draws clean patches, photographs chosen by their area and their mean gradient.
+
+    Large smooth skies teach a denoiser little, so textured photographs come up more often.
+
+    Args:
+        images: RGB uint8 arrays (H, W, 3).
+        patch: side in pixels.
+    """
+
+    def __init__(self, images: Sequence[np.ndarray], patch: int) -> None:
+        self.images, self.patch = images, patch
+        self.weights = torch.tensor([_texture(i) * i.shape[0] * i.shape[1] for i in images])
+
+    def draw(self, count: int, generator: torch.Generator) -> Tensor:
+        """Give (count, 3, patch, patch) in [0, 1], flipped and rotated at random."""
+        chosen = torch.multinomial(self.weights, count, replacement=True, generator=generator)
+        spots = torch.rand(count, 2, generator=generator)
+        turns = torch.randint(0, 8, (count,), generator=generator)
+        patches = np.empty((count, self.patch, self.patch, 3), np.uint8)
+        for k in range(count):
+            image = self.images[int(chosen[k])]
+            top = int(spots[k, 0] * (image.shape[0] - self.patch))
+            left = int(spots[k, 1] * (image.shape[1] - self.patch))
+            crop = image[top : top + self.patch, left : left + self.patch]
+            crop = crop[:, ::-1] if turns[k] >= 4 else crop
+            patches[k] = np.rot90(crop, int(turns[k]) % 4)
+        return torch.from_numpy(patches).permute(0, 3, 1, 2).float() / 255
+
+
+def _texture(image: np.ndarray) -> float:
+    """Give the mean absolute difference of vertical neighbours, plus one, in 8-bit units."""
+    rows = image.astype(np.int16)
+    return float(np.abs(rows[1:] - rows[:-1]).mean()) + 1.0
+
+
+def draw_noise_level(clean: Tensor, data: PriorData, generator: torch.Generator) -> Tensor:
+    """Give the noise's standard deviation at every sample of `clean` (B, 3, H, W).
+
+    A share is Poisson-Gaussian: variance = gain * level + read variance, scaled so that the
+    mid-grey level has the drawn sigma.
+    """
+    batch = clean.shape[0]
+    sigma = torch.rand(batch, 1, 1, 1, generator=generator) * data.sigma_max
+    dependent = torch.rand(batch, 1, 1, 1, generator=generator) < data.signal_dependent_share
+    photon_share = torch.rand(batch, 1, 1, 1, generator=generator) * dependent
+    level = functional.avg_pool2d(clean, 5, 1, 2, count_include_pad=False).clamp(min=0)
+    variance = sigma**2 * (photon_share * 2 * level + 1 - photon_share)
+    return variance.sqrt()
+
+
+def mix_grey(clean: Tensor, noise: Tensor, share: float, generator: torch.Generator) -> None:
+    """Turn a share of (B, 3, H, W) patches grey in place, with one noise for the three channels."""
+    count = round(share * clean.shape[0])
+    weights = torch.rand(3, generator=generator) + 0.2
+    weights = (weights / weights.sum()).view(1, 3, 1, 1)
+    clean[:count] = (clean[:count] * weights).sum(1, keepdim=True)
+    noise[:count] = noise[:count, :1].clone()
+
+
+def prior_loss(
+    prior: ImagePrior, patches: PhotoPatches, data: PriorData, generator: torch.Generator
+) -> Tensor:
+    """Give the mean absolute error of the prior on one batch of freshly noisy patches."""
+    clean = patches.draw(data.batch, generator)
+    noise = torch.randn(clean.shape, generator=generator)
+    mix_grey(clean, noise, data.grey_share, generator)
+    sigma = draw_noise_level(clean, data, generator)
+    device = next(prior.parameters()).device
+    clean, noise, sigma = (
+        t.to(device, memory_format=torch.channels_last) for t in (clean, noise, sigma)
+    )
+    with torch.autocast(device.type, torch.bfloat16):
+        denoised = prior(clean + sigma * noise, sigma)
+    return functional.l1_loss(denoised, clean)
