@@ -1,0 +1,62 @@
+"""Optical flow behind one method, and its default: OpenCV's dense inverse search (DIS)."""
+
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+LUMA = (0.299, 0.587, 0.114)
+"""Weights of R, G, B in BT.601 luma."""
+
+
+class FlowEstimator(Protocol):
+    """Whatever can tell where the pixels of one frame lie in another."""
+
+    def estimate(self, target: Tensor, neighbour: Tensor) -> Tensor:
+        """Estimate V_{neighbour->target}, the flow that aligns `neighbour` to `target`.
+
+        Args:
+            target: (3, H, W) float32, nominal range [0, 1]; should be nearly free of noise.
+            neighbour: (3, H, W), likewise.
+
+        Returns:
+            (2, H, W) float32 displacement (x, y) in pixels: the content of target pixel p
+            lies at p + V(p) in the neighbour.
+        """
+        ...
+
+
+class DisFlow:
+    """Dense inverse search (Kroeger et al. 2016) as OpenCV implements it, preset `medium`.
+
+    It works on an 8-bit luma proxy. Its finest scale is half the resolution: finer scales
+    align the texture to traces of the target's noise, and the anchor then leaks
+    (docs/method.md, "The leak").
+
+    Args:
+        black: level that becomes 0 in the proxy, nominal.
+        white: level that becomes 255; > black. A dim recording needs both.
+        finest_scale: level at which the search stops, 0 = full resolution.
+    """
+
+    def __init__(self, black: float = 0.0, white: float = 1.0, finest_scale: int = 1) -> None:
+        self.black, self.white, self.finest_scale = black, white, finest_scale
+        self._search: Any = None
+
+    def estimate(self, target: Tensor, neighbour: Tensor) -> Tensor:
+        """Estimate V_{neighbour->target}; see `FlowEstimator`."""
+        if self._search is None:
+            import cv2
+
+            self._search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+            self._search.setFinestScale(self.finest_scale)
+        flow = self._search.calc(self._proxy(target), self._proxy(neighbour), None)
+        return torch.from_numpy(flow).permute(2, 0, 1).contiguous()
+
+    def _proxy(self, frame: Tensor) -> np.ndarray:
+        luma = sum(weight * plane for weight, plane in zip(LUMA, frame, strict=True))
+        assert isinstance(luma, Tensor)
+        scaled = (luma - self.black) * (255 / (self.white - self.black))
+        proxy: np.ndarray = scaled.round().clamp(0, 255).to(torch.uint8).cpu().numpy()
+        return proxy

@@ -1,0 +1,22 @@
+"""The flow pyramid V: one base flow, seen at every scale."""
+
+from torch import Tensor
+from torch.nn import functional
+
+
+def flow_pyramid(base: Tensor, levels: int) -> list[Tensor]:
+    """Downsample the base flow and halve its magnitude at each level.
+
+    Args:
+        base: (B, 2, H, W) in pixels; H and W multiples of 2 ** (levels - 1).
+        levels: number of scales, the base included; >= 1.
+
+    Returns:
+        One flow per scale, finest first, each in pixels of its own scale.
+
+    Source: Frames2Residual, figure 2b.
+    """
+    pyramid = [base]
+    for _ in range(levels - 1):
+        pyramid.append(functional.avg_pool2d(pyramid[-1], 2) / 2)
+    return pyramid

@@ -1,0 +1,96 @@
+"""The two stages on whole frames: features once per frame, anchor, refined frame.
+
+Source: Frames2Residual, figures 2 and 3b.
+"""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from f2r.models.prior import joint_input
+from f2r.models.refiner import SpatialRefiner
+from f2r.models.temporal import OFFSETS, TemporalEstimator, align
+from f2r.noise.recorrupt import recorrupt
+from f2r.preprocess import Neighbourhood, PreparedFrame, Preprocessor
+
+Features = tuple[Tensor, ...]
+
+
+@torch.no_grad()
+def encode_frame(estimator: TemporalEstimator, frame: PreparedFrame) -> Features:
+    """Encode one frame for every target that needs it; per scale (C_k, H / 2^k, W / 2^k)."""
+    joint, sigma = frame.joint[None], frame.sigma[None]
+    with torch.autocast(joint.device.type, torch.bfloat16):
+        return tuple(scale[0] for scale in estimator.encode(joint, sigma))
+
+
+@torch.no_grad()
+def predict_anchor(
+    estimator: TemporalEstimator,
+    frames: Mapping[int, PreparedFrame],
+    features: Mapping[int, Features],
+    around: Neighbourhood,
+    target: int,
+) -> Tensor:
+    """Run stage 1 for one target: (3, H, W) float32.
+
+    Args:
+        estimator: the blind temporal estimator.
+        frames: prepared frames by index; the target's own is only asked for its size.
+        features: encoded frames by index.
+        around: flows from the target to its neighbours.
+        target: index t.
+    """
+    exists = [bool(p) for p in around.present]
+    stand_in = next(target + o for o, e in zip(OFFSETS, exists, strict=True) if e)
+    indices = [target + o if e else stand_in for o, e in zip(OFFSETS, exists, strict=True)]
+    joint = torch.stack([frames[i].joint for i in indices])
+    scales = zip(*(features[i] for i in indices), strict=True)
+    stacked = tuple(torch.stack(scale)[None] for scale in scales)
+    with torch.autocast(joint.device.type, torch.bfloat16):
+        aligned = align(
+            joint[None],
+            stacked,
+            around.flow[None].float(),
+            around.visible[None].float(),
+            around.present[None],
+        )
+        anchor: Tensor = estimator(aligned)
+    return anchor[0]
+
+
+@torch.no_grad()
+def refine_frame(
+    refiner: SpatialRefiner,
+    preprocessor: Preprocessor,
+    frame: PreparedFrame,
+    anchor: Tensor,
+) -> Tensor:
+    """Run stage 2 on the centre frame as it is (alpha = 0): (3, H, W) float32."""
+    joint, sigma = frame.joint[None], frame.sigma[None]
+    with torch.autocast(joint.device.type, torch.bfloat16):
+        refined: Tensor = refiner(anchor[None], joint, sigma)
+    return refined[0]
+
+
+@torch.no_grad()
+def refine_by_draws(
+    refiner: SpatialRefiner,
+    preprocessor: Preprocessor,
+    frame: PreparedFrame,
+    anchor: Tensor,
+    alpha: float,
+    draws: int,
+    generator: torch.Generator,
+) -> Tensor:
+    """Run stage 2 on `draws` re-corrupted centre frames and average: (3, H, W) float32."""
+    total = torch.zeros_like(anchor)
+    for _ in range(draws):
+        noisy = frame.noisy[None]
+        pair = recorrupt(noisy, preprocessor.noise, alpha, generator, level=anchor[None])
+        sigma = pair.input_variance.sqrt()
+        joint = joint_input(pair.input, preprocessor.denoise(pair.input, sigma))
+        with torch.autocast(joint.device.type, torch.bfloat16):
+            total += refiner(anchor[None], joint, sigma)[0]
+    return total / draws

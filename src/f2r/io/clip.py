@@ -1,0 +1,196 @@
+"""What a clip is at the border: its description, and the protocols that read and write it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Protocol, Self, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from f2r.errors import InputError
+
+Frame: TypeAlias = NDArray[np.float32]
+"""One frame, (H, W, C) float32 in nominal units: 1 is the file's white, values are not clipped."""
+
+SampleType: TypeAlias = Literal["uint8", "uint16", "float32"]
+
+MAX_PIXELS = 2**27
+"""Pixels of the largest frame that is accepted; 16K video (15360x8640) just fits."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a clip came from; readers extend it by all that a writer can carry over."""
+
+    path: Path | None
+    """File or folder, None for an array in memory."""
+    unread: tuple[str, ...] = ()
+    """What the reader had to leave behind, one plain sentence each."""
+
+
+@dataclass(frozen=True)
+class ClipInfo:
+    """Everything about a clip except its pixels."""
+
+    frames: int | None
+    """Number of frames by the file's index, None when it does not say."""
+    height: int
+    """Rows of a frame as stored; a rotation tag is carried over, not applied."""
+    width: int
+    """Columns of a frame as stored."""
+    channels: int
+    """1 for grey, 3 for colour, anything else for independent channels."""
+    is_colour: bool
+    """The three channels are red, green and blue rather than three independent measurements."""
+    bit_depth: int
+    """Significant bits of a sample: 8 to 16, or 32 for float."""
+    dtype: SampleType
+    """Type of the file's samples, and of what is written for it."""
+    scale: float
+    """White in file units: nominal = sample / scale; 1 for float."""
+    chroma_subsampled: bool = False
+    """Colour was stored at lower resolution, so its noise is not independent between pixels."""
+    fps: Fraction | None = None
+    """Mean frames per second, None when the file has no clock."""
+    time_base: Fraction | None = None
+    """Seconds per tick of the file's timestamps, None when it has no clock."""
+    source: Source | None = None
+    """Origin and metadata for a writer; None for a clip made from nothing."""
+
+
+@dataclass(frozen=True)
+class EncodeOptions:
+    """How to compress the output; the defaults are visually lossless or better."""
+
+    codec: str | None = None
+    """Video encoder (libx264, libx265, libsvtav1, libvpx-vp9, prores_ks, ffv1, mjpeg), or for a
+    folder the kind of picture (png, tiff, bmp); None takes the one that suits the container."""
+    quality: float | None = None
+    """Constant rate factor or quantiser of the encoder, lower is better; None takes its default."""
+
+
+class FrameReader(Protocol):
+    """A clip that can be read from the start as often as needed."""
+
+    @property
+    def info(self) -> ClipInfo:
+        """Describe the clip."""
+
+    def __iter__(self) -> Iterator[Frame]: ...
+
+    def close(self) -> None:
+        """Let go of the file."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+class FrameWriter(Protocol):
+    """A clip being written; its file appears under its name only when it is complete."""
+
+    @property
+    def losses(self) -> tuple[str, ...]:
+        """Say what the output cannot keep, one plain sentence each."""
+
+    def write(self, frame: Frame) -> None:
+        """Append one (H, W, C) float32 frame in nominal units."""
+
+    def close(self) -> None:
+        """Finish the file and move it into place."""
+
+    def abort(self) -> None:
+        """Remove what was written."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+class Closing:
+    """Context manager of a reader."""
+
+    def close(self) -> None:
+        """Let go of the file; most readers hold none between frames."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def sample_type(dtype: np.dtype[Any], name: object) -> SampleType:
+    """Name the type in which samples of `dtype` are kept.
+
+    Raises:
+        InputError: the type is none that F2R can hold without loss of meaning.
+    """
+    if dtype.kind == "f" and dtype.itemsize <= 8:
+        return "float32"
+    if dtype == np.uint8:
+        return "uint8"
+    if dtype.kind == "u" and dtype.itemsize == 2:
+        return "uint16"
+    raise InputError(
+        f"{name}: samples of type {dtype.name} are not supported: convert them to uint8, uint16 "
+        "or float32"
+    )
+
+
+def white(dtype: SampleType) -> float:
+    """Return the nominal white of a sample type in its own units."""
+    return 1.0 if dtype == "float32" else float(np.iinfo(dtype).max)
+
+
+def to_nominal(samples: NDArray[Any], scale: float) -> Frame:
+    """Turn file samples into nominal float32."""
+    nominal = samples.astype(np.float32)
+    if scale != 1:
+        nominal /= np.float32(scale)
+    return nominal
+
+
+def to_samples(frame: Frame, dtype: SampleType, scale: float) -> NDArray[Any]:
+    """Turn nominal values into file samples; integers are rounded and clipped, floats kept."""
+    if dtype == "float32":
+        return frame.astype(np.float32, copy=False)
+    limit = np.iinfo(dtype).max
+    return np.rint(frame * np.float32(scale)).clip(0, limit).astype(dtype)
+
+
+def check_frame_size(height: int, width: int, name: object) -> None:
+    """Refuse an empty frame, or one whose size says that its header is broken or hostile."""
+    if height < 1 or width < 1:
+        raise InputError(f"{name}: frames of {width}x{height} pixels hold nothing to denoise")
+    if height * width > MAX_PIXELS:
+        raise InputError(
+            f"{name}: frames of {width}x{height} pixels are more than F2R accepts "
+            f"({MAX_PIXELS} pixels): crop or scale the clip first"
+        )
+
+
+def check_finite(frame: Frame, index: int, name: object) -> None:
+    """Refuse NaN and infinity, which would spread over the whole result."""
+    if not np.isfinite(frame).all():
+        raise InputError(
+            f"{name}: frame {index + 1} holds NaN or infinity: replace those values first"
+        )

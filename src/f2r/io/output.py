@@ -1,0 +1,161 @@
+"""Outputs that appear under their name only when they are complete."""
+
+import os
+import shutil
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from f2r.errors import InputError
+from f2r.io.clip import ClipInfo, Frame
+
+
+def part_path(path: Path) -> Path:
+    """Name the unfinished form of an output: `clip.mp4` grows as `clip.part.mp4`."""
+    return path.with_name(f"{path.stem}.part{path.suffix}")
+
+
+def check_output(path: Path, source: Path | None, *, overwrite: bool) -> None:
+    """Refuse an output that cannot be written or would destroy something.
+
+    Raises:
+        InputError: the folder is missing or read-only, the output is the input, or it exists.
+    """
+    folder = path.parent
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder: create it or name another output")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InputError(f"{folder}: this folder is not writable: name another output with -o")
+    if source is not None and _is_same(path, source):
+        raise InputError(f"{path}: the output is the input: name another output with -o")
+    if source is not None and source.is_dir() and source.resolve() in path.resolve().parents:
+        raise InputError(f"{path}: the output lies inside the input folder: name another with -o")
+    if path.exists() and not overwrite:
+        raise InputError(f"{path}: exists already: pass --overwrite or name another output")
+
+
+def _is_same(path: Path, other: Path) -> bool:
+    if path.resolve() == other.resolve():
+        return True
+    return path.exists() and other.exists() and path.samefile(other)
+
+
+class FileWriter(ABC):
+    """Base of the writers: checks, the unfinished file, and its move into place.
+
+    Args:
+        path: the output; its folder has been checked by `check_output`.
+        info: the clip that is going to be written.
+        losses: what this output cannot keep.
+    """
+
+    def __init__(self, path: Path, info: ClipInfo, losses: tuple[str, ...]) -> None:
+        self.path = path
+        self.info = info
+        self.count = 0
+        self._losses = (*(info.source.unread if info.source else ()), *losses)
+        self._part = part_path(path)
+        self._is_open = True
+        _remove(self._part)
+
+    @property
+    def losses(self) -> tuple[str, ...]:
+        """What the output cannot keep, one plain sentence each."""
+        return self._losses
+
+    def write(self, frame: Frame) -> None:
+        """Append one (H, W, C) float32 frame in nominal units."""
+        shape = (self.info.height, self.info.width, self.info.channels)
+        if frame.shape != shape:
+            raise ValueError(f"frame of shape {frame.shape}, expected {shape}")
+        if not self._is_open:
+            raise ValueError(f"{self.path} is closed")
+        with self._explained():
+            self._put(frame)
+        self.count += 1
+
+    def close(self) -> None:
+        """Finish the file and move it into place; closing twice is harmless."""
+        if not self._is_open:
+            return
+        if self.count == 0:
+            self.abort()
+            raise InputError(f"{self.path}: not written, the clip has no frame")
+        with self._explained():
+            self._finish()
+            self._is_open = False
+            _settle(self._part, self.path)
+
+    def abort(self) -> None:
+        """Remove what was written; a finished file stays."""
+        if self._is_open:
+            self._is_open = False
+            try:
+                self._release()
+            finally:
+                _remove(self._part)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.abort()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Remove the unfinished file when writing fails, and say why in one line."""
+        try:
+            yield
+        except OSError as error:
+            with suppress(OSError):
+                self.abort()
+            _remove(self._part)
+            reason = error.strerror or type(error).__name__
+            raise InputError(
+                f"{self.path}: cannot be written ({reason}): free some space or name another "
+                "output with -o"
+            ) from error
+
+    @abstractmethod
+    def _put(self, frame: Frame) -> None:
+        """Append a frame of the right shape."""
+
+    @abstractmethod
+    def _finish(self) -> None:
+        """Write what remains and let go of the unfinished file."""
+
+    @abstractmethod
+    def _release(self) -> None:
+        """Let go of the unfinished file without finishing it."""
+
+
+def _settle(part: Path, path: Path) -> None:
+    """Move a finished file or folder into place, surviving a power cut."""
+    if part.is_dir():
+        old = path.with_name(path.name + ".old")
+        if path.exists():
+            path.rename(old)
+        part.rename(path)
+        _remove(old)
+    else:
+        with part.open("rb") as stream:
+            os.fsync(stream.fileno())
+        part.replace(path)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,192 @@
+"""Stage 1: the blind temporal estimator f_theta. It never receives the centre frame.
+
+Source: Frames2Residual, figure 2 (METHOD.md, section 1).
+"""
+
+import itertools
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from f2r.flow.pyramid import flow_pyramid
+from f2r.flow.warp import warp_backward
+from f2r.models.layers import Down, Up, residual_blocks
+
+OFFSETS = (-2, -1, 1, 2)
+"""Neighbours i - t that the estimator sees; the centre, 0, is not among them."""
+
+CANDIDATES = 2 * len(OFFSETS)
+"""Pixels to copy from: every neighbour as it is and denoised."""
+
+ABSENT = -1e4
+"""Score of a neighbour that does not exist (clip end, scene cut)."""
+
+
+class Aligned(NamedTuple):
+    """The neighbours of a batch of targets, on the targets' grid."""
+
+    joint: Tensor
+    """(B, N, 6, H, W) z_i, warped at the resolution of the image."""
+    features: tuple[Tensor, ...]
+    """(B, N, C_k, H / 2^k, W / 2^k) per scale k = 1, 2, 3, warped by the flow pyramid."""
+    visible: Tensor
+    """(B, N, 1, H, W) in [0, 1], from forward-backward consistency."""
+    present: Tensor
+    """(B, N) bool: whether the neighbour exists."""
+
+
+class FrameEncoder(nn.Module):
+    """Turns z_i into features at 1/2, 1/4 and 1/8 of the resolution, once per frame.
+
+    The finest scale is shallow: it only has to carry what a later layer can merge.
+    """
+
+    def __init__(self, widths: tuple[int, ...]) -> None:
+        super().__init__()
+        self.head = nn.Conv2d(4 * 9, widths[0], 3, padding=1)
+        self.downs = nn.ModuleList(Down(fine, coarse) for fine, coarse in itertools.pairwise(widths))
+        self.blocks = nn.ModuleList(residual_blocks(width, 1) for width in widths[1:])
+
+    def forward(self, joint: Tensor, sigma: Tensor) -> tuple[Tensor, ...]:
+        """Encode (B, 6, H, W) z and its (B, 3, H, W) noise level."""
+        pixels = functional.pixel_unshuffle(torch.cat((joint, sigma), 1), 2)
+        scales = [torch.relu(self.head(pixels))]
+        for down, block in zip(self.downs, self.blocks, strict=True):
+            scales.append(block(down(scales[-1])))
+        return tuple(scales)
+
+
+class Fusion(nn.Module):
+    """Weighs the aligned neighbours of one scale against each other and merges them.
+
+    The weights are a softmax over the neighbours, learned from all of them and from their
+    visibility, so an occluded or badly aligned neighbour can be switched off pixel by pixel.
+    """
+
+    def __init__(self, channels_in: int, channels_out: int) -> None:
+        super().__init__()
+        neighbours = len(OFFSETS)
+        self.score = nn.Conv2d(neighbours * (channels_in + 1), neighbours, 3, padding=1)
+        self.merge = nn.Conv2d(neighbours * channels_in, channels_out, 1)
+
+    def forward(self, features: Tensor, visible: Tensor, present: Tensor) -> Tensor:
+        """Merge (B, N, C, h, w) given (B, N, 1, h, w) and (B, N) to (B, C_out, h, w)."""
+        seen = torch.cat((features, visible.to(features.dtype)), dim=2).flatten(1, 2)
+        scores = self.score(seen).masked_fill(~present[..., None, None], ABSENT)
+        weights = torch.softmax(scores.float(), dim=1).to(features.dtype).unsqueeze(2)
+        merged: Tensor = self.merge((features * weights * len(OFFSETS)).flatten(1, 2))
+        return merged
+
+
+class TemporalEstimator(nn.Module):
+    """Blind temporal estimator: x-_t = f_theta({z_i}_{i != t}, V).
+
+    Per pixel it copies a learned mixture of the aligned neighbours, noisy and denoised, and
+    adds a residual: averaging true samples keeps texture that a network would smooth.
+    """
+
+    def __init__(
+        self,
+        encoded: tuple[int, ...] = (32, 64, 64),
+        widths: tuple[int, ...] = (64, 96, 96),
+        depths: tuple[int, ...] = (2, 2, 2),
+    ) -> None:
+        super().__init__()
+        self.config = {"encoded": encoded, "widths": widths, "depths": depths}
+        self.size_multiple = 2 ** len(widths)
+        self.encoder = FrameEncoder(encoded)
+        self.fusions = nn.ModuleList(
+            Fusion(slim, width) for slim, width in zip(encoded, widths, strict=True)
+        )
+        self.copied = nn.Conv2d(4 * 7 * len(OFFSETS), widths[0], 3, padding=1)
+        self.decoders = nn.ModuleList(
+            residual_blocks(width, depth) for width, depth in zip(widths, depths, strict=True)
+        )
+        self.ups = nn.ModuleList(
+            Up(coarse, fine) for fine, coarse in itertools.pairwise(widths)
+        )
+        self.tail = nn.Conv2d(widths[0], 4 * (CANDIDATES + 3), 3, padding=1)
+        nn.init.zeros_(self.tail.weight)
+        nn.init.zeros_(self.tail.bias)  # type: ignore[arg-type]
+
+    def encode(self, joint: Tensor, sigma: Tensor) -> tuple[Tensor, ...]:
+        """Encode frames once; see `FrameEncoder`. Every target that needs a frame shares them."""
+        scales: tuple[Tensor, ...] = self.encoder(joint, sigma)
+        return scales
+
+    def forward(self, aligned: Aligned) -> Tensor:
+        """Predict the targets from their aligned neighbours.
+
+        Returns:
+            (B, 3, H, W) float32 anchor, nominal range [0, 1], not clipped.
+        """
+        visible = [aligned.visible]
+        for _ in aligned.features:
+            visible.append(_halve(visible[-1]))
+        fused = [
+            fusion(features, seen, aligned.present)
+            for fusion, features, seen in zip(
+                self.fusions, aligned.features, visible[1:], strict=True
+            )
+        ]
+        pixels = torch.cat((aligned.joint, aligned.visible), dim=2).flatten(1, 2)
+        fused[0] = fused[0] + self.copied(functional.pixel_unshuffle(pixels, 2))
+        features = self.decoders[-1](fused[-1])
+        for k in reversed(range(len(self.ups))):
+            features = self.decoders[k](fused[k] + self.ups[k](features))
+        output = functional.pixel_shuffle(self.tail(features), 2).float()
+        return copy_and_correct(aligned, output)
+
+
+def copy_and_correct(aligned: Aligned, output: Tensor) -> Tensor:
+    """Mix the candidates by softmax weights and add the residual.
+
+    Args:
+        aligned: neighbours of the targets.
+        output: (B, CANDIDATES + 3, H, W) scores of the candidates, then the residual.
+
+    Returns:
+        (B, 3, H, W) anchor.
+    """
+    denoised, removed = aligned.joint.float().split(3, dim=2)
+    candidates = torch.cat((denoised, denoised + removed), dim=1)
+    present = aligned.present.repeat(1, 2)[..., None, None]
+    scores = output[:, :CANDIDATES].masked_fill(~present, ABSENT)
+    weights = torch.softmax(scores, dim=1).unsqueeze(2)
+    return (weights * candidates).sum(1) + output[:, CANDIDATES:]
+
+
+def align(
+    joint: Tensor,
+    features: tuple[Tensor, ...],
+    flow: Tensor,
+    visible: Tensor,
+    present: Tensor,
+) -> Aligned:
+    """Warp each neighbour's z and features to its target by the flow pyramid.
+
+    Args:
+        joint: (B, N, 6, Hs, Ws) z of the neighbours.
+        features: (B, N, C_k, Hs / 2^k, Ws / 2^k) per scale.
+        flow: (B, N, 2, H, W) base flow V_{i->t}; points into the neighbour's own grid, which
+            may be larger than the target's.
+        visible: (B, N, 1, H, W) in [0, 1].
+        present: (B, N) bool.
+    """
+    neighbours = joint.shape[1]
+    pyramid = flow_pyramid(flow.flatten(0, 1), len(features) + 1)
+    warped = [warp_backward(joint.flatten(0, 1), pyramid[0], "bicubic")]
+    warped += [
+        warp_backward(scale.flatten(0, 1), level)
+        for scale, level in zip(features, pyramid[1:], strict=True)
+    ]
+    exists = present[..., None, None, None]
+    split = [w.unflatten(0, (-1, neighbours)) * exists for w in warped]
+    return Aligned(split[0], tuple(split[1:]), visible * exists, present)
+
+
+def _halve(maps: Tensor) -> Tensor:
+    batch, neighbours = maps.shape[:2]
+    return functional.avg_pool2d(maps.flatten(0, 1), 2).unflatten(0, (batch, neighbours))

@@ -1,0 +1,149 @@
+"""Small blocks of the frames, and how noisy the flattest of them are."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+SIDE = 8
+_ORDER = torch.arange(SIDE)[:, None] + torch.arange(SIDE)[None, :]
+_LOW = (_ORDER > 0) & (_ORDER <= 6)
+_HIGH = _ORDER >= 8
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Levels at which a file clips; infinite where it does not."""
+
+    low: float = -math.inf
+    high: float = math.inf
+    low_share: float = 0.0
+    """Share of samples that lie on the lower limit, in [0, 1]."""
+    high_share: float = 0.0
+    """Share of samples that lie on the upper limit, in [0, 1]."""
+
+    @property
+    def clips(self) -> bool:
+        """Whether either limit is finite."""
+        return math.isfinite(self.low) or math.isfinite(self.high)
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """What is measured on each of M blocks of 8 x 8 samples of one channel."""
+
+    level: Tensor
+    """(M,): mean, nominal units."""
+    low: Tensor
+    """(M,): mean square of the low frequencies without the mean; scene and noise."""
+    high: Tensor
+    """(M,): mean square of the high frequencies; little but noise in a flat block."""
+
+    def select(self, chosen: Tensor) -> "Blocks":
+        """Keep the chosen blocks (an index or a mask)."""
+        return Blocks(self.level[chosen], self.low[chosen], self.high[chosen])
+
+    def __len__(self) -> int:
+        return len(self.level)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Noise variance measured at several levels."""
+
+    level: Tensor
+    """(K,): rising levels, nominal units."""
+    variance: Tensor
+    """(K,): variance at each level, nominal units squared."""
+    error: Tensor
+    """(K,): standard error of each variance."""
+    low: Tensor
+    """(K,): mean square of the low frequencies in the same blocks."""
+
+
+def find_limits(frames: Tensor) -> Limits:
+    """Find the levels at which (T, C, H, W) frames clip: extremes that many samples share."""
+    low, high = float(frames.min()), float(frames.max())
+    low_share = float((frames == low).float().mean())
+    high_share = float((frames == high).float().mean())
+    clips_low, clips_high = low_share > 5e-4, high_share > 5e-4
+    return Limits(
+        low if clips_low else -math.inf,
+        high if clips_high else math.inf,
+        low_share if clips_low else 0.0,
+        high_share if clips_high else 0.0,
+    )
+
+
+def measure_blocks(image: Tensor, level: Tensor) -> Blocks:
+    """Measure every block of (N, C, H, W) images; `level` gives the block means.
+
+    The low and the high frequencies of white noise are independent, so blocks may be chosen by
+    `low` without biasing `high`.
+
+    Source: Ponomarenko et al. 2007, "An automatic approach to lossy compression of AVIRIS
+    images"; Colom, Buades 2013, IPOL, "Analysis and Extension of the Ponomarenko et al. Method".
+    """
+    basis = _cosine_basis().to(image)
+    power = (basis @ _cut(image) @ basis.T).pow_(2)
+    return Blocks(
+        level=_cut(level).mean((-1, -2)).reshape(-1),
+        low=power[..., _LOW].mean(-1).reshape(-1),
+        high=power[..., _HIGH].mean(-1).reshape(-1),
+    )
+
+
+def join(*parts: Blocks) -> Blocks:
+    """Put the blocks of several measurements together."""
+    return Blocks(
+        torch.cat([part.level for part in parts]),
+        torch.cat([part.low for part in parts]),
+        torch.cat([part.high for part in parts]),
+    )
+
+
+def drop_fill(blocks: Blocks) -> Blocks:
+    """Drop exactly constant blocks when they share one level: black bars, not a noise-free file."""
+    constant = (blocks.low + blocks.high) < 1e-12
+    levels = blocks.level[constant]
+    if len(levels) == 0:
+        return blocks
+    is_fill = (levels - levels.median()).abs() < 0.5 / 255
+    return blocks.select(~constant) if bool(is_fill.float().mean() > 0.9) else blocks
+
+
+def measure_curve(blocks: Blocks, share: float = 0.01, per_bin: int = 1500) -> Curve | None:
+    """Measure the variance at up to 24 levels on the flattest `share` of the blocks of each.
+
+    Returns:
+        The curve, or None where there are too few blocks.
+    """
+    if len(blocks) < 16:
+        return None
+    blocks = blocks.select(blocks.level.argsort())
+    bins = min(24, max(1, len(blocks) // per_bin))
+    rows = []
+    for part in torch.arange(len(blocks)).tensor_split(bins):
+        count = max(int(share * len(part)), min(len(part), 40))
+        inside = blocks.select(part)
+        inside = inside.select(inside.low.argsort()[:count])
+        variance = float(inside.high.mean())
+        error = variance * math.sqrt(2 / (int(_HIGH.sum()) * count))
+        rows.append((float(inside.level.mean()), variance, error, float(inside.low.mean())))
+    columns = torch.tensor(rows, dtype=torch.float64).T
+    return Curve(*columns.unbind(0))
+
+
+def _cut(image: Tensor) -> Tensor:
+    """(N, C, H, W) to (N, C, H // 8, W // 8, 8, 8)."""
+    rows, columns = image.shape[-2] // SIDE, image.shape[-1] // SIDE
+    image = image[..., : rows * SIDE, : columns * SIDE]
+    return image.unflatten(-2, (rows, SIDE)).unflatten(-1, (columns, SIDE)).transpose(-2, -3)
+
+
+def _cosine_basis() -> Tensor:
+    order, place = torch.arange(SIDE)[:, None], torch.arange(SIDE)[None, :]
+    basis = torch.cos(math.pi * (2 * place + 1) * order / (2 * SIDE)) * math.sqrt(2 / SIDE)
+    basis[0] /= math.sqrt(2)
+    return basis

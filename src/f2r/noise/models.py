@@ -1,0 +1,192 @@
+"""What the noise is: one small protocol and the models that follow it.
+
+Levels and frames are (..., C, H, W) float32 in nominal range [0, 1], not clipped. `describe` alone
+speaks 8-bit units.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from f2r.errors import InputError
+
+
+class NoiseModel(Protocol):
+    """Zero-mean noise whose variance may depend on the clean level."""
+
+    def variance(self, level: Tensor) -> Tensor:
+        """Give the noise variance at each sample, shaped as `level`, nominal units squared."""
+        ...
+
+    def sample(self, clean: Tensor, generator: torch.Generator) -> Tensor:
+        """Draw a noisy version of `clean`, of the same shape; not clipped."""
+        ...
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the model as JSON values, with its name under "model"."""
+        ...
+
+    def describe(self) -> str:
+        """Say in one line what the noise is, in 8-bit units."""
+        ...
+
+
+def draw_normal(like: Tensor, generator: torch.Generator) -> Tensor:
+    """Draw standard normal values of the shape, type and device of `like`."""
+    drawn = torch.randn(like.shape, generator=generator, device=generator.device, dtype=like.dtype)
+    return drawn.to(like.device)
+
+
+def _require(name: str, value: float, low: float, high: float) -> None:
+    if not (math.isfinite(value) and low <= value <= high):
+        raise InputError(f"noise: {name} must lie in [{low:g}, {high:g}], not {value:g}")
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """White Gaussian noise: y = x + sigma * N(0, 1)."""
+
+    sigma: float
+    """Standard deviation in nominal units; in [0, 1]."""
+
+    def __post_init__(self) -> None:
+        _require("sigma", self.sigma, 0.0, 1.0)
+
+    def variance(self, level: Tensor) -> Tensor:
+        """Give sigma^2 at every sample."""
+        return torch.full_like(level, self.sigma**2)
+
+    def sample(self, clean: Tensor, generator: torch.Generator) -> Tensor:
+        """Add the noise."""
+        return clean + self.sigma * draw_normal(clean, generator)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the model as JSON values."""
+        return {"model": "gaussian", "sigma": self.sigma}
+
+    def describe(self) -> str:
+        """Say in one line what the noise is, in 8-bit units."""
+        return f"Gaussian noise, sd {255 * self.sigma:.2f} of 255"
+
+
+@dataclass(frozen=True)
+class Poisson:
+    """Photon noise: y = gain * Poisson(x / gain)."""
+
+    gain: float
+    """Nominal units per photon: variance over level; in [1e-9, 1]."""
+
+    def __post_init__(self) -> None:
+        _require("gain", self.gain, 1e-9, 1.0)
+
+    def variance(self, level: Tensor) -> Tensor:
+        """Give gain * level, zero below black."""
+        return self.gain * level.clamp(min=0.0)
+
+    def sample(self, clean: Tensor, generator: torch.Generator) -> Tensor:
+        """Draw photon counts and scale them back to levels."""
+        return self.gain * _draw_poisson(clean / self.gain, generator)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the model as JSON values."""
+        return {"model": "poisson", "gain": self.gain}
+
+    def describe(self) -> str:
+        """Say in one line what the noise is, in 8-bit units."""
+        return f"Poisson noise, gain {255 * self.gain:.3f} of 255; {_levels(self)}"
+
+
+@dataclass(frozen=True)
+class PoissonGaussian:
+    """Sensor noise: y = offset + gain * Poisson((x - offset) / gain) + read * N(0, 1).
+
+    Source: Foi, Trimeche, Katkovnik, Egiazarian 2008, "Practical Poissonian-Gaussian noise
+    modeling and fitting for single-image raw-data".
+    """
+
+    gain: float
+    """Nominal units per photon: slope of variance over level; in [1e-9, 1]."""
+    read: float
+    """Standard deviation of the signal-independent part, nominal units; in [0, 1]."""
+    offset: float = 0.0
+    """Level at which no light arrives (black level), nominal units; in [-1, 1]."""
+
+    def __post_init__(self) -> None:
+        _require("gain", self.gain, 1e-9, 1.0)
+        _require("read", self.read, 0.0, 1.0)
+        _require("offset", self.offset, -1.0, 1.0)
+
+    def variance(self, level: Tensor) -> Tensor:
+        """Give gain * (level - offset) + read^2; read^2 below the offset."""
+        return self.gain * (level - self.offset).clamp(min=0.0) + self.read**2
+
+    def sample(self, clean: Tensor, generator: torch.Generator) -> Tensor:
+        """Draw photon counts, scale them back to levels and add the read noise."""
+        counts = _draw_poisson((clean - self.offset) / self.gain, generator)
+        return self.offset + self.gain * counts + self.read * draw_normal(clean, generator)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the model as JSON values."""
+        return {
+            "model": "poisson-gaussian",
+            "gain": self.gain,
+            "read": self.read,
+            "offset": self.offset,
+        }
+
+    def describe(self) -> str:
+        """Say in one line what the noise is, in 8-bit units."""
+        gain, read, offset = (255 * v for v in (self.gain, self.read, self.offset))
+        return (
+            f"Poisson-Gaussian noise, gain {gain:.3f}, read noise {read:.2f}, "
+            f"offset {offset:.1f} of 255; {_levels(self)}"
+        )
+
+
+@dataclass(frozen=True)
+class Gamma:
+    """Speckle: y = x * Gamma(looks, 1 / looks), which has mean x and variance x^2 / looks."""
+
+    looks: float
+    """Number of independent looks that were averaged; in [0.1, 1e6]."""
+
+    def __post_init__(self) -> None:
+        _require("looks", self.looks, 0.1, 1e6)
+
+    def variance(self, level: Tensor) -> Tensor:
+        """Give level^2 / looks, zero below black."""
+        return level.clamp(min=0.0) ** 2 / self.looks
+
+    def sample(self, clean: Tensor, generator: torch.Generator) -> Tensor:
+        """Multiply by speckle of mean one."""
+        looks = torch.full_like(clean, self.looks)
+        return clean * draw_gamma(looks, generator) / self.looks
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the model as JSON values."""
+        return {"model": "gamma", "looks": self.looks}
+
+    def describe(self) -> str:
+        """Say in one line what the noise is, in 8-bit units."""
+        return f"Gamma (speckle) noise, {self.looks:.2f} looks; {_levels(self)}"
+
+
+def _draw_poisson(rate: Tensor, generator: torch.Generator) -> Tensor:
+    rate = rate.clamp(min=0.0).to(generator.device)
+    return torch.poisson(rate, generator=generator).to(rate)
+
+
+def draw_gamma(shape: Tensor, generator: torch.Generator) -> Tensor:
+    """Draw gamma values of scale one; `shape` holds the shape parameter of each value."""
+    # torch.distributions takes no generator; this is what it calls inside.
+    drawn = torch._standard_gamma(shape.to(generator.device), generator=generator)
+    return drawn.to(shape.device)
+
+
+def _levels(noise: NoiseModel) -> str:
+    deviations = 255 * noise.variance(torch.tensor([0.1, 0.5, 0.9])).sqrt()
+    low, mid, high = (f"{float(value):.1f}" for value in deviations)
+    return f"sd {low} in the shadows, {mid} at mid grey, {high} in the lights"

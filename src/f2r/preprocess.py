@@ -1,0 +1,129 @@
+"""Preprocessing, strictly identical in training and inference: prior, joint input, flow.
+
+Source: Frames2Residual, figures 1c, 2a and 3 (METHOD.md, section 0).
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from f2r.flow.estimator import FlowEstimator
+from f2r.flow.warp import compose_flows, visibility
+from f2r.models.prior import ImagePrior, joint_input
+from f2r.models.temporal import OFFSETS
+from f2r.noise.models import NoiseModel
+
+REACH = max(OFFSETS)
+"""Frames on either side that a target needs."""
+
+
+@dataclass
+class PreparedFrame:
+    """A noisy frame with what the prior and the flow say of it."""
+
+    noisy: Tensor
+    """(3, H, W) float32 y_i."""
+    denoised: Tensor
+    """(3, H, W) float32 D(y_i)."""
+    sigma: Tensor
+    """(3, H, W) float32 noise level."""
+    to_previous: Tensor | None = None
+    """(2, H, W) V_{i-1->i} on the grid of this frame; None at the start of a shot."""
+    to_next: Tensor | None = None
+    """(2, H, W) V_{i+1->i} on the grid of this frame; None at the end of a shot."""
+
+    @property
+    def joint(self) -> Tensor:
+        """(6, H, W) z_i = cat(D(y_i), y_i - D(y_i))."""
+        return joint_input(self.noisy[None], self.denoised[None])[0]
+
+
+@dataclass
+class Neighbourhood:
+    """How the neighbours of one target align to it; N = len(OFFSETS)."""
+
+    flow: Tensor
+    """(N, 2, H, W) V_{i->t}; zero where the neighbour does not exist."""
+    visible: Tensor
+    """(N, 1, H, W) in [0, 1]."""
+    present: Tensor
+    """(N,) bool."""
+
+
+class Preprocessor:
+    """Applies the frozen prior and the flow estimator.
+
+    Args:
+        prior: frozen image denoiser D, on the device to work on.
+        noise: the noise model of the clip.
+        flow: estimates flow between denoised frames.
+    """
+
+    def __init__(self, prior: ImagePrior, noise: NoiseModel, flow: FlowEstimator) -> None:
+        self.prior, self.noise, self.flow = prior.eval().requires_grad_(False), noise, flow
+        self.device = next(prior.parameters()).device
+
+    @torch.no_grad()
+    def denoise(self, noisy: Tensor, sigma: Tensor) -> Tensor:
+        """Apply D to (B, 3, H, W) frames; bfloat16 inside, float32 out."""
+        with torch.autocast(self.device.type, torch.bfloat16):
+            denoised: Tensor = self.prior(noisy, sigma)
+        return denoised
+
+    def prepare(self, noisy: Tensor) -> PreparedFrame:
+        """Apply the prior to one (3, H, W) frame; flows are added by `link`."""
+        batch = noisy.to(self.device)[None].contiguous(memory_format=torch.channels_last)
+        sigma = sigma_map(self.noise, batch)
+        return PreparedFrame(batch[0], self.denoise(batch, sigma)[0], sigma[0])
+
+    def link(self, earlier: PreparedFrame, later: PreparedFrame) -> None:
+        """Estimate the flows between two consecutive frames of one shot, both ways."""
+        earlier.to_next = self.flow.estimate(earlier.denoised, later.denoised).to(self.device)
+        later.to_previous = self.flow.estimate(later.denoised, earlier.denoised).to(self.device)
+
+
+def sigma_map(noise: NoiseModel, noisy: Tensor) -> Tensor:
+    """Give the noise's standard deviation at every sample of (B, C, H, W) noisy frames.
+
+    The level that a signal-dependent model needs is the mean of 5 x 5 pixels.
+    """
+    level = functional.avg_pool2d(noisy, 5, stride=1, padding=2, count_include_pad=False)
+    return noise.variance(level).sqrt()
+
+
+def neighbourhood(frames: dict[int, PreparedFrame], target: int) -> Neighbourhood:
+    """Collect the flows from frame `target` to its neighbours among `frames`.
+
+    Flows to frames further than one are chained from adjacent ones.
+    """
+    flows, seen, present = [], [], []
+    for offset in OFFSETS:
+        forward = chained_flow(frames, target, offset)
+        backward = chained_flow(frames, target + offset, -offset)
+        exists = forward is not None and backward is not None
+        present.append(exists)
+        if forward is None or backward is None:
+            forward = torch.zeros_like(frames[target].noisy[:2])
+            seen.append(forward[:1])
+        else:
+            seen.append(visibility(forward[None], backward[None])[0])
+        flows.append(forward)
+    device = flows[0].device
+    return Neighbourhood(
+        torch.stack(flows), torch.stack(seen), torch.tensor(present, device=device)
+    )
+
+
+def chained_flow(frames: dict[int, PreparedFrame], start: int, offset: int) -> Tensor | None:
+    """Give V_{start+offset->start} on the grid of `start`; None if the chain is broken."""
+    step = 1 if offset > 0 else -1
+    total: Tensor | None = None
+    for index in range(start, start + offset, step):
+        frame = frames.get(index)
+        flow = None if frame is None else frame.to_next if step > 0 else frame.to_previous
+        if flow is None:
+            return None
+        total = flow if total is None else compose_flows(total[None], flow[None])[0]
+    return total

@@ -1,0 +1,80 @@
+"""Loss of stage 2: the refined frame against the other half of a recorrupted pair.
+
+Source: Frames2Residual, figure 3a (METHOD.md, section 2).
+"""
+
+import torch
+from torch import Tensor
+
+from f2r.models.prior import joint_input
+from f2r.models.refiner import SpatialRefiner
+from f2r.noise.recorrupt import Recorrupted, recorrupt
+from f2r.preprocess import Preprocessor
+from f2r.train.windows import CropSampler, TrainingClip, flip_image
+
+ALPHA = 0.5
+"""Strength of the added noise: y' has 1.25 times, y'' 5 times the variance of y."""
+
+FLOOR = (5 / 255) ** 2
+"""Added to the target's noise variance before it weighs the loss."""
+
+
+def refiner_loss(
+    refiner: SpatialRefiner,
+    preprocessor: Preprocessor,
+    sampler: CropSampler,
+    generator: torch.Generator,
+) -> Tensor:
+    """Give L2 = E || x~_t - y''_t ||^2 on a fresh batch with freshly drawn n'.
+
+    Args:
+        refiner: network in training.
+        preprocessor: applies the prior to y', as it was applied to y.
+        sampler: draws crops of clips whose anchors are known.
+        generator: the only source of randomness.
+    """
+    clip, noisy, anchor = draw_centres(sampler, generator)
+    pair = recorrupt_clip(clip, noisy, anchor, generator)
+    refined = refine(refiner, preprocessor, anchor, pair.input, pair.input_variance.sqrt())
+    error = (refined - pair.target).square().mean(dim=(1, 2, 3))
+    return (error / (pair.target_variance.mean(dim=(1, 2, 3)) + FLOOR)).mean()
+
+
+def draw_centres(
+    sampler: CropSampler, generator: torch.Generator
+) -> tuple[TrainingClip, Tensor, Tensor]:
+    """Draw a clip and (B, 3, S, S) crops of its noisy frames and of their anchors."""
+    clip, places, side = sampler.draw_places(generator)
+    flips = [bool(f) for f in torch.randint(0, 2, (3,), generator=generator)]
+    crops = [
+        torch.stack((clip.frames[t].noisy, clip.anchors[t]))[
+            ..., top : top + side, left : left + side
+        ]
+        for t, top, left in places
+    ]
+    noisy, anchor = flip_image(torch.stack(crops, dim=1), *flips)
+    return clip, noisy, anchor
+
+
+def recorrupt_clip(
+    clip: TrainingClip, noisy: Tensor, anchor: Tensor, generator: torch.Generator
+) -> Recorrupted:
+    """Make the pair; a grey clip gets one n' for its three equal channels."""
+    if not clip.grey:
+        return recorrupt(noisy, clip.noise, ALPHA, generator, level=anchor)
+    pair = recorrupt(noisy[:, :1], clip.noise, ALPHA, generator, level=anchor[:, :1])
+    return Recorrupted(*(part.expand(-1, 3, -1, -1) for part in pair))
+
+
+def refine(
+    refiner: SpatialRefiner,
+    preprocessor: Preprocessor,
+    anchor: Tensor,
+    noisy: Tensor,
+    sigma: Tensor,
+) -> Tensor:
+    """Apply prior and refiner to centre frames (B, 3, H, W); bfloat16 inside, float32 out."""
+    with torch.autocast(noisy.device.type, torch.bfloat16):
+        denoised = preprocessor.denoise(noisy, sigma)
+        refined: Tensor = refiner(anchor, joint_input(noisy, denoised), sigma)
+    return refined

@@ -1,0 +1,38 @@
+"""Loss of stage 1: the anchor against the noisy centre frame.
+
+Source: Frames2Residual, figure 2 (METHOD.md, section 1).
+"""
+
+import torch
+from torch import Tensor
+
+from f2r.models.temporal import TemporalEstimator, align
+from f2r.train.windows import Crops, CropSampler
+
+FLOOR = (5 / 255) ** 2
+"""Added to a crop's noise variance before it weighs the loss."""
+
+
+def estimate_anchor(estimator: TemporalEstimator, crops: Crops) -> Tensor:
+    """Predict the targets of a batch from their neighbours, (B, 3, S, S) float32."""
+    neighbours = crops.joint.shape[1]
+    features = estimator.encode(crops.joint.flatten(0, 1), crops.sigma.flatten(0, 1))
+    split = tuple(scale.unflatten(0, (-1, neighbours)) for scale in features)
+    aligned = align(crops.joint, split, crops.flow, crops.visible, crops.present)
+    anchor: Tensor = estimator(aligned)
+    return anchor
+
+
+def temporal_loss(
+    estimator: TemporalEstimator, sampler: CropSampler, generator: torch.Generator
+) -> Tensor:
+    """Give L1 = E || f_theta({z_i}_{i != t}, V) - y_t ||^2 on a fresh batch.
+
+    Each crop is weighed by its inverse noise variance, so that clips of all noise levels
+    count alike.
+    """
+    crops = sampler.draw(generator)
+    with torch.autocast(crops.joint.device.type, torch.bfloat16):
+        anchor = estimate_anchor(estimator, crops)
+    error = (anchor - crops.target).square().mean(dim=(1, 2, 3))
+    return (error / (crops.variance + FLOOR)).mean()

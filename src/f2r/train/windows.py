@@ -1,0 +1,211 @@
+"""Training crops: a patch of a target frame with the patches of its neighbours."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from f2r.models.prior import joint_input
+from f2r.models.temporal import OFFSETS
+from f2r.noise.models import NoiseModel
+from f2r.preprocess import Neighbourhood, PreparedFrame
+
+
+@dataclass(frozen=True)
+class CropConfig:
+    """Size of training crops."""
+
+    side: int = 96
+    """Side of a target crop in pixels; a multiple of 8; smaller frames are used whole."""
+    margin: int = 8
+    """Pixels by which a neighbour's crop is larger on each side; a multiple of 8."""
+    batch: int = 8
+    """Crops a step; > 0."""
+    drop: float = 0.08
+    """Chance that a neighbour is withheld, so that clip ends and cuts are learned; in [0, 1)."""
+
+
+@dataclass
+class TrainingClip:
+    """Consecutive frames of one shot, prepared, with the flows between them."""
+
+    frames: Sequence[PreparedFrame]
+    """T prepared frames, equal sizes, multiples of 8."""
+    neighbours: Sequence[Neighbourhood]
+    """T neighbourhoods; flows may be float16."""
+    noise: NoiseModel
+    """Noise model of the clip."""
+    grey: bool = False
+    """Whether the three channels are one, with one noise."""
+    anchors: Sequence[Tensor] = ()
+    """T anchors (3, H, W), once stage 1 is done."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        height, width = self.frames[0].noisy.shape[-2:]
+        return height, width
+
+
+class Crops(NamedTuple):
+    """A batch for stage 1; N = len(OFFSETS), S = side, M = side of a neighbour's crop."""
+
+    target: Tensor
+    """(B, 3, S, S) y_t: what the anchor is compared with; no network sees it."""
+    variance: Tensor
+    """(B,) mean noise variance of the target, to weigh its loss."""
+    joint: Tensor
+    """(B, N, 6, M, M) z_i."""
+    sigma: Tensor
+    """(B, N, 3, M, M) noise level of the neighbours."""
+    flow: Tensor
+    """(B, N, 2, S, S) from the target's grid into the neighbour's crop."""
+    visible: Tensor
+    """(B, N, 1, S, S)."""
+    present: Tensor
+    """(B, N) bool."""
+
+
+class Place(NamedTuple):
+    """Where a crop lies."""
+
+    frame: int
+    top: int
+    left: int
+
+
+class CropSampler:
+    """Draws places in one or more clips, uniformly over targets and positions.
+
+    Args:
+        clips: what to train on.
+        config: crop sizes.
+    """
+
+    def __init__(self, clips: Sequence[TrainingClip], config: CropConfig) -> None:
+        self.clips, self.config = clips, config
+        self.weights = torch.tensor([float(len(clip.frames)) for clip in clips])
+
+    def draw_places(self, generator: torch.Generator) -> tuple[TrainingClip, list[Place], int]:
+        """Choose a clip, places in it, and the side of the crops."""
+        choice = int(torch.multinomial(self.weights, 1, generator=generator))
+        clip = self.clips[choice]
+        height, width = clip.size
+        side = min(self.config.side, height, width)
+        spots = torch.rand(self.config.batch, 3, generator=generator).tolist()
+        places = [
+            Place(
+                int(t * len(clip.frames)),
+                int(v * (height - side) / 2 + 0.5) * 2,
+                int(u * (width - side) / 2 + 0.5) * 2,
+            )
+            for t, v, u in spots
+        ]
+        return clip, places, side
+
+    def draw(self, generator: torch.Generator) -> Crops:
+        """Draw a batch for stage 1, flipped and reversed in time at random."""
+        clip, places, side = self.draw_places(generator)
+        crops = [_crop_window(clip, place, side, self.config.margin) for place in places]
+        batch = Crops(*(torch.stack(parts) for parts in zip(*crops, strict=True)))
+        kept = torch.rand(batch.present.shape, generator=generator) >= self.config.drop
+        batch = batch._replace(present=_keep_some(batch.present, kept.to(batch.present.device)))
+        flips = torch.randint(0, 2, (4,), generator=generator).tolist()
+        return augment(batch, *map(bool, flips))
+
+
+def _keep_some(present: Tensor, kept: Tensor) -> Tensor:
+    remaining = present & kept
+    return torch.where(remaining.any(1, keepdim=True), remaining, present)
+
+
+def _crop_window(clip: TrainingClip, place: Place, side: int, margin: int) -> tuple[Tensor, ...]:
+    height, width = clip.size
+    frame, around = clip.frames[place.frame], clip.neighbours[place.frame]
+    here = (
+        ...,
+        slice(place.top, place.top + side),
+        slice(place.left, place.left + side),
+    )
+    flow = around.flow[here].float()
+    size = (min(side + 2 * margin, height), min(side + 2 * margin, width))
+    joints, sigmas, flows = [], [], []
+    for n, offset in enumerate(OFFSETS):
+        index = place.frame + offset if bool(around.present[n]) else place.frame
+        shift_x, shift_y = flow[n].flatten(1).median(dim=1).values.tolist()
+        top = _start(place.top + shift_y - margin, size[0], height)
+        left = _start(place.left + shift_x - margin, size[1], width)
+        there = (..., slice(top, top + size[0]), slice(left, left + size[1]))
+        neighbour = clip.frames[index]
+        noisy, denoised = neighbour.noisy[there], neighbour.denoised[there]
+        if index == place.frame:  # absent: frame t itself must not slip in
+            noisy, denoised = torch.zeros_like(noisy), torch.zeros_like(denoised)
+        joints.append(joint_input(noisy[None], denoised[None])[0])
+        sigmas.append(neighbour.sigma[there])
+        into = torch.tensor([place.left - left, place.top - top], dtype=torch.float32)
+        flows.append(flow[n] + into.to(flow.device)[:, None, None])
+    return (
+        frame.noisy[here],
+        frame.sigma[here].square().mean(),
+        torch.stack(joints),
+        torch.stack(sigmas),
+        torch.stack(flows),
+        around.visible[here].float(),
+        around.present,
+    )
+
+
+def _start(wanted: float, size: int, limit: int) -> int:
+    """Round to the grid of the coarsest scale and keep the crop inside the frame."""
+    return min(max(round(wanted / 8) * 8, 0), (limit - size) // 2 * 2)
+
+
+def augment(
+    crops: Crops, across: bool, upside_down: bool, turn: bool, backwards: bool
+) -> Crops:
+    """Mirror, transpose and reverse in time; the flow follows.
+
+    Args:
+        crops: the batch.
+        across: mirror left and right.
+        upside_down: mirror top and bottom.
+        turn: swap rows and columns.
+        backwards: reverse the order of the neighbours; OFFSETS is symmetric.
+    """
+    source = (crops.joint.shape[-1] - 1.0, crops.joint.shape[-2] - 1.0)
+    rows, columns = _grid(crops.flow)
+    points = torch.stack((crops.flow[:, :, 0] + columns, crops.flow[:, :, 1] + rows), dim=2)
+    if across:
+        points = torch.stack((source[0] - points[:, :, 0], points[:, :, 1]), dim=2)
+    if upside_down:
+        points = torch.stack((points[:, :, 0], source[1] - points[:, :, 1]), dim=2)
+    if turn:
+        points = points.flip(2)
+    points = flip_image(points, across, upside_down, turn)
+    rows, columns = _grid(points)
+    flow = torch.stack((points[:, :, 0] - columns, points[:, :, 1] - rows), dim=2)
+    parts = (crops.joint, crops.sigma, flow, crops.visible)
+    joint, sigma, _, visible = (flip_image(part, across, upside_down, turn) for part in parts)
+    target = flip_image(crops.target, across, upside_down, turn)
+    batch = Crops(target, crops.variance, joint, sigma, flow, visible, crops.present)
+    if backwards:
+        batch = batch._replace(**{k: getattr(batch, k).flip(1) for k in _PER_NEIGHBOUR})
+    return batch
+
+
+_PER_NEIGHBOUR = ("joint", "sigma", "flow", "visible", "present")
+
+
+def flip_image(image: Tensor, across: bool, upside_down: bool, turn: bool) -> Tensor:
+    """Mirror and transpose the last two axes."""
+    axes = [axis for axis, wanted in ((-1, across), (-2, upside_down)) if wanted]
+    image = image.flip(axes) if axes else image
+    return image.transpose(-1, -2) if turn else image
+
+
+def _grid(flow: Tensor) -> tuple[Tensor, Tensor]:
+    height, width = flow.shape[-2:]
+    rows = torch.arange(height, device=flow.device, dtype=flow.dtype)
+    return rows[:, None], torch.arange(width, device=flow.device, dtype=flow.dtype)
