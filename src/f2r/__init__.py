@@ -1,3 +1,30 @@
-"""Frames2Residual: self-supervised video denoising."""
+"""Frames2Residual: denoise a noisy video without a clean one.
+
+Example:
+    >>> import f2r
+    >>> callable(f2r.denoise)
+    True
+"""
+
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+__all__ = ["Denoised", "F2RError", "InputError", "__version__", "denoise"]
+
+if TYPE_CHECKING:
+    from f2r.api import Denoised, denoise
+    from f2r.errors import F2RError, InputError
+
+
+def __getattr__(name: str) -> Any:
+    """Import the public names on first use, so that `import f2r` costs nothing."""
+    if name in {"Denoised", "denoise"}:
+        from f2r import api
+
+        return getattr(api, name)
+    if name in {"F2RError", "InputError"}:
+        from f2r import errors
+
+        return getattr(errors, name)
+    raise AttributeError(f"module 'f2r' has no attribute '{name}'")

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from f2r.flow.cuts import is_scene_cut
 from f2r.flow.estimator import FlowEstimator
 from f2r.flow.warp import compose_flows, visibility
 from f2r.models.prior import ImagePrior, joint_input
@@ -79,7 +80,9 @@ class Preprocessor:
         return PreparedFrame(batch[0], self.denoise(batch, sigma)[0], sigma[0])
 
     def link(self, earlier: PreparedFrame, later: PreparedFrame) -> None:
-        """Estimate the flows between two consecutive frames of one shot, both ways."""
+        """Estimate the flows between two consecutive frames, both ways, unless a cut parts them."""
+        if is_scene_cut(earlier.denoised, later.denoised):
+            return
         earlier.to_next = self.flow.estimate(earlier.denoised, later.denoised).to(self.device)
         later.to_previous = self.flow.estimate(later.denoised, earlier.denoised).to(self.device)
 

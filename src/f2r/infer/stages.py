@@ -61,12 +61,7 @@ def predict_anchor(
 
 
 @torch.no_grad()
-def refine_frame(
-    refiner: SpatialRefiner,
-    preprocessor: Preprocessor,
-    frame: PreparedFrame,
-    anchor: Tensor,
-) -> Tensor:
+def refine_frame(refiner: SpatialRefiner, frame: PreparedFrame, anchor: Tensor) -> Tensor:
     """Run stage 2 on the centre frame as it is (alpha = 0): (3, H, W) float32."""
     joint, sigma = frame.joint[None], frame.sigma[None]
     with torch.autocast(joint.device.type, torch.bfloat16):

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any, BinaryIO, Self
 
 import numpy as np
@@ -25,6 +26,9 @@ from f2r.io.output import FileWriter
 
 MAX_CHANNELS = 16
 """More than this in the last axis is a transposed array rather than a clip."""
+
+UNREADABLE = (ValueError, OSError, EOFError, OverflowError, SyntaxError, TokenError)
+"""What numpy raises on files that are no arrays; it parses their header as Python."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ class NpyReader(Closing):
     def _map(self) -> NDArray[Any]:
         try:
             array = np.load(self._path, mmap_mode="r", allow_pickle=False)
-        except (ValueError, OSError, EOFError, OverflowError) as error:
+        except UNREADABLE as error:
             raise InputError(
                 f"{self._path}: is not a complete .npy array ({_first_line(error)}): save it again "
                 "with numpy.save"

@@ -174,7 +174,8 @@ def to_samples(frame: Frame, dtype: SampleType, scale: float) -> NDArray[Any]:
     if dtype == "float32":
         return frame.astype(np.float32, copy=False)
     limit = np.iinfo(dtype).max
-    return np.rint(frame * np.float32(scale)).clip(0, limit).astype(dtype)
+    samples: NDArray[Any] = np.rint(frame * np.float32(scale)).clip(0, limit).astype(dtype)
+    return samples
 
 
 def check_frame_size(height: int, width: int, name: object) -> None:

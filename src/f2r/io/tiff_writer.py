@@ -14,14 +14,30 @@ from f2r.io.tiff import TiffSource
 
 BIG = 2**32 - 2**25
 """Bytes of pixels beyond which only BigTIFF can hold the file."""
+NO_CLOCK = "A TIFF stack keeps no timestamps, no sound and no colour tags."
 
 
 def open_tiff_writer(path: Path, info: ClipInfo) -> FileWriter:
     """Choose between the mirror of a TIFF input and a plain stack."""
     source = info.source
-    if isinstance(source, TiffSource) and info.frames is not None:
+    if isinstance(source, TiffSource):
         return MirrorTiffWriter(path, info, source)
+    if _is_ome(path) and info.frames is not None:
+        return MirrorTiffWriter(path, info, _make_source(info))
     return PlainTiffWriter(path, info)
+
+
+def _is_ome(path: Path) -> bool:
+    return path.name.lower().endswith((".ome.tif", ".ome.tiff"))
+
+
+def _make_source(info: ClipInfo) -> TiffSource:
+    """Describe the stack that a clip from elsewhere becomes."""
+    shape = (info.frames or 0, info.height, info.width)
+    axes = "TYX"
+    if info.channels > 1:
+        axes, shape = "TYXS", (*shape, info.channels)
+    return TiffSource(path=None, axes=axes, shape=shape, dtype=info.dtype)
 
 
 def _byte_count(info: ClipInfo) -> int | None:
@@ -42,6 +58,7 @@ class MirrorTiffWriter(FileWriter):
         super().__init__(path, info, _mirror_losses(info, source))
         self._source = source
         self._dtype = np.dtype(info.dtype).newbyteorder(source.byteorder)
+        self._scale = info.scale if info.source is source else white(info.dtype)
         with self._explained():
             self._offset = self._lay_out()
             self._file: BinaryIO = self._part.open("r+b")
@@ -49,7 +66,8 @@ class MirrorTiffWriter(FileWriter):
     def _lay_out(self) -> int:
         source = self._source
         is_same_type = self.info.dtype == source.dtype
-        keeps_text = is_same_type and _still_holds(source)
+        makes_ome = _is_ome(self.path) and b"<OME" not in (source.description or b"")
+        keeps_text = is_same_type and not makes_ome and _still_holds(source)
         options: dict[str, Any] = {
             "photometric": "rgb" if self.info.is_colour else min(source.photometric, 1),
             "software": source.software or False,
@@ -60,7 +78,7 @@ class MirrorTiffWriter(FileWriter):
         if keeps_text:
             options |= {"metadata": None, "description": source.description or None}
         else:
-            options["metadata"] = {"axes": source.axes}
+            options["metadata"] = {"axes": _known_axes(source.axes)}
         if source.resolution is not None:
             options["resolution"] = source.resolution[:2]
             options["resolutionunit"] = source.resolution[2]
@@ -71,7 +89,7 @@ class MirrorTiffWriter(FileWriter):
         ]
         is_big = (_byte_count(self.info) or 0) > BIG
         with tifffile.TiffWriter(
-            self._part, bigtiff=is_big, byteorder=source.byteorder, ome=False
+            self._part, bigtiff=is_big, byteorder=source.byteorder, ome=makes_ome
         ) as tif:
             place = tif.write(shape=source.shape, dtype=self._dtype, returnoffset=True, **options)
         assert place is not None
@@ -80,7 +98,7 @@ class MirrorTiffWriter(FileWriter):
     def _put(self, frame: Frame) -> None:
         shape = self._source.plane_shape
         size = prod(shape) * self._dtype.itemsize
-        samples = to_samples(frame, self.info.dtype, self.info.scale).astype(self._dtype)
+        samples = to_samples(frame, self.info.dtype, self._scale).astype(self._dtype)
         planes = self._source.planes(self.count)
         for plane, values in zip(planes, np.split(samples, len(planes), axis=2), strict=True):
             page = np.moveaxis(values, -1, 0) if self._source.plane_axes == "SYX" else values
@@ -98,6 +116,11 @@ class MirrorTiffWriter(FileWriter):
             self._file.close()
 
 
+def _known_axes(axes: str) -> str:
+    """Call an unnamed page axis time, which is what F2R took it for."""
+    return axes if "T" in axes else axes.replace("I", "T").replace("Q", "T")
+
+
 def _still_holds(source: TiffSource) -> bool:
     """Tell whether the description fits the output; tifffile's own states the page layout."""
     text = source.description or b""
@@ -107,7 +130,7 @@ def _still_holds(source: TiffSource) -> bool:
 
 
 def _mirror_losses(info: ClipInfo, source: TiffSource) -> tuple[str, ...]:
-    losses = []
+    losses = [NO_CLOCK] if info.fps is not None else []
     if info.dtype != source.dtype:
         losses.append("The image description is written anew because the sample type changes.")
     if (_byte_count(info) or 0) > BIG and (source.description or b"").startswith(b"ImageJ"):
@@ -119,21 +142,19 @@ class PlainTiffWriter(FileWriter):
     """A stack that grows page by page, for clips that were no TIFF."""
 
     def __init__(self, path: Path, info: ClipInfo) -> None:
-        loses_clock = info.fps is not None
-        text = "A TIFF stack keeps no timestamps, no sound and no colour tags."
-        super().__init__(path, info, (text,) if loses_clock else ())
+        super().__init__(path, info, (NO_CLOCK,) if info.fps is not None else ())
         size = _byte_count(info)
         with self._explained():
-            self._tif = tifffile.TiffWriter(
-                self._part,
-                bigtiff=size is None or size > BIG,
-                ome=path.name.lower().endswith((".ome.tif", ".ome.tiff")),
-            )
+            is_big = size is None or size > BIG
+            self._tif = tifffile.TiffWriter(self._part, bigtiff=is_big, ome=False)
 
     def _put(self, frame: Frame) -> None:
         dtype: SampleType = self.info.dtype
         samples = to_samples(frame, dtype, white(dtype))
-        options: dict[str, Any] = {"photometric": "rgb" if self.info.is_colour else "minisblack"}
+        options: dict[str, Any] = {
+            "photometric": "rgb" if self.info.is_colour else "minisblack",
+            "metadata": {"axes": "TYX" if self.info.channels == 1 else "TYXS"},
+        }
         if self.info.channels == 1:
             samples = samples[..., 0]
         else:

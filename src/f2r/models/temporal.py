@@ -46,7 +46,9 @@ class FrameEncoder(nn.Module):
     def __init__(self, widths: tuple[int, ...]) -> None:
         super().__init__()
         self.head = nn.Conv2d(4 * 9, widths[0], 3, padding=1)
-        self.downs = nn.ModuleList(Down(fine, coarse) for fine, coarse in itertools.pairwise(widths))
+        self.downs = nn.ModuleList(
+            Down(fine, coarse) for fine, coarse in itertools.pairwise(widths)
+        )
         self.blocks = nn.ModuleList(residual_blocks(width, 1) for width in widths[1:])
 
     def forward(self, joint: Tensor, sigma: Tensor) -> tuple[Tensor, ...]:
@@ -104,9 +106,7 @@ class TemporalEstimator(nn.Module):
         self.decoders = nn.ModuleList(
             residual_blocks(width, depth) for width, depth in zip(widths, depths, strict=True)
         )
-        self.ups = nn.ModuleList(
-            Up(coarse, fine) for fine, coarse in itertools.pairwise(widths)
-        )
+        self.ups = nn.ModuleList(Up(coarse, fine) for fine, coarse in itertools.pairwise(widths))
         self.tail = nn.Conv2d(widths[0], 4 * (CANDIDATES + 3), 3, padding=1)
         nn.init.zeros_(self.tail.weight)
         nn.init.zeros_(self.tail.bias)  # type: ignore[arg-type]

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 SIDE = 8
-_ORDER = torch.arange(SIDE)[:, None] + torch.arange(SIDE)[None, :]
-_LOW = (_ORDER > 0) & (_ORDER <= 6)
-_HIGH = _ORDER >= 8
+ORDER = torch.arange(SIDE)[:, None] + torch.arange(SIDE)[None, :]
+LOW = (ORDER > 0) & (ORDER <= 6)
+HIGH = ORDER >= 8
 
 
 @dataclass(frozen=True)
@@ -85,13 +85,18 @@ def measure_blocks(image: Tensor, level: Tensor) -> Blocks:
     Source: Ponomarenko et al. 2007, "An automatic approach to lossy compression of AVIRIS
     images"; Colom, Buades 2013, IPOL, "Analysis and Extension of the Ponomarenko et al. Method".
     """
-    basis = _cosine_basis().to(image)
-    power = (basis @ _cut(image) @ basis.T).pow_(2)
+    power = block_spectrum(image).pow_(2)
     return Blocks(
         level=_cut(level).mean((-1, -2)).reshape(-1),
-        low=power[..., _LOW].mean(-1).reshape(-1),
-        high=power[..., _HIGH].mean(-1).reshape(-1),
+        low=power[..., LOW].mean(-1).reshape(-1),
+        high=power[..., HIGH].mean(-1).reshape(-1),
     )
+
+
+def block_spectrum(image: Tensor) -> Tensor:
+    """Transform (N, C, H, W) images to (N, C, H // 8, W // 8, 8, 8) cosine coefficients."""
+    basis = _cosine_basis().to(image)
+    return basis @ _cut(image) @ basis.T
 
 
 def join(*parts: Blocks) -> Blocks:
@@ -123,13 +128,15 @@ def measure_curve(blocks: Blocks, share: float = 0.01, per_bin: int = 1500) -> C
         return None
     blocks = blocks.select(blocks.level.argsort())
     bins = min(24, max(1, len(blocks) // per_bin))
+    if per_bin < len(blocks):
+        bins = max(bins, min(8, len(blocks) // 300))
     rows = []
     for part in torch.arange(len(blocks)).tensor_split(bins):
         count = max(int(share * len(part)), min(len(part), 40))
         inside = blocks.select(part)
         inside = inside.select(inside.low.argsort()[:count])
         variance = float(inside.high.mean())
-        error = variance * math.sqrt(2 / (int(_HIGH.sum()) * count))
+        error = variance * math.sqrt(2 / (int(HIGH.sum()) * count))
         rows.append((float(inside.level.mean()), variance, error, float(inside.low.mean())))
     columns = torch.tensor(rows, dtype=torch.float64).T
     return Curve(*columns.unbind(0))
@@ -139,7 +146,7 @@ def _cut(image: Tensor) -> Tensor:
     """(N, C, H, W) to (N, C, H // 8, W // 8, 8, 8)."""
     rows, columns = image.shape[-2] // SIDE, image.shape[-1] // SIDE
     image = image[..., : rows * SIDE, : columns * SIDE]
-    return image.unflatten(-2, (rows, SIDE)).unflatten(-1, (columns, SIDE)).transpose(-2, -3)
+    return image.reshape(*image.shape[:-2], rows, SIDE, columns, SIDE).transpose(-2, -3)
 
 
 def _cosine_basis() -> Tensor:

@@ -104,14 +104,15 @@ class Correlated:
 
     def describe(self) -> str:
         """Say in one line what the noise is, in 8-bit units."""
-        kernel = self.correlation / self.channel_variance[..., None]
-        own = kernel.diagonal().mean(-1)  # (H, W)
+        own = self.correlation.diagonal().mean(-1)  # (k, k), one at distance zero
         y, x = own.shape[0] // 2, own.shape[1] // 2
         beside = float(own[y, x + 1]) if own.shape[1] > 1 else 0.0
         below = float(own[y + 1, x]) if own.shape[0] > 1 else 0.0
+        between = self.correlation[..., y, x]
+        shared = float((between - torch.diag(between.diagonal())).abs().max())
         return (
-            f"spatially correlated noise (neighbours {beside:.2f} across, {below:.2f} down); "
-            f"{self.base.describe()}"
+            f"correlated noise (pixels {beside:.2f} across, {below:.2f} down; "
+            f"channels {shared:.2f}); {self.base.describe()}"
         )
 
 

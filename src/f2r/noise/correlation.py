@@ -4,7 +4,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from f2r.noise.blocks import Blocks
+from f2r.noise.blocks import Blocks, measure_blocks, measure_curve
+from f2r.noise.correlated import Correlated
+from f2r.noise.models import Gaussian
 
 SIDE = 16
 REACH = 8
@@ -47,19 +49,31 @@ def total_blocks(residual: Tensor, level: Tensor, score: Tensor) -> Blocks:
     return Blocks(means.reshape(-1), scores.reshape(-1), energy.reshape(-1))
 
 
-def measure_covariance(residual: Tensor, score: Tensor) -> Tensor:
-    """Measure the spatial covariance on the blocks of the lowest `score`.
+def slopes(image: Tensor) -> Tensor:
+    """(N, C, H, W): root of the summed squares of the steps to the right and downwards."""
+    across = image - image.roll(-1, -1)
+    down = image - image.roll(-1, -2)
+    return (across.square() + down.square()).sqrt()
 
-    Returns:
-        (C, C, 2 * REACH + 1, 2 * REACH + 1): mean of n_a(p) n_b(p + d) over p.
-    """
+
+def flat_mask(residual: Tensor, score: Tensor) -> Tensor:
+    """(N, 1, 16 * rows, 16 * columns): one in the blocks of the lowest `score`, else zero."""
     wanted = min(max(FLAT_BLOCKS, score.numel() // 50), score.numel())
     flat = score <= score.flatten().kthvalue(wanted).values
     energy = score_blocks(residual)
     # Blocks of far more than the usual energy hold moving scene, whatever their score says.
     flat &= energy < OUTLIER * energy[flat].median()
     mask = flat[:, None].to(residual.dtype)
-    mask = functional.interpolate(mask, scale_factor=SIDE, mode="nearest")
+    return functional.interpolate(mask, scale_factor=SIDE, mode="nearest")
+
+
+def measure_covariance(residual: Tensor, score: Tensor) -> Tensor:
+    """Measure the spatial covariance on the blocks of the lowest `score`.
+
+    Returns:
+        (C, C, 2 * REACH + 1, 2 * REACH + 1): mean of n_a(p) n_b(p + d) over p.
+    """
+    mask = flat_mask(residual, score)
     residual = residual[..., : mask.shape[-2], : mask.shape[-1]] * mask
     size = (mask.shape[-2] + REACH, mask.shape[-1] + REACH)
     values = torch.fft.rfft2(residual, s=size)
@@ -85,7 +99,21 @@ def trim(correlation: Tensor, floor: float = 0.03) -> Tensor:
     distance = torch.maximum(offsets[:, None], offsets[None, :])
     seen = distance[(correlation.abs() > floor).any(0).any(0)]
     reach = int(seen.max()) if len(seen) else 0
-    return correlation[..., centre - reach : centre + reach + 1, centre - reach : centre + reach + 1]
+    return correlation[
+        ..., centre - reach : centre + reach + 1, centre - reach : centre + reach + 1
+    ]
+
+
+def flattest_low(correlation: Tensor) -> float:
+    """Low band in the flattest blocks of pure noise of this correlation and variance one.
+
+    Args:
+        correlation: (C, C, k, k), variance one on average.
+    """
+    noise = Correlated(Gaussian(1.0), correlation.diagonal().mean(-1)[None, None])
+    drawn = noise.sample(torch.zeros(4, 1, 512, 512), torch.Generator().manual_seed(0))
+    curve = measure_curve(measure_blocks(drawn, drawn), per_bin=drawn.numel())
+    return 1.0 if curve is None else float(curve.low[0])
 
 
 def _near(correlated: Tensor) -> Tensor:

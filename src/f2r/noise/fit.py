@@ -64,7 +64,7 @@ def fit_model(curve: Curve) -> Fit:
     flat = Gaussian(min(sigma, 1.0))
     gaussian = Fit(flat, {"sigma": sigma_error}, _misfit(curve, flat))
     span = float(curve.level[-1] - curve.level[0])
-    if len(curve.level) < 4 or span < 0.04 or sigma < 1e-6:
+    if len(curve.level) < 4 or span < 1e-3 or sigma < 1e-6:
         return gaussian
     design = torch.stack([torch.ones_like(curve.level), curve.level], 1)
     (base, slope), (base_error, slope_error) = _robust_line(curve, design)

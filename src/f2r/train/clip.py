@@ -49,12 +49,18 @@ def clip_anchors(
     estimator: TemporalEstimator,
     on_frame: Callable[[int], None] | None = None,
 ) -> list[Tensor]:
-    """Run stage 1 over a prepared clip; (3, H, W) float32 per frame."""
+    """Run stage 1 over a prepared clip: (3, H, W) float32 per frame.
+
+    A frame without neighbours takes the prior's estimate.
+    """
     frames = dict(enumerate(clip.frames))
     features = {t: encode_frame(estimator, frame) for t, frame in frames.items()}
     anchors = []
     for t, around in enumerate(clip.neighbours):
-        anchors.append(predict_anchor(estimator, frames, features, around, t))
+        anchor = clip.frames[t].denoised
+        if t in clip.targets:
+            anchor = predict_anchor(estimator, frames, features, around, t)
+        anchors.append(anchor)
         if on_frame:
             on_frame(t + 1)
     return anchors

@@ -37,15 +37,15 @@ class FitConfig:
 
 @dataclass(frozen=True)
 class Progress:
-    """One report of a running training."""
+    """One report of a running stage."""
 
     stage: str
-    """Which network is in training, in words."""
+    """What is being done, in words."""
     fraction: float
-    """Used share of the budget, in [0, 1]."""
-    loss: float
-    """Training loss, averaged over the last steps."""
-    step: int
+    """Share of it that is done, in [0, 1]."""
+    loss: float | None = None
+    """Training loss, averaged over the last steps; None outside training."""
+    step: int = 0
     """Optimiser steps done."""
 
 

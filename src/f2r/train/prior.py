@@ -11,7 +11,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from f2r.errors import InputError
+from f2r.io.output import check_output
 from f2r.models.prior import ImagePrior
+from f2r.models.weights import save_network
+from f2r.train.loop import FitConfig, ProgressCallback, Trainer
 
 PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp"}
 
@@ -137,3 +140,39 @@ def prior_loss(
     with torch.autocast(device.type, torch.bfloat16):
         denoised = prior(clean + sigma * noise, sigma)
     return functional.l1_loss(denoised, clean)
+
+
+def train_prior(
+    photos: Sequence[Path],
+    output: Path,
+    seconds: float,
+    seed: int,
+    progress: ProgressCallback | None = None,
+) -> ImagePrior:
+    """Train D on photographs and write its weights.
+
+    Args:
+        photos: image files, or folders of them.
+        output: weights file; training state lies beside it as `OUTPUT.ckpt` until it is done.
+        seconds: training time.
+        seed: seed of initial weights, patches and noise.
+        progress: called a few times a second.
+    """
+    check_output(output, None, overwrite=True)
+    data = PriorData()
+    torch.manual_seed(seed)
+    prior = ImagePrior().to(memory_format=torch.channels_last)
+    patches = PhotoPatches(load_photos(find_photos(photos), data), data.patch)
+    checkpoint = output.with_name(output.name + ".ckpt")
+    trainer = Trainer(
+        "prior",
+        prior,
+        lambda generator: prior_loss(prior, patches, data, generator),
+        FitConfig(seconds=seconds, ema_decay=0.999),
+        torch.Generator().manual_seed(seed),
+        checkpoint,
+    )
+    trainer.run(progress)
+    save_network(output, prior, {"seed": str(seed), "steps": str(trainer.step)})
+    checkpoint.unlink()
+    return prior

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import torch
@@ -48,6 +49,11 @@ class TrainingClip:
         height, width = self.frames[0].noisy.shape[-2:]
         return height, width
 
+    @cached_property
+    def targets(self) -> list[int]:
+        """Frames that have a neighbour to be predicted from."""
+        return [t for t, around in enumerate(self.neighbours) if bool(around.present.any())]
+
 
 class Crops(NamedTuple):
     """A batch for stage 1; N = len(OFFSETS), S = side, M = side of a neighbour's crop."""
@@ -80,13 +86,13 @@ class CropSampler:
     """Draws places in one or more clips, uniformly over targets and positions.
 
     Args:
-        clips: what to train on.
+        clips: what to train on; each has a target.
         config: crop sizes.
     """
 
     def __init__(self, clips: Sequence[TrainingClip], config: CropConfig) -> None:
         self.clips, self.config = clips, config
-        self.weights = torch.tensor([float(len(clip.frames)) for clip in clips])
+        self.weights = torch.tensor([float(len(clip.targets)) for clip in clips])
 
     def draw_places(self, generator: torch.Generator) -> tuple[TrainingClip, list[Place], int]:
         """Choose a clip, places in it, and the side of the crops."""
@@ -97,7 +103,7 @@ class CropSampler:
         spots = torch.rand(self.config.batch, 3, generator=generator).tolist()
         places = [
             Place(
-                int(t * len(clip.frames)),
+                clip.targets[int(t * len(clip.targets))],
                 int(v * (height - side) / 2 + 0.5) * 2,
                 int(u * (width - side) / 2 + 0.5) * 2,
             )
@@ -162,9 +168,7 @@ def _start(wanted: float, size: int, limit: int) -> int:
     return min(max(round(wanted / 8) * 8, 0), (limit - size) // 2 * 2)
 
 
-def augment(
-    crops: Crops, across: bool, upside_down: bool, turn: bool, backwards: bool
-) -> Crops:
+def augment(crops: Crops, across: bool, upside_down: bool, turn: bool, backwards: bool) -> Crops:
     """Mirror, transpose and reverse in time; the flow follows.
 
     Args:

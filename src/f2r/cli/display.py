@@ -1,0 +1,51 @@
+"""What a running command shows: decisions line by line, and one progress bar per stage."""
+
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from f2r.train.loop import Progress as Report
+
+
+class Display:
+    """Progress on the terminal's error stream, so that standard output stays free for data."""
+
+    def __init__(self) -> None:
+        self.console = Console(stderr=True, highlight=False)
+        self.bars = Progress(
+            TextColumn("{task.description:<16}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f}%"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
+            console=self.console,
+        )
+        self.tasks: dict[str, int] = {}
+
+    def say(self, sentence: str) -> None:
+        """Show one decision."""
+        self.console.print(sentence, soft_wrap=True, markup=False)
+
+    def update(self, report: Report) -> None:
+        """Show how far a stage is."""
+        if report.stage not in self.tasks:
+            self.tasks[report.stage] = self.bars.add_task(report.stage, total=1.0, note="")
+        note = "" if report.loss is None else f"loss {report.loss:.4f}, step {report.step}"
+        task = self.tasks[report.stage]
+        self.bars.update(self.bars.task_ids[task], completed=report.fraction, note=note)
+
+    def __enter__(self) -> Self:
+        self.bars.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.bars.stop()

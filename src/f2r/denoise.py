@@ -1,0 +1,265 @@
+"""The whole story: read, estimate the noise, train on the clip, denoise, write.
+
+The only module that joins io, noise, train and infer.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from f2r.config import TRAINING_SECONDS, DenoiseConfig
+from f2r.device import choose_device, describe_device
+from f2r.errors import InputError
+from f2r.flow.estimator import DisFlow
+from f2r.infer.choose import estimate_errors
+from f2r.infer.planes import layout_of
+from f2r.infer.stages import encode_frame, predict_anchor, refine_frame
+from f2r.infer.stream import Estimate, Networks, PlaneStream
+from f2r.io.clip import Frame, FrameReader
+from f2r.models.refiner import SpatialRefiner
+from f2r.models.temporal import TemporalEstimator
+from f2r.models.weights import load_prior, load_shipped
+from f2r.noise.estimate import estimate_noise
+from f2r.noise.models import NoiseModel
+from f2r.preprocess import Preprocessor
+from f2r.train.adapt import AdaptConfig, adapt
+from f2r.train.clip import clip_anchors, prepare_clip
+from f2r.train.loop import Progress, ProgressCallback
+from f2r.train.sample import choose_stretches, frames_within, read_stretches
+from f2r.train.windows import TrainingClip
+
+SAFETY = 0.96
+"""Share of a time budget that is planned for; the rest absorbs what was misjudged."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """One denoised frame and what it was made from; (H, W, C) float32, nominal."""
+
+    noisy: Frame
+    """The input."""
+    prior: Frame
+    """The image prior's estimate."""
+    anchor: Frame
+    """Stage 1's estimate."""
+    denoised: Frame
+    """The output."""
+
+
+@dataclass
+class Plane:
+    """One plane of the clip: three channels, or one grey channel, with its own noise."""
+
+    preprocessor: Preprocessor
+    """Prior and flow under the plane's noise model."""
+    clips: list[TrainingClip] = field(default_factory=list)
+    """Prepared stretches to train on."""
+    output: str = "refined"
+    """Which estimate becomes the output: 'refined', 'anchor' or 'prior'."""
+
+
+class Denoiser:
+    """Denoises one clip: call `prepare`, then iterate over `results`.
+
+    Args:
+        reader: the clip.
+        noise: noise model of the clip; None estimates one per plane.
+        config: the user's choices.
+        checkpoints: folder for training state, from which an interrupted run resumes.
+        progress: called as the run goes on.
+    """
+
+    def __init__(
+        self,
+        reader: FrameReader,
+        noise: NoiseModel | None,
+        config: DenoiseConfig,
+        checkpoints: Path | None = None,
+        progress: ProgressCallback | None = None,
+    ) -> None:
+        self.reader, self.noise, self.config = reader, noise, config
+        self.checkpoints, self.progress = checkpoints, progress
+        self.device = choose_device(config.device)
+        self.layout = layout_of(reader.info)
+        self.report: dict[str, Any] = {"device": describe_device(self.device), "seconds": {}}
+        self._start = time.monotonic()
+        self._generator = torch.Generator().manual_seed(config.seed)
+        self.networks = Networks(
+            load_prior(self.device),
+            load_shipped(TemporalEstimator, self.device).eval(),
+            load_shipped(SpatialRefiner, self.device).eval(),
+        )
+        self.planes: list[Plane] = []
+
+    def prepare(self) -> None:
+        """Estimate the noise, prepare a sample of the clip, train on it, choose the output."""
+        with self._timed("read sample"):
+            stretches = self._read_sample()
+        with self._timed("estimate noise"):
+            self.planes = [
+                self._plane(k, [frames[k] for frames in stretches[0]])
+                for k in range(len(self.layout.groups))
+            ]
+        with self._timed("prior and flow"):
+            self._prepare_clips(stretches)
+        with self._timed("train"):
+            self._train()
+        with self._timed("choose output"):
+            self._choose()
+        for plane in self.planes:
+            plane.clips.clear()
+
+    def results(self) -> Iterator[Result]:
+        """Denoise the whole clip, frame by frame, in order."""
+        streams = [PlaneStream(self.networks, plane.preprocessor) for plane in self.planes]
+        total, done, cuts, alone = self.report["frames"], 0, 0, 0
+        with self._timed("denoise"):
+            for estimates in self._estimates(streams):
+                done += 1
+                cuts += done > 1 and estimates[0].starts_shot
+                alone += not estimates[0].has_neighbours
+                self._tell("denoise", done / max(total, done))
+                yield self._result(estimates)
+        self.report |= {"frames": done, "scene_cuts": cuts, "frames_by_prior_alone": alone}
+        self.report["seconds"]["total"] = round(time.monotonic() - self._start, 2)
+
+    def _estimates(self, streams: list[PlaneStream]) -> Iterator[list[Estimate]]:
+        for frame in self.reader:
+            planes = self.layout.split(frame)
+            ready = [s.push(plane) for s, plane in zip(streams, planes, strict=True)]
+            yield from (list(group) for group in zip(*ready, strict=True))
+        yield from (list(group) for group in zip(*(s.finish() for s in streams), strict=True))
+
+    def _result(self, estimates: list[Estimate]) -> Result:
+        strength = self.config.strength
+        outputs = [
+            e.noisy + strength * (getattr(e, plane.output) - e.noisy)
+            for e, plane in zip(estimates, self.planes, strict=True)
+        ]
+        merge = self.layout.merge
+        return Result(
+            merge([e.noisy for e in estimates]),
+            merge([e.prior for e in estimates]),
+            merge([e.anchor for e in estimates]),
+            merge(outputs),
+        )
+
+    def _read_sample(self) -> list[list[list[Tensor]]]:
+        """Read the frames to train on: per stretch, frame and plane (3, H', W')."""
+        info = self.reader.info
+        limit = frames_within(info, self.config.sample_gib)
+        stretches = choose_stretches(info.frames or limit, limit)
+        read = read_stretches(self.reader, stretches)
+        if not read:
+            raise InputError("the clip has no frames")
+        sampled = sum(len(stretch) for stretch in read)
+        self.report |= {"frames": info.frames or sampled, "frames_trained_on": sampled}
+        return [[self.layout.split(frame) for frame in stretch] for stretch in read]
+
+    def _plane(self, index: int, frames: list[Tensor]) -> Plane:
+        height, width = self.layout.height, self.layout.width
+        channels = 1 if self.layout.is_grey(index) else 3
+        seen = [frame[:channels, :height, :width] for frame in frames]
+        noise = self.noise or estimate_noise(seen).model
+        levels = torch.stack([frame[:, ::4, ::4] for frame in seen]).flatten()
+        black, white = torch.quantile(levels[:: max(levels.numel() // 100_000, 1)],
+                                      torch.tensor([0.002, 0.998])).tolist()  # fmt: skip
+        flow = DisFlow(min(black, 0.0) if black < 0.1 else black, max(white, black + 1e-3))
+        self.report.setdefault("noise", []).append(noise.to_dict() | {"text": noise.describe()})
+        return Plane(Preprocessor(self.networks.prior, noise, flow))
+
+    def _prepare_clips(self, stretches: list[list[list[Tensor]]]) -> None:
+        total = sum(len(stretch) for stretch in stretches) * len(self.planes)
+        done = 0
+
+        def count(_: int) -> None:
+            nonlocal done
+            done += 1
+            self._tell("prior and flow", done / total)
+
+        for k, plane in enumerate(self.planes):
+            for stretch in stretches:
+                frames = [planes[k] for planes in stretch]
+                clip = prepare_clip(frames, plane.preprocessor, self.layout.is_grey(k), count)
+                plane.clips.append(clip)
+
+    def _train(self) -> None:
+        clips = [clip for plane in self.planes for clip in plane.clips if clip.targets]
+        seconds = self._training_seconds() if clips else 0.0
+        self.report["training_seconds_planned"] = round(seconds, 1)
+        if seconds <= 0:
+            return
+        preprocessor = self.planes[0].preprocessor
+        done = adapt(
+            self.networks,
+            preprocessor,
+            clips,
+            AdaptConfig(seconds),
+            self.config.seed,
+            self.checkpoints,
+            self.progress,
+        )
+        self.networks.temporal.eval()
+        self.networks.refiner.eval()
+        self.report["training"] = asdict(done)
+
+    def _training_seconds(self) -> float:
+        """Say how long to train: by the preset, or by what the time budget leaves."""
+        if self.config.time_budget is None:
+            return TRAINING_SECONDS[self.config.preset]
+        spent = time.monotonic() - self._start
+        inference = self.report["frames"] * self._seconds_per_frame()
+        return max(SAFETY * self.config.time_budget - spent - inference, 0.0)
+
+    def _seconds_per_frame(self) -> float:
+        """Measure inference on one frame of the sample."""
+        total = 0.0
+        for plane in self.planes:
+            clip = plane.clips[0]
+            prepared = self.report["seconds"]["prior and flow"] / self.report["frames_trained_on"]
+            total += prepared / len(self.planes)
+            if not clip.targets:
+                continue
+            for _ in range(2):  # the first round warms up
+                start = time.monotonic()
+                target = clip.targets[0]
+                frames = dict(enumerate(clip.frames[: target + 3]))
+                features = {t: encode_frame(self.networks.temporal, f) for t, f in frames.items()}
+                around = clip.neighbours[target]
+                anchor = predict_anchor(self.networks.temporal, frames, features, around, target)
+                refine_frame(self.networks.refiner, clip.frames[target], anchor)
+                measured = time.monotonic() - start
+            total += measured
+        return total
+
+    def _choose(self) -> None:
+        """Choose each plane's output by its estimated error, from training clips."""
+        estimated = []
+        for plane in self.planes:
+            clip = next((c for c in plane.clips if c.targets), None)
+            if clip is None:
+                continue
+            if not clip.anchors:
+                clip.anchors = clip_anchors(clip, self.networks.temporal)
+            errors = estimate_errors(self.networks, plane.preprocessor, clip, self._generator)
+            plane.output = errors.best()
+            estimated.append(errors.psnr() | {"output": plane.output})
+        self.report["estimated_psnr"] = estimated
+
+    def _tell(self, stage: str, fraction: float) -> None:
+        if self.progress:
+            self.progress(Progress(stage, fraction))
+
+    @contextmanager
+    def _timed(self, stage: str) -> Iterator[None]:
+        start = time.monotonic()
+        self._tell(stage, 0.0)
+        yield
+        self._tell(stage, 1.0)
+        self.report["seconds"][stage] = round(time.monotonic() - start, 2)

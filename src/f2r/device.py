@@ -1,0 +1,26 @@
+"""Where to compute."""
+
+import torch
+
+from f2r.errors import InputError
+
+
+def choose_device(name: str) -> torch.device:
+    """Turn 'auto', 'cpu', 'cuda' or 'mps' into a device that is really there."""
+    available = {"cpu": True, "cuda": torch.cuda.is_available()}
+    available["mps"] = torch.backends.mps.is_available()
+    if name == "auto":
+        name = next(k for k in ("cuda", "mps", "cpu") if available[k])
+    if name not in available:
+        raise InputError(f"device '{name}' is unknown: use auto, cpu, cuda or mps")
+    if not available[name]:
+        raise InputError(f"device '{name}' is not available here: use --device auto")
+    return torch.device(name)
+
+
+def describe_device(device: torch.device) -> str:
+    """Name the device for people."""
+    if device.type == "cuda":
+        return f"CUDA, {torch.cuda.get_device_name(device)}"
+    threads = torch.get_num_threads()
+    return f"CPU, {threads} threads" if device.type == "cpu" else "Apple GPU (MPS)"

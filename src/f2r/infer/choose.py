@@ -1,0 +1,101 @@
+"""Which of prior, anchor and refined frame is best, told without a clean reference."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from f2r.infer.stream import Networks
+from f2r.models.prior import joint_input
+from f2r.preprocess import Preprocessor, sigma_map
+from f2r.quality import blind_error, seen_error, to_psnr
+from f2r.train.windows import TrainingClip
+
+CROP = 512
+"""Side of the part of a frame that is judged, in pixels."""
+
+FRAMES = 8
+"""Frames that are judged."""
+
+MARGIN = 0.01
+"""A simpler estimate replaces the refined one only if its error is lower by this share."""
+
+
+@dataclass(frozen=True)
+class Errors:
+    """Estimated mean squared errors, nominal units squared."""
+
+    prior: float
+    """Of D(y)."""
+    anchor: float
+    """Of stage 1."""
+    refined: float
+    """Of stage 2."""
+
+    def best(self) -> str:
+        """Name the best estimate: 'refined' unless another is clearly better."""
+        simpler = min(("anchor", "prior"), key=lambda name: float(getattr(self, name)))
+        return simpler if getattr(self, simpler) < (1 - MARGIN) * self.refined else "refined"
+
+    def psnr(self) -> dict[str, float]:
+        """Give the estimated PSNR of each in dB, of the mean error over all judged frames."""
+        return {name: to_psnr(getattr(self, name)) for name in ("prior", "anchor", "refined")}
+
+
+@torch.no_grad()
+def estimate_errors(
+    networks: Networks, preprocessor: Preprocessor, clip: TrainingClip, generator: torch.Generator
+) -> Errors:
+    """Judge the three estimates on a few frames of a clip whose anchors are known."""
+    totals = torch.zeros(3, dtype=torch.float64)
+    chosen = torch.linspace(0, len(clip.frames) - 1, min(FRAMES, len(clip.frames))).round().int()
+    for t in chosen.tolist():
+        top, left = _place(clip.size, generator)
+        here = (..., slice(top, top + CROP), slice(left, left + CROP))
+        noisy = clip.frames[t].noisy[here][None]
+        anchor = clip.anchors[t][here][None]
+        totals += torch.tensor(
+            _frame_errors(networks, preprocessor, noisy, anchor, clip, generator)
+        )
+    return Errors(*(totals / len(chosen)).tolist())
+
+
+def _place(size: tuple[int, int], generator: torch.Generator) -> tuple[int, int]:
+    spot = torch.rand(2, generator=generator).tolist()
+    top, left = (int(u * max(side - CROP, 0)) // 8 * 8 for u, side in zip(spot, size, strict=True))
+    return top, left
+
+
+def _frame_errors(
+    networks: Networks,
+    preprocessor: Preprocessor,
+    noisy: Tensor,
+    anchor: Tensor,
+    clip: TrainingClip,
+    generator: torch.Generator,
+) -> tuple[float, float, float]:
+    channels = 1 if clip.grey else 3
+
+    def as_plane(method: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+        def apply(frames: Tensor) -> Tensor:
+            result = method(frames.expand(-1, 3, -1, -1))
+            return result.mean(1, keepdim=True) if clip.grey else result
+
+        return apply
+
+    def prior(frames: Tensor) -> Tensor:
+        return preprocessor.denoise(frames, sigma_map(clip.noise, frames))
+
+    def refined(frames: Tensor) -> Tensor:
+        joint, sigma = joint_input(frames, prior(frames)), sigma_map(clip.noise, frames)
+        with torch.autocast(frames.device.type, torch.bfloat16):
+            result: Tensor = networks.refiner(anchor, joint, sigma)
+        return result
+
+    noisy, blind = noisy[:, :channels], anchor[:, :channels]
+    return (
+        seen_error(as_plane(prior), noisy, clip.noise, generator),
+        blind_error(blind, noisy, clip.noise),
+        seen_error(as_plane(refined), noisy, clip.noise, generator),
+    )

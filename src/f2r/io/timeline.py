@@ -1,0 +1,114 @@
+"""When frames are shown, found by reading packets without decoding them."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import av.error
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from f2r.errors import InputError
+
+AVI_SLACK, MATROSKA_SLACK = Fraction(1, 4), Fraction(1, 2)
+"""Seconds that may be missing at the end before a file counts as cut short."""
+
+
+class Timeline:
+    """Presentation timestamps of a clip, in ticks of its time base.
+
+    They are predicted from the packets; while frames are decoded, `note` replaces the prediction
+    by what the decoder says, so that a writer that follows a reader gets the true ones.
+
+    Args:
+        ticks: predicted timestamps in the order of the frames.
+    """
+
+    def __init__(self, ticks: list[int] | None = None) -> None:
+        self._ticks = ticks or []
+
+    def __len__(self) -> int:
+        return len(self._ticks)
+
+    @property
+    def is_variable(self) -> bool:
+        """Frames do not follow each other at one distance (up to the rounding of ticks)."""
+        steps = [b - a for a, b in zip(self._ticks, self._ticks[1:], strict=False)]
+        return bool(steps) and max(steps) - min(steps) > 1
+
+    def needs_finer(self, unit: Fraction, time_base: Fraction) -> bool:
+        """Tell whether some timestamps are no multiples of `unit` seconds."""
+        return any((tick * time_base / unit).denominator != 1 for tick in self._ticks[:1000])
+
+    def note(self, frame: int, ticks: int | None) -> None:
+        """Record the decoded timestamp of a frame."""
+        if ticks is None:
+            return
+        if frame < len(self._ticks):
+            self._ticks[frame] = ticks
+        elif frame == len(self._ticks):
+            self._ticks.append(ticks)
+
+    def at(self, frame: int) -> int | None:
+        """Return the timestamp of a frame, None where it is not known."""
+        return self._ticks[frame] if frame < len(self._ticks) else None
+
+
+def scan(container: InputContainer, stream: VideoStream, path: Path, *, tolerant: bool) -> Timeline:
+    """Read all packets and note the timestamps of the video.
+
+    Args:
+        container: a freshly opened file; it is read to its end.
+        stream: the video.
+        path: its name in errors.
+        tolerant: accept a file that is cut short.
+
+    Raises:
+        InputError: the file ends before its header says, or holds damaged packets.
+    """
+    ticks: list[int | None] = []
+    ends = {stream.index: Fraction(0)}
+    is_damaged = False
+    try:
+        for packet in container.demux():
+            stamp = packet.pts if packet.pts is not None else packet.dts
+            index = packet.stream_index
+            if stamp is not None:
+                end = (stamp + (packet.duration or 0)) * packet.time_base
+                ends[index] = max(ends.get(index, end), end)
+            is_damaged |= packet.is_corrupt
+            if packet.size and index == stream.index and not packet.is_discard:
+                ticks.append(stamp)
+    except av.error.FFmpegError:
+        is_damaged = True
+    if not ticks:
+        raise InputError(f"{path}: holds no video frame: it is empty or cut short")
+    if not tolerant and (is_damaged or _is_cut(container, stream, len(ticks), ends)):
+        raise InputError(
+            f"{path}: is damaged or cut short ({len(ticks)} of {_promised(container, stream)}): "
+            "copy it again, or skip damaged packets by option"
+        )
+    known = sorted(tick for tick in ticks if tick is not None)
+    has_all = len(known) == len(ticks) and len(set(known)) == len(known)
+    return Timeline(known if has_all else list(range(len(ticks))))
+
+
+def _is_cut(
+    container: InputContainer, stream: VideoStream, count: int, ends: dict[int, Fraction]
+) -> bool:
+    """Compare the header's promise with what was found."""
+    names = set(container.format.name.split(","))
+    if "mp4" in names:
+        return stream.frames > count
+    if "avi" in names and stream.duration and stream.time_base:
+        # its header counts ticks, and frames may be empty: time tells more than the count
+        return stream.duration * stream.time_base - ends[stream.index] > AVI_SLACK
+    if "matroska" in names and container.duration:
+        return Fraction(container.duration, av.time_base) - max(ends.values()) > MATROSKA_SLACK
+    return False
+
+
+def _promised(container: InputContainer, stream: VideoStream) -> str:
+    if stream.frames:
+        return f"{stream.frames} frames"
+    seconds = (container.duration or 0) / av.time_base
+    return f"{seconds:.1f} s of video"

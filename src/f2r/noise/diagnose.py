@@ -1,0 +1,211 @@
+"""Does the noise keep to what the method assumes, and what to do where it does not."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from f2r.errors import InputError
+from f2r.noise.blocks import Limits, find_limits
+from f2r.noise.correlated import Correlated
+from f2r.noise.correlation import REACH, flat_mask, measure_covariance, score_blocks, slopes
+from f2r.noise.hot import find_hot_pixels
+from f2r.noise.models import NoiseModel
+
+FRAMES_LIMIT = 0.1
+PIXELS_LIMIT = 0.12
+LEVEL_LIMIT = 0.15
+FIXED_LIMIT = 0.25
+CLIPPED_LIMIT = 0.02
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One assumption, and whether it holds."""
+
+    holds: bool
+    text: str
+    """What was found and, where the assumption fails, what to do; one line."""
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What the residual y - reference says about the noise."""
+
+    autocorrelation: Tensor
+    """(k, k): spatial correlation of the residual, averaged over channels; centre 1."""
+    pixels: float
+    """Correlation of neighbouring pixels less what the model says."""
+    frames: float | None
+    """Correlation of successive frames; None for a single frame."""
+    level: float
+    """Standard deviation found over that of the model; 1 when the model is right."""
+    fixed_pattern: float | None
+    """Standard deviation of what stays in place, nominal units; None below four frames."""
+    hot: Tensor
+    """(C, H, W): true at hot and dead pixels."""
+    limits: Limits
+    """Where the frames clip, and how many samples do."""
+    findings: tuple[Finding, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether every assumption holds."""
+        return all(finding.holds for finding in self.findings)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the diagnosis as JSON values."""
+        return {
+            "autocorrelation": self.autocorrelation.tolist(),
+            "pixel_correlation": self.pixels,
+            "frame_correlation": self.frames,
+            "level": self.level,
+            "fixed_pattern": self.fixed_pattern,
+            "hot_pixels": int(self.hot.any(0).sum()),
+            "clipped_low": self.limits.low_share,
+            "clipped_high": self.limits.high_share,
+            "verdict": [{"holds": f.holds, "text": f.text} for f in self.findings],
+        }
+
+
+def diagnose(noisy: Tensor, reference: Tensor, noise: NoiseModel) -> Diagnosis:
+    """Compare the residual y - reference with a noise model, where the reference is flat.
+
+    Args:
+        noisy: y, (T, C, H, W), nominal units.
+        reference: estimate of the clean frames, (T, C, H, W); best stage 1's anchor, which is
+            blind to y. A prior's output has seen y, and takes some of its noise away.
+        noise: the model that is to be used.
+    """
+    if noisy.shape != reference.shape:
+        raise InputError("noise: the reference and the noisy frames differ in shape")
+    limits = find_limits(noisy)
+    variance = noise.variance(reference)
+    sigma = float(variance.mean().sqrt())
+    deviation = variance.clamp(min=max(1e-2 * sigma**2, 1e-12)).sqrt()
+    residual = (noisy - reference) / deviation
+    scores = score_blocks(slopes(reference))
+    covariance = measure_covariance(residual, scores).diagonal().mean(-1)
+    power = max(float(covariance[REACH, REACH]), 1e-12)
+    autocorrelation = covariance / power
+    pixels = _beside(autocorrelation) - _expected_beside(noise)
+    mask = flat_mask(residual, scores)
+    residual = residual[..., : mask.shape[-2], : mask.shape[-1]]
+    frames = _between_frames(residual, mask)
+    fixed = _fixed_pattern(residual, mask)
+    hot = find_hot_pixels(noisy, sigma)
+    findings = [
+        _judge_level(power**0.5),
+        _judge_pixels(pixels),
+        _judge_frames(frames),
+        _judge_fixed(fixed, sigma),
+        _judge_hot(hot),
+        _judge_clipping(limits),
+    ]
+    return Diagnosis(
+        autocorrelation=autocorrelation,
+        pixels=pixels,
+        frames=frames,
+        level=power**0.5,
+        fixed_pattern=None if fixed is None else fixed * sigma,
+        hot=hot,
+        limits=limits,
+        findings=tuple(findings),
+    )
+
+
+def _beside(autocorrelation: Tensor) -> float:
+    y, x = autocorrelation.shape[0] // 2, autocorrelation.shape[1] // 2
+    return float(autocorrelation[y, x + 1] + autocorrelation[y + 1, x]) / 2
+
+
+def _expected_beside(noise: NoiseModel) -> float:
+    if not isinstance(noise, Correlated) or min(noise.correlation.shape[-2:]) == 1:
+        return 0.0
+    return _beside(noise.correlation.diagonal().mean(-1))
+
+
+def _between_frames(residual: Tensor, mask: Tensor) -> float | None:
+    if len(residual) < 2:
+        return None
+    both = mask[1:] * mask[:-1]
+    now, then = residual[:-1] * both, residual[1:] * both
+    scale = (now.square().sum() * then.square().sum()).clamp(min=1e-24).sqrt()
+    return float((now * then).sum() / scale)
+
+
+def _fixed_pattern(residual: Tensor, mask: Tensor) -> float | None:
+    """Deviation of the mean over time beyond what independent frames would leave."""
+    if len(residual) < 4:
+        return None
+    count = mask.sum(0)
+    seen = (count >= 3).expand_as(residual[0])
+    if not bool(seen.any()):
+        return 0.0
+    mean = (residual * mask).sum(0) / count.clamp(min=1.0)
+    spread = ((residual - mean) * mask).square().sum(0) / (count - 1).clamp(min=1.0)
+    excess = mean.square() - spread / count.clamp(min=1.0)
+    return float(excess[seen].mean().clamp(min=0.0).sqrt())
+
+
+def _judge_level(level: float) -> Finding:
+    if abs(level - 1) < LEVEL_LIMIT:
+        return Finding(True, f"the noise is as strong as the model says ({level:.2f} times)")
+    return Finding(
+        False,
+        f"the noise is {level:.2f} times as strong as the model says: use --noise auto, or scale "
+        "the model by that",
+    )
+
+
+def _judge_pixels(excess: float) -> Finding:
+    if abs(excess) < PIXELS_LIMIT:
+        return Finding(True, "the noise is correlated between pixels as the model says")
+    return Finding(
+        False,
+        f"neighbouring pixels share more noise than the model says ({excess:+.2f}): use "
+        "--noise auto, which measures the correlation",
+    )
+
+
+def _judge_frames(correlation: float | None) -> Finding:
+    if correlation is None:
+        return Finding(
+            False, "one frame alone: nothing can be learned from its neighbours; give a clip"
+        )
+    if correlation < FRAMES_LIMIT:
+        return Finding(True, f"the noise is independent between frames ({correlation:.2f})")
+    return Finding(
+        False,
+        f"noise is correlated between frames ({correlation:.2f}): the file was temporally "
+        "filtered or compressed; expect residual noise; use the camera's original",
+    )
+
+
+def _judge_fixed(fixed: float | None, sigma: float) -> Finding:
+    if fixed is None or fixed < FIXED_LIMIT:
+        return Finding(True, "no fixed pattern stands out")
+    return Finding(
+        False,
+        f"a pattern of sd {255 * fixed * sigma:.2f} of 255 stays in place: it is kept as if it "
+        "were scene; subtract a dark frame first",
+    )
+
+
+def _judge_hot(hot: Tensor) -> Finding:
+    count = int(hot.any(0).sum())
+    if count == 0:
+        return Finding(True, "no hot or dead pixels")
+    return Finding(False, f"{count} hot or dead pixels: have them replaced before denoising")
+
+
+def _judge_clipping(limits: Limits) -> Finding:
+    share = limits.low_share + limits.high_share
+    if share < CLIPPED_LIMIT:
+        return Finding(True, f"hardly any sample clips ({100 * share:.1f} %)")
+    return Finding(
+        False,
+        f"{100 * limits.low_share:.1f} % of the samples lie at black and "
+        f"{100 * limits.high_share:.1f} % at white: the noise there is cut off; expect slightly "
+        "grey blacks, or record with headroom",
+    )

@@ -1,0 +1,278 @@
+"""Which noise a clip carries, measured on the clip itself or on what the anchor leaves."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from itertools import islice
+
+import torch
+from torch import Tensor
+
+from f2r.errors import InputError
+from f2r.noise.bands import Bands, measure_bands
+from f2r.noise.blocks import (
+    Blocks,
+    Curve,
+    Limits,
+    drop_fill,
+    find_limits,
+    join,
+    measure_blocks,
+    measure_curve,
+)
+from f2r.noise.correlated import Correlated
+from f2r.noise.correlation import (
+    REACH,
+    difference_scores,
+    flattest_low,
+    measure_covariance,
+    score_blocks,
+    slopes,
+    total_blocks,
+    trim,
+)
+from f2r.noise.evidence import Evidence, NoiseEstimate
+from f2r.noise.fit import Fit, fit_model, without_clipping, without_scene
+from f2r.noise.models import Gaussian, NoiseModel
+
+SMALLEST_SIDE = 32
+MOST_FRAMES = 48
+MOST_SAMPLES = 12_000_000
+NOISE_FREE = 3e-3
+"""Noise below this share of the range of levels in use (50 dB) counts as none."""
+WHITE_TILT = 1.8
+WHITE_NEIGHBOUR = 0.12
+WHITE_CHANNELS = 0.25
+UNEVEN_CHANNELS = 1.6
+REPEATED = 0.3
+COPIED_SHARE = 0.1
+
+
+@dataclass(frozen=True)
+class _Spatial:
+    """Where the spatial correlation can be measured."""
+
+    residual: Tensor
+    """(N, C, H, W): noise and little else."""
+    level: Tensor
+    """(N, C, H, W): clean level, as far as it is known."""
+    scores: Tensor
+    """(N, H // 16, W // 16): low where there is no scene; independent of `residual`."""
+
+
+def estimate_sigma(frames: Iterable[Tensor]) -> float:
+    """Estimate the standard deviation of white noise, averaged over all levels.
+
+    Args:
+        frames: (T, C, H, W) tensor or an iterable of (C, H, W) tensors, nominal units;
+            `gather` says how many are read. Two or more let static texture cancel.
+
+    Returns:
+        Standard deviation in nominal units; 0 for a constant clip.
+    """
+    clip = gather(frames)
+    white = _fit_white(_white_blocks(clip), find_limits(clip))
+    return _mean_sigma(white[0].model, white[1]) if white else 0.0
+
+
+def estimate_noise(frames: Iterable[Tensor]) -> NoiseEstimate:
+    """Estimate the noise model of a clip from the clip alone.
+
+    Levels and variances come from the flattest blocks of the frames and of their differences;
+    the spatial correlation from frame differences, where other frames show no motion. Fewer
+    than four frames are taken for noise that is white in space.
+
+    Args:
+        frames: (T, C, H, W) tensor or an iterable of (C, H, W) tensors, nominal units;
+            `gather` says how many are read.
+
+    Raises:
+        InputError: the frames are smaller than 32 x 32 or hold NaN or infinity.
+    """
+    clip = gather(frames)
+    limits = find_limits(clip)
+    white = _fit_white(_white_blocks(clip), limits)
+    bands = measure_bands(clip, clip, white[0].model, limits) if white else None
+    if bands and (bands.frames or 0.0) > REPEATED:
+        # Differences of frames that share their noise would hide it.
+        white = _fit_white(drop_fill(measure_blocks(clip, clip)), limits) or white
+    if white is None or bands is None:
+        return _nothing(limits)
+    if len(clip) < 4:
+        return _conclude(clip, limits, white, bands, None)
+    differences = _differences(clip)
+    means = (clip[1:] + clip[:-1]) / 2
+    spatial = _Spatial(differences, means, difference_scores(differences))
+    return _conclude(clip, limits, white, bands, spatial)
+
+
+def estimate_noise_from_anchor(noisy: Tensor, anchor: Tensor) -> NoiseEstimate:
+    """Estimate the noise model from what the anchor leaves of the noisy frames.
+
+    The residual y - anchor is the noise and the anchor's own error, independent of each other,
+    so their variances add. It is measured where the anchor errs least: for white noise in the
+    blocks and at the frequencies with least scene, for correlated noise in the blocks where the
+    anchor is flattest. An anchor is blind to y, so neither choice biases the noise.
+
+    Args:
+        noisy: y, (T, C, H, W), nominal units.
+        anchor: stage 1's output for the same frames, (T, C, H, W).
+
+    Source: METHOD, section 3.
+    """
+    if noisy.shape != anchor.shape:
+        raise InputError("noise: the anchor and the noisy frames differ in shape")
+    noisy, anchor = gather(noisy), gather(anchor)
+    limits = find_limits(noisy)
+    residual = noisy - anchor
+    white = _fit_white(drop_fill(measure_blocks(residual, anchor)), limits)
+    bands = measure_bands(residual, anchor, white[0].model, limits) if white else None
+    if white is None or bands is None:
+        return _nothing(limits)
+    spatial = _Spatial(residual, anchor, score_blocks(slopes(anchor)))
+    return _conclude(noisy, limits, white, bands, spatial)
+
+
+def _conclude(
+    clip: Tensor,
+    limits: Limits,
+    white: tuple[Fit, Curve],
+    bands: Bands,
+    spatial: _Spatial | None,
+) -> NoiseEstimate:
+    fit, curve = white
+    model: NoiseModel = fit.model
+    neighbours, channels = None, bands.channels
+    is_shared = (bands.frames or 0.0) > REPEATED
+    if spatial is not None and _mean_sigma(model, curve) > 0:
+        correlation = _measure_correlation(spatial, model)
+        neighbours = _neighbours(correlation)
+        # What frames share is rather scene than noise, and could not be removed anyway.
+        if bands.tilt > WHITE_TILT and neighbours > WHITE_NEIGHBOUR and not is_shared:
+            fit, curve = _fit_correlated(spatial, correlation, curve, limits)
+            model, channels = Correlated(fit.model, trim(correlation)), _at_centre(correlation)
+    if not isinstance(model, Correlated) and not _is_white_between_channels(channels):
+        model = Correlated(fit.model, channels[..., None, None])
+    sigma = _mean_sigma(fit.model, curve)
+    shared = (channels - torch.diag(channels.diagonal())).flatten()
+    evidence = Evidence(
+        curve=curve,
+        tilt=bands.tilt,
+        neighbours=neighbours,
+        channels=float(shared[shared.abs().argmax()]),
+        frames=bands.frames,
+        limits=limits,
+        misfit=fit.misfit,
+    )
+    is_noise_free = sigma < NOISE_FREE * _range_in_use(clip)
+    return NoiseEstimate(model, sigma, fit.errors, is_noise_free, evidence)
+
+
+def _fit_correlated(
+    spatial: _Spatial, correlation: Tensor, curve: Curve, limits: Limits
+) -> tuple[Fit, Curve]:
+    """Fit the variance at all frequencies; the lower of two measurements, as scene only adds."""
+    share = flattest_low(correlation)
+    flattest = replace(curve, variance=curve.low / share, error=0.1 * curve.low / share)
+    candidates = [(fit_model(flattest), flattest)]
+    total = total_blocks(spatial.residual, spatial.level, spatial.scores)
+    again = measure_curve(drop_fill(total), share=0.05, per_bin=600)
+    if again is not None:
+        again = without_clipping(again, limits)
+        candidates.append((fit_model(again), again))
+    return min(candidates, key=lambda found: _mean_sigma(found[0].model, found[1]))
+
+
+def _nothing(limits: Limits) -> NoiseEstimate:
+    """The estimate for a clip in which no block varies."""
+    evidence = Evidence(None, 1.0, None, 0.0, None, limits, 0.0)
+    return NoiseEstimate(Gaussian(0.0), 0.0, {"sigma": 0.0}, True, evidence)
+
+
+def gather(frames: Iterable[Tensor]) -> Tensor:
+    """Stack frames to (T, C, H, W) float32 and check that they can be measured.
+
+    Takes the first 8 frames, and up to 48 while they hold fewer than 12 million samples.
+    """
+    taken: list[Tensor] = []
+    for frame in islice(frames, MOST_FRAMES):
+        if len(taken) >= 8 and (len(taken) + 1) * frame.numel() > MOST_SAMPLES:
+            break
+        taken.append(frame.float())
+    if not taken:
+        raise InputError("noise: there are no frames to measure")
+    clip = torch.stack(taken)
+    if min(clip.shape[-2:]) < SMALLEST_SIDE:
+        raise InputError(
+            f"noise: frames of {clip.shape[-1]} x {clip.shape[-2]} are too small to measure; "
+            "give --noise"
+        )
+    if not bool(clip.isfinite().all()):
+        raise InputError("noise: the frames hold NaN or infinite values; repair the file")
+    return clip
+
+
+def _differences(clip: Tensor) -> Tensor:
+    """(T - 1, C, H, W): differences of successive frames, scaled to the noise of one."""
+    return (clip[1:] - clip[:-1]) / math.sqrt(2)
+
+
+def _white_blocks(clip: Tensor) -> Blocks:
+    """Measure the frames and, unless parts of them are copied, their differences."""
+    alone = drop_fill(measure_blocks(clip, clip))
+    if len(clip) < 2:
+        return alone
+    between = measure_blocks(_differences(clip), (clip[1:] + clip[:-1]) / 2)
+    differs = (between.low + between.high) > 1e-12
+    # A codec that copies still parts from the frame before hides their noise.
+    if float(differs.float().mean()) < 1 - COPIED_SHARE:
+        return alone
+    return join(alone, between.select(differs))
+
+
+def _fit_white(blocks: Blocks, limits: Limits) -> tuple[Fit, Curve] | None:
+    curve = measure_curve(blocks)
+    if curve is None:
+        return None
+    curve = without_clipping(without_scene(curve), limits)
+    fit = fit_model(curve)
+    whole = measure_curve(blocks, per_bin=len(blocks))
+    if isinstance(fit.model, Gaussian) and not limits.clips and whole is not None:
+        # One level for all noise: the flattest blocks of the whole clip hold the least scene.
+        sigma = math.sqrt(float(without_scene(whole).variance[0]))
+        fit = replace(fit, model=Gaussian(min(sigma, 1.0)))
+    return fit, curve
+
+
+def _mean_sigma(model: NoiseModel, curve: Curve) -> float:
+    return math.sqrt(float(model.variance(curve.level).mean()))
+
+
+def _measure_correlation(spatial: _Spatial, model: NoiseModel) -> Tensor:
+    """(C, C, k, k): covariance of the residual in units of the model's deviation."""
+    floor = float(model.variance(spatial.level).mean()) * 1e-2
+    deviation = model.variance(spatial.level).clamp(min=floor).sqrt()
+    covariance = measure_covariance(spatial.residual / deviation, spatial.scores)
+    return covariance / _at_centre(covariance).diagonal().mean().clamp(min=1e-12)
+
+
+def _at_centre(correlation: Tensor) -> Tensor:
+    return correlation[..., REACH, REACH]
+
+
+def _neighbours(correlation: Tensor) -> float:
+    own = correlation.diagonal().mean(-1)  # (k, k)
+    return float(own[REACH, REACH + 1] + own[REACH + 1, REACH]) / 2
+
+
+def _is_white_between_channels(covariance: Tensor) -> bool:
+    variances = covariance.diagonal()
+    shared = (covariance - torch.diag(variances)).abs().max()
+    uneven = variances.max() / variances.min().clamp(min=1e-9)
+    return bool(shared < WHITE_CHANNELS and uneven < UNEVEN_CHANNELS)
+
+
+def _range_in_use(clip: Tensor) -> float:
+    some = clip.flatten()[:: max(1, clip.numel() // 100_000)]
+    low, high = torch.quantile(some, some.new_tensor([0.001, 0.999]))
+    return float(high - low)
