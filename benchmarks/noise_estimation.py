@@ -29,7 +29,7 @@ from f2r.noise.models import Gaussian, PoissonGaussian
 SEED = 2026
 FRAMES = 8
 SIGMAS = (5, 10, 20, 30, 50, 75)
-SENSORS = ((0.25, 2.0), (0.5, 3.0), (2.0, 5.0), (5.0, 10.0), (8.0, 1.0))
+SENSORS = ((0.1, 1.0), (0.25, 2.0), (0.5, 3.0), (2.0, 5.0), (5.0, 10.0), (8.0, 1.0))
 BLURS = (0.7, 1.5)
 RAW_SIGMA = 30
 
@@ -157,10 +157,20 @@ def main() -> None:
         tables["sensor"] += sensor_rows(folder.name, clean)
         tables["correlated"] += correlated_rows(folder.name, clean)
         tables["clean"].append(clean_row(folder.name, clean))
-    summary = {
+    summary: dict[str, Any] = {
         "sigma": summarise([row["error_percent"] for row in tables["white"]]),
         "sigma_clipped": summarise([row["clipped_error_percent"] for row in tables["white"]]),
         "sensor_curve": summarise([row["worst_curve_error_percent"] for row in tables["sensor"]]),
+        "sensor_curve_by_setting": {
+            f"{gain:g},{read:g}": summarise(
+                [
+                    row["worst_curve_error_percent"]
+                    for row in tables["sensor"]
+                    if (row["gain"], row["read"]) == (gain, read)
+                ]
+            )
+            for gain, read in SENSORS
+        },
         "sigma_correlated": summarise([row["sigma_error_percent"] for row in tables["correlated"]]),
     }
     commit = subprocess.run(

@@ -1,7 +1,9 @@
 import os
+import resource
 
 import numpy as np
 import pytest
+from io_samples import copy
 
 from f2r.errors import InputError
 from f2r.io import default_output, open_reader, open_writer
@@ -20,12 +22,17 @@ def files(folder):
     return sorted(path.name for path in folder.rglob("*"))
 
 
+def write_and_fail(writer, path):
+    writer.write(CLIP[0].astype(np.float32))
+    assert not path.exists()
+    raise RuntimeError("stop")
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_nothing_remains_of_an_output_that_failed(tmp_path, info, name):
-    with pytest.raises(RuntimeError, match="stop"), open_writer(tmp_path / name, info) as writer:
-        writer.write(CLIP[0].astype(np.float32))
-        assert not (tmp_path / name).exists()
-        raise RuntimeError("stop")
+    writer = open_writer(tmp_path / name, info)
+    with pytest.raises(RuntimeError, match="stop"), writer:
+        write_and_fail(writer, tmp_path / name)
     assert files(tmp_path) == []
 
 
@@ -41,7 +48,8 @@ def test_an_existing_output_needs_overwrite_and_survives_a_failure(tmp_path, inf
     path = tmp_path / name
     for overwrite in (False, True):
         with open_writer(path, info, overwrite=overwrite) as writer:
-            writer.write(CLIP[0].astype(np.float32))
+            for frame in CLIP:
+                writer.write(frame.astype(np.float32))
     before = files(tmp_path)
     with pytest.raises(InputError, match="--overwrite"):
         open_writer(path, info)
@@ -89,7 +97,6 @@ def test_a_folder_with_other_things_in_it_is_never_overwritten(tmp_path, info):
 
 
 @pytest.mark.parametrize("name", ["out.npy", "out.tif", "out.mkv", "out_folder"])
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")  # noqa: PTH110
 def test_a_full_disk_gives_one_line_and_leaves_nothing(tmp_path, info, name, monkeypatch):
     def refuse(*_args):
         raise OSError(28, "No space left on device")
@@ -98,6 +105,26 @@ def test_a_full_disk_gives_one_line_and_leaves_nothing(tmp_path, info, name, mon
     monkeypatch.setattr(writer, "_put", refuse)
     with pytest.raises(InputError, match="No space left"):
         writer.write(CLIP[0].astype(np.float32))
+    assert files(tmp_path) == []
+
+
+@pytest.fixture
+def small_disk():
+    """Let no file of this process grow beyond 4 kB."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.usefixtures("small_disk")
+@pytest.mark.parametrize("name", [*NAMES, "out.webm", "out.mov"])
+def test_a_disk_without_room_gives_one_line_and_leaves_nothing(tmp_path, name):
+    clip = np.random.default_rng(0).integers(0, 256, (40, 64, 64, 3)).astype(np.uint8)
+    reader = ArrayReader(clip)
+    with pytest.raises(InputError, match="cannot be written") as caught:
+        copy(reader, open_writer(tmp_path / name, reader.info))
+    assert "\n" not in str(caught.value)
     assert files(tmp_path) == []
 
 

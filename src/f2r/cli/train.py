@@ -21,6 +21,8 @@ class TrainPriorArgs:
     """Training time, such as 90s, 45m or 2h."""
     seed: int = 0
     """Seed of patches, noise and initial weights."""
+    init: Path | None = None
+    """Weights to start from, to train them further."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ def train_prior_command(args: TrainPriorArgs) -> None:
 
     with Display() as display:
         train_prior(
-            args.photos, args.output, seconds_of(args.time_budget), args.seed, display.update
+            args.photos, args.output, seconds_of(args.time_budget), args.seed, args.init, display.update
         )
     display.say(f"weights: {args.output}")
 

@@ -141,7 +141,12 @@ def _default_encoder(muxer: str, info: ClipInfo, wanted: PixelLayout) -> str:
 
 
 def _shallower(name: str, wanted: PixelLayout) -> bool:
-    """Tell whether this build of the encoder has fewer bits than the source."""
+    """Tell whether this build of the encoder has fewer bits than the source.
+
+    ProRes 4444 counts as good enough: who works with it needs it more than the last two bits.
+    """
+    if name == "prores_ks":
+        return False
     return _closest(name, wanted)[0].depth < min(wanted.depth, 12)
 
 

@@ -1,6 +1,5 @@
 """Folders of numbered pictures: PNG, TIFF, JPEG, BMP."""
 
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -208,8 +207,8 @@ def _check_replaceable(path: Path) -> None:
     """Replace a folder only if it holds nothing but pictures: it is going to be deleted."""
     if not path.is_dir():
         return
-    for entry in os.scandir(path):
-        if not entry.is_file() or Path(entry.name).suffix.lower() not in picture.SUFFIXES:
+    for entry in path.iterdir():
+        if not entry.is_file() or entry.suffix.lower() not in picture.SUFFIXES:
             raise InputError(
                 f"{path}: holds more than pictures ({entry.name}) and is not overwritten: name "
                 "another output with -o"

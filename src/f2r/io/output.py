@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import ClassVar, Self
 
 from f2r.errors import InputError
 from f2r.io.clip import ClipInfo, Frame
@@ -51,6 +51,9 @@ class FileWriter(ABC):
         info: the clip that is going to be written.
         losses: what this output cannot keep.
     """
+
+    failures: ClassVar[tuple[type[Exception], ...]] = (OSError,)
+    """What writing raises when the disk is full or the encoder gives up."""
 
     def __init__(self, path: Path, info: ClipInfo, losses: tuple[str, ...]) -> None:
         self.path = path
@@ -117,11 +120,12 @@ class FileWriter(ABC):
         """Remove the unfinished file when writing fails, and say why in one line."""
         try:
             yield
-        except OSError as error:
-            with suppress(OSError):
+        except self.failures as error:
+            with suppress(*self.failures):
                 self.abort()
+            self._is_open = False
             _remove(self._part)
-            reason = error.strerror or type(error).__name__
+            reason = getattr(error, "strerror", None) or type(error).__name__
             raise InputError(
                 f"{self.path}: cannot be written ({reason}): free some space or name another "
                 "output with -o"

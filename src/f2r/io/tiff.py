@@ -1,9 +1,7 @@
 """TIFF stacks: plain, OME and ImageJ, read plane by plane with their axes and metadata."""
 
-import logging
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -26,6 +24,7 @@ from f2r.io.clip import (
     to_nominal,
     white,
 )
+from f2r.io.tiff_opening import cut_short, open_tiff
 
 MAX_CHANNELS = 4096
 CARRIED_TAGS = {269, 271, 272, 285, 315, 316, 700, 33432, 34675, 50838, 50839, 51123}
@@ -101,14 +100,14 @@ class TiffReader(Closing):
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        with _opened(path) as tif:
+        with open_tiff(path) as tif:
             self._source = _describe_source(path, tif)
             self.info = _describe(self._source, tif)
             planes = _Planes(path, tif, self._source)
             planes.read(prod(self._source.leading_shape) - 1)  # a cut file lacks its last page
 
     def __iter__(self) -> Iterator[Frame]:
-        with _opened(self._path) as tif:
+        with open_tiff(self._path) as tif:
             planes = _Planes(self._path, tif, self._source)
             for i in range(self.info.frames or 0):
                 samples = [planes.read(plane) for plane in self._source.planes(i)]
@@ -127,12 +126,12 @@ class _Planes:
         self._source = source
         self._handle = tif.filehandle
         self._dtype = np.dtype(series.dtype).newbyteorder(tif.byteorder)
-        self._offset: int | None = series.dataoffset
+        self._offset: int | None = None if _is_one_page_per_series(tif) else series.dataoffset
         self._pages = _pages(tif)
         if self._offset is None and len(self._pages) != prod(source.leading_shape):
             raise InputError(f"{path}: this layout of pages is not supported: save it as OME-TIFF")
         if self._offset is not None and self._offset + series.nbytes > self._handle.size:
-            raise _cut_short(path)
+            raise cut_short(path)
 
     def read(self, plane: int) -> NDArray[Any]:
         samples = self._read_raw(plane) if self._offset is not None else self._read_page(plane)
@@ -155,7 +154,7 @@ class _Planes:
             start + size for start, size in zip(page.dataoffsets, page.databytecounts, strict=True)
         ]
         if max(ends) > self._handle.size:
-            raise _cut_short(self._path)
+            raise cut_short(self._path)
         try:
             samples: NDArray[Any] = page.asarray()
         except Exception as error:  # each compression has errors of its own
@@ -181,40 +180,6 @@ def _is_one_page_per_series(tif: tifffile.TiffFile) -> bool:
         len(series.pages) == 1 and series.shape == first.shape and series.dtype == first.dtype
         for series in tif.series
     )
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[tifffile.TiffFile]:
-    """Open a TIFF, turning the library's complaints about broken structure into errors."""
-    complaints = _Complaints()
-    logger = logging.getLogger("tifffile")
-    propagate, logger.propagate = logger.propagate, False
-    logger.addHandler(complaints)
-    try:
-        with tifffile.TiffFile(path) as tif:
-            series = tif.series
-            if not series or complaints.is_structural:
-                raise _cut_short(path)
-            yield tif
-    except (tifffile.TiffFileError, ValueError, IndexError, KeyError, MemoryError) as error:
-        raise InputError(f"{path}: cannot be read as TIFF ({error}): save it again") from error
-    finally:
-        logger.removeHandler(complaints)
-        logger.propagate = propagate
-
-
-class _Complaints(logging.Handler):
-    """Listens to tifffile, which logs broken page chains and goes on without the pages."""
-
-    is_structural = False
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if record.levelno >= logging.WARNING and re.search(r"offset|corrupt", record.getMessage()):
-            self.is_structural = True
-
-
-def _cut_short(path: Path) -> InputError:
-    return InputError(f"{path}: this TIFF is cut short or damaged: copy it again")
 
 
 def _describe_source(path: Path, tif: tifffile.TiffFile) -> TiffSource:

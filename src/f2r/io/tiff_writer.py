@@ -33,8 +33,8 @@ def _is_ome(path: Path) -> bool:
 
 def _make_source(info: ClipInfo) -> TiffSource:
     """Describe the stack that a clip from elsewhere becomes."""
-    shape = (info.frames or 0, info.height, info.width)
     axes = "TYX"
+    shape: tuple[int, ...] = (info.frames or 0, info.height, info.width)
     if info.channels > 1:
         axes, shape = "TYXS", (*shape, info.channels)
     return TiffSource(path=None, axes=axes, shape=shape, dtype=info.dtype)
@@ -78,7 +78,7 @@ class MirrorTiffWriter(FileWriter):
         if keeps_text:
             options |= {"metadata": None, "description": source.description or None}
         else:
-            options["metadata"] = {"axes": _known_axes(source.axes)}
+            options["metadata"] = {"axes": _named(source.axes) if makes_ome else source.axes}
         if source.resolution is not None:
             options["resolution"] = source.resolution[:2]
             options["resolutionunit"] = source.resolution[2]
@@ -116,7 +116,7 @@ class MirrorTiffWriter(FileWriter):
             self._file.close()
 
 
-def _known_axes(axes: str) -> str:
+def _named(axes: str) -> str:
     """Call an unnamed page axis time, which is what F2R took it for."""
     return axes if "T" in axes else axes.replace("I", "T").replace("Q", "T")
 

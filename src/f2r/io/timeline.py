@@ -9,6 +9,7 @@ from av.video.stream import VideoStream
 
 from f2r.errors import InputError
 
+EBML, SEGMENT = b"\x1aE\xdf\xa3", b"\x18\x53\x80\x67"
 AVI_SLACK, MATROSKA_SLACK = Fraction(1, 4), Fraction(1, 2)
 """Seconds that may be missing at the end before a file counts as cut short."""
 
@@ -82,10 +83,12 @@ def scan(container: InputContainer, stream: VideoStream, path: Path, *, tolerant
         is_damaged = True
     if not ticks:
         raise InputError(f"{path}: holds no video frame: it is empty or cut short")
-    if not tolerant and (is_damaged or _is_cut(container, stream, len(ticks), ends)):
+    if not tolerant and (
+        is_damaged or _lacks_bytes(path) or _is_cut(container, stream, len(ticks), ends)
+    ):
         raise InputError(
-            f"{path}: is damaged or cut short ({len(ticks)} of {_promised(container, stream)}): "
-            "copy it again, or skip damaged packets by option"
+            f"{path}: is damaged or cut short (found {len(ticks)} frames of "
+            f"{_promised(container, stream)}): copy it again, or skip damaged packets by option"
         )
     known = sorted(tick for tick in ticks if tick is not None)
     has_all = len(known) == len(ticks) and len(set(known)) == len(known)
@@ -105,6 +108,26 @@ def _is_cut(
     if "matroska" in names and container.duration:
         return Fraction(container.duration, av.time_base) - max(ends.values()) > MATROSKA_SLACK
     return False
+
+
+def _lacks_bytes(path: Path) -> bool:
+    """Tell whether a Matroska file is shorter than the size that its segment states.
+
+    Source: RFC 8794 section 4 (EBML variable-size integers), RFC 9559 section 5.1.
+    """
+    with path.open("rb") as stream:
+        start = stream.read(4096)
+    place = start.find(SEGMENT)
+    if not start.startswith(EBML) or place < 0:
+        return False
+    first = start[place + 4]
+    length = 9 - first.bit_length()
+    if length > 8:
+        return False
+    field = start[place + 4 : place + 4 + length]
+    size = int.from_bytes(field, "big") - (1 << (7 * length))
+    is_unknown = size == (1 << (7 * length)) - 1  # a live recording
+    return not is_unknown and place + 4 + length + size > path.stat().st_size
 
 
 def _promised(container: InputContainer, stream: VideoStream) -> str:

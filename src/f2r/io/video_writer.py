@@ -63,6 +63,8 @@ class VideoWriter(FileWriter):
         options: encoder and quality.
     """
 
+    failures = (OSError, av.error.FFmpegError)
+
     def __init__(self, path: Path, info: ClipInfo, options: EncodeOptions) -> None:
         check_channels(path, info)
         self._encoding = choose_encoding(path.suffix.lower(), info, options)

@@ -15,6 +15,7 @@ def prepare_clip(
     preprocessor: Preprocessor,
     grey: bool = False,
     on_frame: Callable[[int], None] | None = None,
+    compact: bool = True,
 ) -> TrainingClip:
     """Apply the preprocessing to consecutive frames of one shot.
 
@@ -23,6 +24,7 @@ def prepare_clip(
         preprocessor: prior, noise model and flow of the clip.
         grey: whether the three channels are one.
         on_frame: called with the number of frames done.
+        compact: store flows in float16, half the memory; 1/64 px off at a displacement of 16.
     """
     prepared: list[PreparedFrame] = []
     for noisy in frames:
@@ -33,14 +35,15 @@ def prepare_clip(
         if on_frame:
             on_frame(len(prepared))
     indexed = dict(enumerate(prepared))
-    neighbours = [halved(neighbourhood(indexed, t)) for t in indexed]
+    neighbours = [neighbourhood(indexed, t) for t in indexed]
+    if compact:
+        neighbours = [_halved(around) for around in neighbours]
     for frame in prepared:  # only the chained flows are needed from here on
         frame.to_next = frame.to_previous = None
     return TrainingClip(prepared, neighbours, preprocessor.noise, grey)
 
 
-def halved(around: Neighbourhood) -> Neighbourhood:
-    """Store flows in float16: half the memory, 1/64 pixel at a displacement of 16."""
+def _halved(around: Neighbourhood) -> Neighbourhood:
     return Neighbourhood(around.flow.half(), around.visible.half(), around.present)
 
 

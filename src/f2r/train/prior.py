@@ -13,7 +13,7 @@ from torch.nn import functional
 from f2r.errors import InputError
 from f2r.io.output import check_output
 from f2r.models.prior import ImagePrior
-from f2r.models.weights import save_network
+from f2r.models.weights import load_network, save_network
 from f2r.train.loop import FitConfig, ProgressCallback, Trainer
 
 PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp"}
@@ -23,7 +23,7 @@ PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp"}
 class PriorData:
     """How training pairs are made from photographs."""
 
-    reductions: tuple[float, ...] = (3.0, 4.5)
+    reductions: tuple[float, ...] = (3.0, 4.5, 6.5)
     """Photographs are reduced by these factors (area averaging), which removes JPEG blocks."""
     patch: int = 80
     """Side of a training patch in pixels; a multiple of 8."""
@@ -128,7 +128,10 @@ def mix_grey(clean: Tensor, noise: Tensor, share: float, generator: torch.Genera
 def prior_loss(
     prior: ImagePrior, patches: PhotoPatches, data: PriorData, generator: torch.Generator
 ) -> Tensor:
-    """Give the mean absolute error of the prior on one batch of freshly noisy patches."""
+    """Give the root mean square error of each freshly noisy patch, averaged over the batch.
+
+    The root lets weak and strong noise count alike.
+    """
     clean = patches.draw(data.batch, generator)
     noise = torch.randn(clean.shape, generator=generator)
     mix_grey(clean, noise, data.grey_share, generator)
@@ -139,7 +142,8 @@ def prior_loss(
     )
     with torch.autocast(device.type, torch.bfloat16):
         denoised = prior(clean + sigma * noise, sigma)
-    return functional.l1_loss(denoised, clean)
+    errors = (denoised - clean).square().mean(dim=(1, 2, 3))
+    return (errors + 1e-8).sqrt().mean()
 
 
 def train_prior(
@@ -147,6 +151,7 @@ def train_prior(
     output: Path,
     seconds: float,
     seed: int,
+    init: Path | None = None,
     progress: ProgressCallback | None = None,
 ) -> ImagePrior:
     """Train D on photographs and write its weights.
@@ -156,12 +161,14 @@ def train_prior(
         output: weights file; training state lies beside it as `OUTPUT.ckpt` until it is done.
         seconds: training time.
         seed: seed of initial weights, patches and noise.
+        init: weights to start from; None starts from random ones.
         progress: called a few times a second.
     """
     check_output(output, None, overwrite=True)
     data = PriorData()
     torch.manual_seed(seed)
-    prior = ImagePrior().to(memory_format=torch.channels_last)
+    prior = load_network(init, ImagePrior) if init else ImagePrior()
+    prior.to(memory_format=torch.channels_last)
     patches = PhotoPatches(load_photos(find_photos(photos), data), data.patch)
     checkpoint = output.with_name(output.name + ".ckpt")
     trainer = Trainer(

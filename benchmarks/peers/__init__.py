@@ -1,0 +1,1 @@
+"""Published networks, written anew, for side-by-side measurement."""

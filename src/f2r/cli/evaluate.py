@@ -1,0 +1,62 @@
+"""`f2r evaluate`: how near a clip is to its clean reference."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+if TYPE_CHECKING:
+    from f2r.evaluate import Evaluation
+
+
+@dataclass(frozen=True)
+class EvaluateArgs:
+    """Compare a clip with its clean reference: PSNR, SSIM, temporal consistency."""
+
+    clean: Annotated[str, tyro.conf.Positional]
+    """The reference: video file, folder of frames, TIFF stack or .npy."""
+    other: Annotated[str, tyro.conf.Positional]
+    """The clip to judge; same size, channels and number of frames."""
+    json: Path | None = None
+    """File for all figures, replaced if it exists."""
+
+
+def evaluate_command(args: EvaluateArgs) -> None:
+    """Run `f2r evaluate`."""
+    from f2r.cli.display import Display
+    from f2r.evaluate import evaluate_files
+    from f2r.io.output import check_output
+    from f2r.report import environment, write_report
+
+    if args.json is not None:
+        check_output(args.json, None, overwrite=True)
+    with Display() as display:
+        result = evaluate_files(args.clean, args.other, display.update)
+    _show(result)
+    if args.json is not None:
+        content = {"clean": args.clean, "other": args.other, **result.to_dict()}
+        write_report(args.json, content | {"environment": environment()})
+        display.say(f"figures: {args.json}")
+
+
+def _show(result: "Evaluation") -> None:
+    """Print the figures of each frame and their averages."""
+    from itertools import zip_longest
+
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("frame", "PSNR / dB", "SSIM", "warping error", "of clean", "flicker")
+    forms = ("{:.2f}", "{:.4f}", "{:.2e}", "{:.2e}", "{:.4f}")
+    rows = zip_longest(*vars(result).values())
+    for i, figures in enumerate(rows):
+        table.add_row(
+            str(i + 1), *map(_format, forms, figures), end_section=i + 1 == len(result.psnr)
+        )
+    table.add_row("mean", *map(_format, forms, result.means().values()))
+    Console().print(table)
+
+
+def _format(form: str, figure: float | None) -> str:
+    return "-" if figure is None or figure != figure else form.format(figure)  # noqa: PLR0124

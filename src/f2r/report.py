@@ -1,0 +1,105 @@
+"""The JSON beside an output: what was decided, measured and used."""
+
+import json
+import math
+import os
+import platform
+import sys
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+LIBRARIES = ("torch", "numpy", "opencv-python-headless", "av", "tifffile")
+"""Distributions whose version can change a result."""
+
+
+@dataclass(frozen=True)
+class Environment:
+    """The machine and the software of a run; nothing that names a person or a folder."""
+
+    f2r: str
+    """Version of F2R."""
+    python: str
+    """Version of Python."""
+    libraries: dict[str, str]
+    """Version of each library that is installed."""
+    platform: str
+    """Operating system and processor architecture."""
+    cpu_threads: int
+    """Threads that torch computes with."""
+    cuda_device: str | None
+    """Name of the CUDA device, None without one."""
+    peak_memory_mib: float | None
+    """Largest resident memory of the process so far, in MiB; None where it cannot be asked for."""
+    date: str
+    """Now, UTC, ISO 8601."""
+
+
+def environment() -> dict[str, Any]:
+    """Describe the machine, the software and the memory used so far, as JSON values."""
+    import torch
+
+    from f2r import __version__
+
+    has_cuda = torch.cuda.is_available()
+    return asdict(
+        Environment(
+            f2r=__version__,
+            python=platform.python_version(),
+            libraries=_versions(),
+            platform=f"{platform.system()} {platform.release()} {platform.machine()}",
+            cpu_threads=torch.get_num_threads(),
+            cuda_device=torch.cuda.get_device_name() if has_cuda else None,
+            peak_memory_mib=peak_memory_mib(),
+            date=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+    )
+
+
+def peak_memory_mib() -> float | None:
+    """Return the largest resident memory of this process so far in MiB, None on Windows."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (2**20 if sys.platform == "darwin" else 2**10), 1)
+
+
+def write_report(path: Path, content: dict[str, Any]) -> None:
+    """Write `content` as JSON so that a crash leaves the old file or the new one.
+
+    NaN and infinity, which JSON does not know, become null.
+    """
+    text = json.dumps(_plain(content), indent=2, ensure_ascii=False, allow_nan=False)
+    partial = path.with_name(path.name + ".part")
+    with partial.open("w", encoding="utf-8") as file:
+        file.write(text + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+def _versions() -> dict[str, str]:
+    versions = {}
+    for name in LIBRARIES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def _plain(value: Any) -> Any:
+    """Turn what reports are made of into JSON values."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if hasattr(value, "tolist"):  # numpy and torch, scalars and arrays
+        return _plain(value.tolist())
+    return str(value) if isinstance(value, Path) else value

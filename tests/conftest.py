@@ -1,0 +1,31 @@
+"""Clips that every test may use; nothing here needs a network or a GPU."""
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+torch.set_num_threads(2)
+
+
+def moving_clip(frames: int, height: int, width: int, speed: int = 2, seed: int = 0) -> Tensor:
+    """Make a (T, 3, H, W) clip: smooth texture that moves right by `speed` pixels a frame."""
+    generator = torch.Generator().manual_seed(seed)
+    coarse = torch.rand(1, 3, height // 6 + 2, (width + speed * frames) // 6 + 2, generator=generator)
+    size = (height, width + speed * frames)
+    scene = functional.interpolate(coarse, size, mode="bicubic", align_corners=True)[0]
+    scene = 0.15 + 0.7 * scene.clamp(0, 1)
+    starts = [speed * (frames - t) for t in range(frames)]
+    return torch.stack([scene[..., s : s + width] for s in starts])
+
+
+@pytest.fixture
+def clean() -> Tensor:
+    """Six frames of 48 x 64."""
+    return moving_clip(6, 48, 64)
+
+
+@pytest.fixture
+def generator() -> torch.Generator:
+    """A seeded source of randomness."""
+    return torch.Generator().manual_seed(0)

@@ -1,0 +1,71 @@
+import torch
+from conftest import moving_clip
+
+from f2r.flow.cuts import is_scene_cut
+from f2r.flow.estimator import DisFlow
+from f2r.flow.pyramid import flow_pyramid
+from f2r.flow.warp import compose_flows, visibility, warp_backward
+
+
+def constant_flow(x: float, y: float, height: int = 24, width: int = 32) -> torch.Tensor:
+    return torch.tensor([x, y]).view(1, 2, 1, 1).expand(1, 2, height, width).contiguous()
+
+
+def test_warp_fetches_what_the_flow_points_to():
+    image = torch.rand(1, 3, 24, 32)
+    warped = warp_backward(image, constant_flow(3, -2))
+    torch.testing.assert_close(warped[..., 2:, :-3], image[..., :-2, 3:], atol=1e-5, rtol=0)
+
+
+def test_warp_into_a_smaller_grid_reads_the_larger_source():
+    image = torch.rand(1, 1, 24, 32)
+    warped = warp_backward(image, constant_flow(5, 4, 8, 8))
+    torch.testing.assert_close(warped[0, 0], image[0, 0, 4:12, 5:13], atol=1e-5, rtol=0)
+
+
+def test_warp_by_half_a_pixel_averages_neighbours():
+    image = torch.rand(1, 1, 24, 32)
+    warped = warp_backward(image, constant_flow(0.5, 0))
+    expected = (image[..., :-1] + image[..., 1:]) / 2
+    torch.testing.assert_close(warped[..., :-1], expected, atol=1e-5, rtol=0)
+
+
+def test_pyramid_halves_size_and_magnitude():
+    pyramid = flow_pyramid(constant_flow(8, -4), 3)
+    assert [level.shape[-2:] for level in pyramid] == [(24, 32), (12, 16), (6, 8)]
+    assert [level[0, :, 0, 0].tolist() for level in pyramid] == [[8, -4], [4, -2], [2, -1]]
+
+
+def test_composed_flows_add_up():
+    total = compose_flows(constant_flow(1, 2), constant_flow(3, -1))
+    torch.testing.assert_close(total, constant_flow(4, 1))
+
+
+def test_visibility_is_one_where_flows_cancel_and_zero_outside():
+    seen = visibility(constant_flow(4, 0), constant_flow(-4, 0))
+    assert float(seen[..., : 32 - 4].min()) > 0.99
+    assert float(seen[..., 32 - 3 :].max()) == 0.0
+    contradicted = visibility(constant_flow(4, 0), constant_flow(4, 0))
+    assert float(contradicted.max()) < 0.01
+
+
+def test_dis_finds_a_known_motion():
+    clip = moving_clip(2, 96, 128, speed=3)
+    flow = DisFlow().estimate(clip[0], clip[1])
+    middle = flow[:, 20:-20, 20:-20]
+    assert abs(float(middle[0].mean()) - 3) < 0.1
+    assert abs(float(middle[1].mean())) < 0.1
+
+
+def test_dis_sees_a_dim_recording():
+    clip = moving_clip(2, 96, 128, speed=3) * 0.01
+    flow = DisFlow(0.0, 0.01).estimate(clip[0], clip[1])
+    assert abs(float(flow[0, 20:-20, 20:-20].mean()) - 3) < 0.1
+
+
+def test_a_cut_is_found_and_motion_is_not_a_cut():
+    clip = moving_clip(4, 96, 128, speed=6)
+    other = 0.5 * moving_clip(1, 96, 128, seed=5)[0].flip(-1) + 0.05
+    assert not is_scene_cut(clip[0], clip[3])
+    assert not is_scene_cut(clip[0], clip[0] * 0.7)
+    assert is_scene_cut(clip[0], other)

@@ -1,0 +1,64 @@
+import pytest
+import torch
+from conftest import moving_clip
+
+from f2r.flow.estimator import DisFlow
+from f2r.infer.planes import layout_of
+from f2r.infer.stream import Networks, PlaneStream
+from f2r.io.array import ArrayReader
+from f2r.models.prior import ImagePrior
+from f2r.models.refiner import SpatialRefiner
+from f2r.models.temporal import TemporalEstimator
+from f2r.noise.models import Gaussian
+from f2r.preprocess import Preprocessor
+from f2r.train.clip import clip_anchors, prepare_clip
+
+
+@pytest.fixture
+def networks():
+    torch.manual_seed(0)
+    return Networks(ImagePrior(), TemporalEstimator().eval(), SpatialRefiner().eval())
+
+
+def stream_all(networks, frames):
+    preprocessor = Preprocessor(networks.prior, Gaussian(0.1), DisFlow())
+    stream = PlaneStream(networks, preprocessor)
+    estimates = [e for frame in frames for e in stream.push(frame)]
+    return estimates + list(stream.finish())
+
+
+def test_streaming_equals_the_whole_clip(networks, clean):
+    estimates = stream_all(networks, clean)
+    preprocessor = Preprocessor(networks.prior, Gaussian(0.1), DisFlow())
+    anchors = clip_anchors(prepare_clip(list(clean), preprocessor, compact=False), networks.temporal)
+    assert len(estimates) == len(clean)
+    for estimate, anchor in zip(estimates, anchors, strict=True):
+        assert torch.equal(estimate.anchor, anchor)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+def test_short_clips_keep_their_frame_count(networks, clean, count):
+    estimates = stream_all(networks, clean[:count])
+    assert len(estimates) == count
+    assert all(e.refined.isfinite().all() for e in estimates)
+    assert [e.has_neighbours for e in estimates] == [count > 1] * count
+
+
+def test_a_window_never_crosses_a_cut(networks):
+    first = moving_clip(4, 48, 64)
+    second = 0.5 * moving_clip(4, 48, 64, seed=5).flip(-1) + 0.05
+    together = stream_all(networks, torch.cat((first, second)))
+    apart = stream_all(networks, first) + stream_all(networks, second)
+    assert [e.starts_shot for e in together] == [True, *[False] * 3] * 2
+    for joined, alone in zip(together, apart, strict=True):
+        assert torch.equal(joined.refined, alone.refined)
+
+
+@pytest.mark.parametrize("shape", [(2, 37, 51), (2, 9, 11, 3), (2, 40, 48, 2)])
+def test_planes_split_and_merge_back(shape):
+    array = torch.rand(shape).numpy()
+    layout = layout_of(ArrayReader(array).info)
+    frame = next(iter(ArrayReader(array)))
+    planes = layout.split(frame)
+    assert all(p.shape[0] == 3 and p.shape[1] % 8 == p.shape[2] % 8 == 0 for p in planes)
+    assert torch.allclose(torch.from_numpy(layout.merge(planes)), torch.from_numpy(frame), atol=1e-7)

@@ -1,0 +1,65 @@
+import pytest
+import torch
+from torch import nn
+
+from f2r.train.loop import FitConfig, Trainer, rate_factor
+
+
+def regression(seed=0):
+    torch.manual_seed(seed)
+    model = nn.Linear(4, 1)
+
+    def loss_of(generator):
+        x = torch.randn(16, 4, generator=generator)
+        return (model(x) - x.sum(1, keepdim=True)).square().mean()
+
+    return model, loss_of
+
+
+def train(path, steps, stop_at=None):
+    model, loss_of = regression()
+    calls = 0
+
+    def stopping(generator):
+        nonlocal calls
+        calls += 1
+        if stop_at is not None and calls > stop_at:
+            raise KeyboardInterrupt
+        return loss_of(generator)
+
+    trainer = Trainer(
+        "test", model, stopping, FitConfig(steps=steps), torch.Generator().manual_seed(1), path
+    )
+    trainer.run()
+    return model
+
+
+def test_training_learns():
+    model, loss_of = regression()
+    before = float(loss_of(torch.Generator().manual_seed(9)))
+    config = FitConfig(steps=400, learning_rate=0.05)
+    Trainer("test", model, loss_of, config, torch.Generator().manual_seed(1)).run()
+    assert float(loss_of(torch.Generator().manual_seed(9))) < 0.05 * before
+
+
+def test_an_interrupted_run_resumes_exactly(tmp_path):
+    whole = train(tmp_path / "whole.ckpt", 40)
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path / "cut.ckpt", 40, stop_at=17)
+    resumed = train(tmp_path / "cut.ckpt", 40)
+    for a, b in zip(whole.parameters(), resumed.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_the_rate_rises_then_falls_to_zero():
+    factors = [rate_factor(f / 100, 0.1) for f in range(101)]
+    assert max(factors) == pytest.approx(1.0)
+    assert factors[-1] == pytest.approx(0.0, abs=1e-9)
+    assert factors[5] == pytest.approx(0.5)
+
+
+def test_the_time_budget_ends_training(tmp_path):
+    model, loss_of = regression()
+    trainer = Trainer("test", model, loss_of, FitConfig(seconds=0.3), torch.Generator())
+    trainer.run()
+    assert 0.3 <= trainer.elapsed < 1.0

@@ -1,0 +1,62 @@
+import itertools
+
+import pytest
+import torch
+
+from f2r.flow.estimator import DisFlow
+from f2r.flow.warp import warp_backward
+from f2r.models.prior import ImagePrior
+from f2r.noise.models import Gaussian
+from f2r.preprocess import Preprocessor
+from f2r.train.clip import prepare_clip
+from f2r.train.sample import choose_stretches, read_stretches
+from f2r.train.windows import CropConfig, CropSampler, augment, flip_image
+
+
+@pytest.fixture
+def crops(clean, generator):
+    clip = prepare_clip(list(clean), Preprocessor(ImagePrior(), Gaussian(0.05), DisFlow()))
+    return CropSampler([clip], CropConfig(side=24, batch=3, drop=0)).draw(generator)
+
+
+def warped(crops):
+    return warp_backward(crops.joint.flatten(0, 1), crops.flow.flatten(0, 1))
+
+
+@pytest.mark.parametrize("flips", itertools.product([False, True], repeat=3))
+def test_flow_follows_flips_and_rotations(crops, flips):
+    moved = augment(crops, *flips, backwards=False)
+    torch.testing.assert_close(warped(moved), flip_image(warped(crops), *flips), atol=1e-4, rtol=0)
+    torch.testing.assert_close(moved.target, flip_image(crops.target, *flips))
+
+
+def test_time_reversal_reverses_the_neighbours(crops):
+    moved = augment(crops, False, False, False, backwards=True)
+    torch.testing.assert_close(moved.joint, crops.joint.flip(1))
+    torch.testing.assert_close(moved.present, crops.present.flip(1))
+
+
+def test_crops_align_the_neighbours(clean):
+    clip = prepare_clip(list(clean), Preprocessor(ImagePrior(), Gaussian(0.05), DisFlow()))
+    clip.targets = [2]
+    sampler = CropSampler([clip], CropConfig(side=24, batch=8, drop=0))
+    crops = sampler.draw(torch.Generator().manual_seed(3))
+    denoised, removed = warped(crops).split(3, dim=1)
+    seen = crops.visible.flatten(0, 1) > 0.9
+    target = crops.target.repeat_interleave(4, 0)
+    error = ((denoised + removed - target).abs() * seen).sum() / (3 * seen.sum())
+    assert float(error) < 0.03
+
+
+def test_a_long_clip_is_sampled_evenly_and_read_in_one_pass():
+    stretches = choose_stretches(1000, 40)
+    assert sum(len(s) for s in stretches) <= 40
+    assert stretches[0].start == 0
+    assert stretches[-1].stop == 1000
+    read = read_stretches(iter(range(1000)), stretches)
+    assert read == [list(s) for s in stretches]
+
+
+@pytest.mark.parametrize("frames", [1, 2, 4, 40])
+def test_a_short_clip_is_taken_whole(frames):
+    assert choose_stretches(frames, 40) == [range(frames)]
