@@ -1,7 +1,7 @@
 """DVDnet: a spatial and a temporal network, in an architecture that the published weights fit.
 
 Written from the names and shapes of the published checkpoints; what those leave open (residual
-signs, where the noise map goes) was found by measuring. The weights themselves are GPL-3.0 and not
+signs, the place of the noise map and of the skip) was found by measuring. The weights themselves are GPL-3.0 and not
 part of this repository.
 
 Source: Tassano, Delon, Veit 2019, "DVDnet: A fast network for deep video denoising".
@@ -68,10 +68,9 @@ class DvdTemporal(nn.Module):
         """
         stack, (height, width) = pad_to_even(torch.cat(tuple(aligned), 1))
         level = stack.new_full((len(stack), 3, *stack.shape[-2:]), sigma)
-        packed = self.down_conv(torch.cat((stack, level), 1))
+        packed = self.down_conv(torch.cat((level, stack), 1))
         features = self.block_conv(packed) + self.conv1x1(packed)
-        change = functional.pixel_shuffle(self.out_conv(features), 2)
-        return (stack[:, 6:9] - change)[..., :height, :width]
+        return functional.pixel_shuffle(self.out_conv(features), 2)[..., :height, :width]
 
 
 def pad_to_even(frames: Tensor) -> tuple[Tensor, tuple[int, int]]:

@@ -32,7 +32,7 @@ class Denoised:
     """Every decision, figure and time of the run."""
 
 
-def denoise(
+def denoise(  # noqa: PLR0913 - keyword options of the public call
     frames: NDArray[Any] | torch.Tensor,
     *,
     sigma: float | None = None,
@@ -87,7 +87,8 @@ def denoise(
     level = torch.full((1, 3, 1, 1), 0.5)
     variances = [plane.preprocessor.noise.variance(level).mean() for plane in run.planes]
     spread = float(torch.stack(variances).mean().sqrt())
-    return Denoised(*(writer.array for writer in collected), spread, run.report)
+    arrays = [writer.array for writer in collected]
+    return Denoised(arrays[0], arrays[1], arrays[2], spread, run.report)
 
 
 def _preset(name: str) -> Preset:

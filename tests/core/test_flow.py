@@ -1,6 +1,6 @@
 import torch
-from conftest import moving_clip
 
+from conftest import moving_clip
 from f2r.flow.cuts import is_scene_cut
 from f2r.flow.estimator import DisFlow
 from f2r.flow.pyramid import flow_pyramid

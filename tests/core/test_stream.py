@@ -1,7 +1,7 @@
 import pytest
 import torch
-from conftest import moving_clip
 
+from conftest import moving_clip
 from f2r.flow.estimator import DisFlow
 from f2r.infer.planes import layout_of
 from f2r.infer.stream import Networks, PlaneStream
@@ -30,7 +30,8 @@ def stream_all(networks, frames):
 def test_streaming_equals_the_whole_clip(networks, clean):
     estimates = stream_all(networks, clean)
     preprocessor = Preprocessor(networks.prior, Gaussian(0.1), DisFlow())
-    anchors = clip_anchors(prepare_clip(list(clean), preprocessor, compact=False), networks.temporal)
+    clip = prepare_clip(list(clean), preprocessor, compact=False)
+    anchors = clip_anchors(clip, networks.temporal)
     assert len(estimates) == len(clean)
     for estimate, anchor in zip(estimates, anchors, strict=True):
         assert torch.equal(estimate.anchor, anchor)
@@ -61,4 +62,4 @@ def test_planes_split_and_merge_back(shape):
     frame = next(iter(ArrayReader(array)))
     planes = layout.split(frame)
     assert all(p.shape[0] == 3 and p.shape[1] % 8 == p.shape[2] % 8 == 0 for p in planes)
-    assert torch.allclose(torch.from_numpy(layout.merge(planes)), torch.from_numpy(frame), atol=1e-7)
+    torch.testing.assert_close(layout.merge(planes), frame, atol=1e-7, rtol=0)

@@ -58,7 +58,7 @@ def test_the_rate_rises_then_falls_to_zero():
     assert factors[5] == pytest.approx(0.5)
 
 
-def test_the_time_budget_ends_training(tmp_path):
+def test_the_time_budget_ends_training():
     model, loss_of = regression()
     trainer = Trainer("test", model, loss_of, FitConfig(seconds=0.3), torch.Generator())
     trainer.run()

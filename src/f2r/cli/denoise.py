@@ -20,7 +20,7 @@ class DenoiseArgs:
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
     """Where to write, the kind by its extension; default NAME.f2r.EXT beside the input."""
     sigma: float | None = None
-    """Standard deviation of Gaussian noise in 8-bit units, 0 to 255; short for --noise gaussian:S."""
+    """Sd of Gaussian noise in 8-bit units, 0 to 255; short for --noise gaussian:S."""
     noise: str = "auto"
     """auto, gaussian:S, poisson:GAIN, poisson-gaussian:GAIN,READ, gamma:LOOKS or FILE.json."""
     preset: Literal["fast", "balanced", "best"] = "balanced"

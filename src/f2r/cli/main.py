@@ -48,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
     Returns:
         0 done, 1 failure, 2 bad input or usage, 130 interrupted.
     """
-    args = tyro.cli(Command, prog="f2r", args=arguments, description=DESCRIPTION)  # type: ignore[call-overload]
+    args = tyro.cli(Command, prog="f2r", args=arguments, description=DESCRIPTION)
     try:
         COMMANDS[type(args)](args)
     except InputError as error:

@@ -48,7 +48,12 @@ def train_prior_command(args: TrainPriorArgs) -> None:
 
     with Display() as display:
         train_prior(
-            args.photos, args.output, seconds_of(args.time_budget), args.seed, args.init, display.update
+            args.photos,
+            args.output,
+            seconds_of(args.time_budget),
+            args.seed,
+            args.init,
+            display.update,
         )
     display.say(f"weights: {args.output}")
 

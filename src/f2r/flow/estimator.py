@@ -49,7 +49,7 @@ class DisFlow:
         if self._search is None:
             import cv2
 
-            self._search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+            self._search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
             self._search.setFinestScale(self.finest_scale)
         flow = self._search.calc(self._proxy(target), self._proxy(neighbour), None)
         return torch.from_numpy(flow).permute(2, 0, 1).contiguous()

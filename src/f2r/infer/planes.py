@@ -18,7 +18,7 @@ SMALLEST = 32
 
 @dataclass(frozen=True)
 class PlaneLayout:
-    """How a frame is cut into planes: one of three channels if it is colour, else one per channel."""
+    """How a frame is cut into planes: one of three channels for colour, else one per channel."""
 
     height: int
     """Rows of a frame."""

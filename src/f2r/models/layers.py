@@ -1,7 +1,16 @@
 """Building blocks that the prior and both stages share."""
 
+from typing import TypeVar
+
 import torch
 from torch import Tensor, nn
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def channels_last(network: Network) -> Network:
+    """Lay out a network's weights for channels-last convolutions, about twice as fast on CPU."""
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 class ResidualBlock(nn.Module):

@@ -3,7 +3,7 @@
 import json
 from importlib import resources
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -11,11 +11,10 @@ from safetensors.torch import save_file
 from torch import nn
 
 from f2r.errors import InputError
+from f2r.models.layers import Network, channels_last
 from f2r.models.prior import ImagePrior
 from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import TemporalEstimator
-
-Network = TypeVar("Network", bound=nn.Module)
 
 KINDS: dict[type[nn.Module], str] = {
     ImagePrior: "prior",
@@ -69,8 +68,7 @@ def shipped(kind: type[nn.Module]) -> Path:
 
 def load_shipped(kind: type[Network], device: torch.device | None = None) -> Network:
     """Load a network with the weights that come with the package."""
-    network = load_network(shipped(kind), kind)
-    return network.to(device, memory_format=torch.channels_last)
+    return channels_last(load_network(shipped(kind), kind)).to(device)
 
 
 def load_prior(device: torch.device | None = None) -> ImagePrior:

@@ -122,7 +122,7 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.learning_rate * factor
         loss = self.loss_of(self.generator)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), self.config.gradient_norm)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
@@ -135,7 +135,8 @@ class Trainer:
     def _average(self) -> None:
         # A short run must forget its first weights sooner than ema_decay alone would.
         decay = min(self.config.ema_decay, self.step / (self.step + 10))
-        averaged, current = list(self.averaged.parameters()), list(self.model.parameters())
+        averaged: list[Tensor] = list(self.averaged.parameters())
+        current: list[Tensor] = list(self.model.parameters())
         torch._foreach_lerp_(averaged, current, 1 - decay)
 
     def _save(self) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from f2r.errors import InputError
 from f2r.train.prior import find_photos
 
 
@@ -49,6 +50,8 @@ def photo_clips(
 def read_photo(path: Path, config: MotionConfig) -> np.ndarray:
     """Read a photograph as RGB uint8 at twice the resolution of the clips."""
     full = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if full is None:
+        raise InputError(f"{path}: not a readable image")
     factor = 2 / config.reduction
     least = 2.2 * max(config.height / full.shape[0], config.width / full.shape[1])
     small = cv2.resize(full, None, fx=max(factor, least), fy=max(factor, least),

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from f2r.errors import InputError
 from f2r.io.output import check_output
+from f2r.models.layers import channels_last
 from f2r.models.prior import ImagePrior
 from f2r.models.weights import load_network, save_network
 from f2r.train.loop import FitConfig, ProgressCallback, Trainer
@@ -167,8 +168,7 @@ def train_prior(
     check_output(output, None, overwrite=True)
     data = PriorData()
     torch.manual_seed(seed)
-    prior = load_network(init, ImagePrior) if init else ImagePrior()
-    prior.to(memory_format=torch.channels_last)
+    prior = channels_last(load_network(init, ImagePrior) if init else ImagePrior())
     patches = PhotoPatches(load_photos(find_photos(photos), data), data.patch)
     checkpoint = output.with_name(output.name + ".ckpt")
     trainer = Trainer(

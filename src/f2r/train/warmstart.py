@@ -15,6 +15,7 @@ from torch import Tensor
 from f2r.errors import InputError
 from f2r.flow.estimator import DisFlow
 from f2r.io import open_reader
+from f2r.models.layers import channels_last
 from f2r.models.prior import ImagePrior
 from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import TemporalEstimator
@@ -111,7 +112,7 @@ def train_stages(
     torch.manual_seed(config.seed)
     generator = torch.Generator().manual_seed(config.seed)
     sampler = CropSampler(clips, config.crops)
-    estimator = TemporalEstimator().to(memory_format=torch.channels_last)
+    estimator = channels_last(TemporalEstimator())
     Trainer(
         "stage 1",
         estimator,
@@ -123,7 +124,7 @@ def train_stages(
     for clip in clips:
         clip.anchors = clip_anchors(clip, estimator)
     preprocessor = Preprocessor(prior, Gaussian(0.0), DisFlow())
-    refiner = SpatialRefiner().to(memory_format=torch.channels_last)
+    refiner = channels_last(SpatialRefiner())
     Trainer(
         "stage 2",
         refiner,

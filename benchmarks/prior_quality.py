@@ -1,0 +1,180 @@
+"""Our prior beside DVDnet's spatial network: PSNR and seconds per frame, one frame at a time.
+
+    python benchmarks/prior_quality.py --clips ../shared/data/clips --peer dvdnet_spatial.pth
+
+`--peer` is the authors' checkpoint (GPL-3.0, not part of this repository). Three frames of every
+clip are taken, in colour and as grey; noise is Gaussian, unclipped, drawn once for each clip and
+sigma from a stored seed, so that both networks see the same samples. Grey frames go into both
+networks as three equal channels that carry the same noise, and the outputs are averaged.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import statistics
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import torch
+from peers.dvdnet import DvdSpatial, load_authors_weights
+from torch import Tensor
+from torch.nn import functional
+
+from f2r.flow.estimator import LUMA
+from f2r.metrics import mean_of_frames, psnr
+from f2r.models.prior import ImagePrior
+from f2r.models.weights import load_network, load_prior
+
+SEED = 2026
+FRAMES = 3
+SIGMAS = (10, 30, 50)
+ROUNDS = 3
+Denoise = Callable[[Tensor, float], Tensor]
+"""Maps (1, 3, H, W) noisy frames and sigma in nominal units to denoised frames."""
+
+
+def read_clip(folder: Path) -> Tensor:
+    """(FRAMES, 3, H, W) RGB in [0, 1], from the middle of the clip."""
+    files = sorted(p for p in folder.iterdir() if p.suffix in {".png", ".jpg"})
+    start = (len(files) - FRAMES) // 2
+    frames = [cv2.imread(str(p))[..., ::-1].copy() for p in files[start : start + FRAMES]]
+    return torch.stack([torch.from_numpy(f) for f in frames]).permute(0, 3, 1, 2).float() / 255
+
+
+def to_grey(clip: Tensor) -> Tensor:
+    """(T, 3, H, W) to (T, 1, H, W)."""
+    return (clip * torch.tensor(LUMA).view(3, 1, 1)).sum(1, keepdim=True)
+
+
+def draw_noise(shape: torch.Size, sigma: float) -> Tensor:
+    return sigma * torch.randn(shape, generator=torch.Generator().manual_seed(SEED))
+
+
+def ours(weights: Path | None) -> tuple[Denoise, int]:
+    """Our prior as shipped, or with the weights of a file or of a running training."""
+    if weights is None:
+        prior = load_prior()
+    elif weights.suffix == ".safetensors":
+        prior = load_network(weights, ImagePrior).eval()
+    else:
+        prior = ImagePrior().eval()
+        state = torch.load(weights, map_location="cpu", weights_only=True)
+        prior.load_state_dict(state.get("averaged", state))
+    prior.to(memory_format=torch.channels_last)
+
+    def denoise(frames: Tensor, sigma: float) -> Tensor:
+        height, width = frames.shape[-2:]
+        multiple = prior.size_multiple
+        padded = functional.pad(frames, (0, -width % multiple, 0, -height % multiple), "replicate")
+        return prior(padded, torch.full_like(padded, sigma))[..., :height, :width]
+
+    return denoise, sum(p.numel() for p in prior.parameters())
+
+
+def dvdnet(weights: Path) -> tuple[Denoise, int]:
+    network = DvdSpatial()
+    load_authors_weights(network, weights)
+    return network, sum(p.numel() for p in network.parameters())
+
+
+def score(denoise: Denoise, clean: Tensor, noisy: Tensor, sigma: float) -> float:
+    """PSNR of a colour or grey clip, averaged over frames."""
+    channels = clean.shape[1]
+    denoised = [denoise(frame[None].expand(-1, 3, -1, -1), sigma) for frame in noisy]
+    if channels == 1:
+        denoised = [frame.mean(1, keepdim=True) for frame in denoised]
+    return mean_of_frames(psnr(torch.cat(denoised), clean))
+
+
+def seconds_per_frame(methods: dict[str, Denoise], frame: Tensor) -> dict[str, float]:
+    """Median over rounds that alternate between the methods, after one to warm up."""
+    seconds: dict[str, list[float]] = {name: [] for name in methods}
+    for i in range(ROUNDS + 1):
+        for name, denoise in methods.items():
+            start = time.perf_counter()
+            denoise(frame, 30 / 255)
+            if i > 0:
+                seconds[name].append(time.perf_counter() - start)
+    return {name: round(statistics.median(values), 3) for name, values in seconds.items()}
+
+
+def rows_of(name: str, colour: Tensor, methods: dict[str, Denoise]) -> list[dict[str, Any]]:
+    rows = []
+    for kind, clean in (("colour", colour), ("grey", to_grey(colour))):
+        for sigma in SIGMAS:
+            noisy = clean + draw_noise(clean.shape, sigma / 255)
+            figures = {
+                method: round(score(denoise, clean, noisy, sigma / 255), 3)
+                for method, denoise in methods.items()
+            }
+            noisy_psnr = round(mean_of_frames(psnr(noisy, clean)), 3)
+            rows.append(
+                {"clip": name, "kind": kind, "sigma": sigma, "noisy": noisy_psnr, **figures}
+            )
+            print(rows[-1], flush=True)
+    return rows
+
+
+def summarise(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Average over clips, and the worst clip's difference."""
+    summary = []
+    for kind, sigma in dict.fromkeys((row["kind"], row["sigma"]) for row in rows):
+        chosen = [row for row in rows if (row["kind"], row["sigma"]) == (kind, sigma)]
+        means = {m: round(statistics.mean(r[m] for r in chosen), 3) for m in ("f2r", "dvdnet")}
+        worst = round(min(row["f2r"] - row["dvdnet"] for row in chosen), 3)
+        summary.append({"kind": kind, "sigma": sigma, **means, "worst_difference": worst})
+    return summary
+
+
+def provenance() -> dict[str, Any]:
+    root = Path(__file__).parent
+    commit = subprocess.run(
+        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True, cwd=root
+    ).stdout.strip()
+    threads = torch.get_num_threads()
+    return {
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "commit": commit,
+        "hardware": f"{platform.machine()}, {os.cpu_count()} cores, {threads} threads",
+        "torch": torch.__version__,
+    }
+
+
+@torch.inference_mode()
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--clips", type=Path, required=True, help="folder of clip folders")
+    parser.add_argument("--peer", type=Path, required=True, help="dvdnet_spatial.pth")
+    parser.add_argument("--weights", type=Path, help="other weights of our prior")
+    default = Path(__file__).parent / "results" / "prior_quality.json"
+    parser.add_argument("--out", type=Path, default=default)
+    options = parser.parse_args()
+    (prior, prior_size), (peer, peer_size) = ours(options.weights), dvdnet(options.peer)
+    methods = {"f2r": prior, "dvdnet": peer}
+    folders = sorted(path for path in options.clips.iterdir() if path.is_dir())
+    clips = {folder.name: read_clip(folder) for folder in folders}
+    rows = [row for name, clip in clips.items() for row in rows_of(name, clip, methods)]
+    largest = max(clips.values(), key=lambda clip: clip.shape[-1] * clip.shape[-2])[:1]
+    report = {
+        **provenance(),
+        "seed": SEED,
+        "frames_per_clip": FRAMES,
+        "parameters": {"f2r": prior_size, "dvdnet": peer_size},
+        "seconds_per_frame": seconds_per_frame(methods, largest),
+        "timed_at": f"{largest.shape[-1]}x{largest.shape[-2]}",
+        "mean": summarise(rows),
+        "clips": rows,
+    }
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(report, indent=1) + "\n")
+    print(json.dumps({key: report[key] for key in ("seconds_per_frame", "mean")}, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""Measure the noise of a clip and judge whether the method can work on it."""
+
+from dataclasses import dataclass
+from itertools import islice
+
+import torch
+
+from f2r.flow.estimator import DisFlow
+from f2r.infer.planes import layout_of
+from f2r.infer.stream import Networks, PlaneStream
+from f2r.io import open_reader
+from f2r.models.refiner import SpatialRefiner
+from f2r.models.temporal import TemporalEstimator
+from f2r.models.weights import load_prior, load_shipped
+from f2r.noise.diagnose import Diagnosis, diagnose
+from f2r.noise.estimate import estimate_noise
+from f2r.noise.evidence import NoiseEstimate
+from f2r.preprocess import Preprocessor
+
+FRAMES = 12
+"""Frames that are looked at, from the start of the clip."""
+
+
+@dataclass(frozen=True)
+class PlaneNoise:
+    """The noise of one plane of a clip."""
+
+    name: str
+    """'colour', 'grey' or 'channel N'."""
+    estimate: NoiseEstimate
+    """Fitted model and its evidence."""
+    diagnosis: Diagnosis
+    """Which assumptions hold, judged against the anchor of the shipped stage 1."""
+
+
+def inspect_noise(source: str) -> list[PlaneNoise]:
+    """Measure the noise of each plane of a clip.
+
+    Raises:
+        InputError: the clip cannot be read.
+    """
+    networks = Networks(
+        load_prior(), load_shipped(TemporalEstimator).eval(), load_shipped(SpatialRefiner).eval()
+    )
+    with open_reader(source) as reader:
+        layout = layout_of(reader.info)
+        frames = [layout.split(frame) for frame in islice(reader, FRAMES)]
+    found = []
+    for k, group in enumerate(layout.groups):
+        shown = len(group)
+        cut = (slice(shown), slice(layout.height), slice(layout.width))
+        estimate = estimate_noise(planes[k][cut] for planes in frames)
+        stream = PlaneStream(networks, Preprocessor(networks.prior, estimate.model, DisFlow()))
+        estimates = [e for planes in frames for e in stream.push(planes[k])]
+        estimates += stream.finish()
+        noisy = torch.stack([e.noisy[cut] for e in estimates])
+        anchor = torch.stack([e.anchor[cut] for e in estimates])
+        names = {3: "colour"} | ({1: "grey"} if len(layout.groups) == 1 else {})
+        found.append(
+            PlaneNoise(
+                names.get(shown, f"channel {k + 1}"),
+                estimate,
+                diagnose(noisy, anchor, estimate.model),
+            )
+        )
+    return found
