@@ -5,16 +5,13 @@
 `--peer` is the authors' checkpoint (GPL-3.0, not part of this repository). Three frames of every
 clip are taken, in colour and as grey; noise is Gaussian, unclipped, drawn once for each clip and
 sigma from a stored seed, so that both networks see the same samples. Grey frames go into both
-networks as three equal channels that carry the same noise, and the outputs are averaged.
+networks as three equal channels that carry the same noise, and the outputs are averaged; DVDnet has
+no other way to take them, and was not trained for it.
 """
 
 import argparse
-import datetime
 import json
-import os
-import platform
 import statistics
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +20,7 @@ from typing import Any
 import cv2
 import torch
 from peers.dvdnet import DvdSpatial, load_authors_weights
+from record import provenance
 from torch import Tensor
 from torch.nn import functional
 
@@ -130,20 +128,6 @@ def summarise(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         worst = round(min(row["f2r"] - row["dvdnet"] for row in chosen), 3)
         summary.append({"kind": kind, "sigma": sigma, **means, "worst_difference": worst})
     return summary
-
-
-def provenance() -> dict[str, Any]:
-    root = Path(__file__).parent
-    commit = subprocess.run(
-        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True, cwd=root
-    ).stdout.strip()
-    threads = torch.get_num_threads()
-    return {
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "commit": commit,
-        "hardware": f"{platform.machine()}, {os.cpu_count()} cores, {threads} threads",
-        "torch": torch.__version__,
-    }
 
 
 @torch.inference_mode()

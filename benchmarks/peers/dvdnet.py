@@ -1,8 +1,8 @@
 """DVDnet: a spatial and a temporal network, in an architecture that the published weights fit.
 
-Written from the names and shapes of the published checkpoints; what those leave open (residual
-signs, the place of the noise map and of the skip) was found by measuring. The weights themselves are GPL-3.0 and not
-part of this repository.
+Written from the names and shapes of the published checkpoints; what those leave open (residuals,
+the places of the noise map and of the skip) was found by measuring. The weights themselves are
+GPL-3.0 and not part of this repository.
 
 Source: Tassano, Delon, Veit 2019, "DVDnet: A fast network for deep video denoising".
 """

@@ -249,7 +249,7 @@ class Denoiser:
                 clip.anchors = clip_anchors(clip, self.networks.temporal)
             errors = estimate_errors(self.networks, plane.preprocessor, clip, self._generator)
             plane.output = errors.best()
-            estimated.append(errors.psnr() | {"output": plane.output})
+            estimated.append(errors.psnr() | {"leak": errors.leak, "output": plane.output})
         self.report["estimated_psnr"] = estimated
 
     def _tell(self, stage: str, fraction: float) -> None:

@@ -19,6 +19,9 @@ from f2r.picture import write_before_after
 from f2r.report import environment, write_report
 from f2r.train.loop import ProgressCallback
 
+LEAK_LIMIT = 0.015
+"""Correlation of the anchor's error with its frame's noise above which the user is warned."""
+
 Announce = Callable[[str], None]
 
 
@@ -98,6 +101,8 @@ def decisions(report: dict[str, Any]) -> list[str]:
     for entry in report["estimated_psnr"]:
         figures = ", ".join(f"{k} {entry[k]:.2f}" for k in ("prior", "anchor", "refined"))
         said.append(f"estimated PSNR in dB: {figures}; output: {entry['output']}")
+        if entry["leak"] > LEAK_LIMIT:
+            said.append(f"warning: the anchor leaks (correlation {entry['leak']:.3f})")
     if not report["estimated_psnr"]:
         said.append("no frame has a neighbour: the image prior works alone")
     return said
@@ -148,7 +153,9 @@ def training_state(
     try:
         yield folder
     except KeyboardInterrupt:
-        raise  # the state is what --resume goes on from
+        if not any(folder.glob("*.ckpt")):  # nothing that --resume could go on from
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise

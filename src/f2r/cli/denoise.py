@@ -15,7 +15,7 @@ from f2r.errors import InputError
 class DenoiseArgs:
     """Denoise a clip. The noise is estimated unless --sigma or --noise says what it is."""
 
-    input: Annotated[str, tyro.conf.Positional]
+    input: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="INPUT")]
     """Video file, folder of frames, TIFF stack or .npy (T,H,W[,C])."""
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
     """Where to write, the kind by its extension; default NAME.f2r.EXT beside the input."""

@@ -20,13 +20,15 @@ Train = (
     | Annotated[TrainStagesArgs, subcommand("stages", prefix_name=False)]
 )
 
+TRAIN = "Make weights: of the image prior, or of the two stages."
+
 Command = (
     Annotated[DenoiseArgs, subcommand("denoise", prefix_name=False)]
     | Annotated[NoiseArgs, subcommand("noise", prefix_name=False)]
     | Annotated[SimulateArgs, subcommand("simulate", prefix_name=False)]
     | Annotated[EvaluateArgs, subcommand("evaluate", prefix_name=False)]
     | Annotated[InfoArgs, subcommand("info", prefix_name=False)]
-    | Annotated[Train, subcommand("train", prefix_name=False)]
+    | Annotated[Train, subcommand("train", prefix_name=False, description=TRAIN)]
 )
 
 COMMANDS: dict[type, Callable[[Any], None]] = {

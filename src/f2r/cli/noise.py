@@ -11,7 +11,7 @@ import tyro
 class NoiseArgs:
     """Measure the noise of a clip and say which assumptions hold."""
 
-    input: Annotated[str, tyro.conf.Positional]
+    input: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="INPUT")]
     """Video file, folder of frames, TIFF stack or .npy."""
     json: Path | None = None
     """Where to write the measurement; `f2r denoise --noise FILE.json` takes it back."""

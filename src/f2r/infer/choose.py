@@ -1,11 +1,12 @@
 """Which of prior, anchor and refined frame is best, told without a clean reference."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from f2r.infer.leak import copied_noise
 from f2r.infer.stream import Networks
 from f2r.models.prior import joint_input
 from f2r.preprocess import Preprocessor, sigma_map
@@ -17,6 +18,9 @@ CROP = 512
 
 FRAMES = 8
 """Frames that are judged."""
+
+LEAK_FRAMES = 2
+"""Frames on which the leak is measured; each costs ten flows and two anchors."""
 
 MARGIN = 0.01
 """A simpler estimate replaces the refined one only if its error is lower by this share."""
@@ -32,6 +36,8 @@ class Errors:
     """Of stage 1."""
     refined: float
     """Of stage 2."""
+    leak: float
+    """Correlation of the anchor's error with the noise of its own frame; below 0.015 is fine."""
 
     def best(self) -> str:
         """Name the best estimate: 'refined' unless another is clearly better."""
@@ -49,16 +55,26 @@ def estimate_errors(
 ) -> Errors:
     """Judge the three estimates on a few frames of a clip whose anchors are known."""
     totals = torch.zeros(3, dtype=torch.float64)
-    chosen = torch.linspace(0, len(clip.frames) - 1, min(FRAMES, len(clip.frames))).round().int()
-    for t in chosen.tolist():
+    judged = _spread(clip.targets, FRAMES)
+    for t in judged:
         top, left = _place(clip.size, generator)
         here = (..., slice(top, top + CROP), slice(left, left + CROP))
-        noisy = clip.frames[t].noisy[here][None]
-        anchor = clip.anchors[t][here][None]
-        totals += torch.tensor(
-            _frame_errors(networks, preprocessor, noisy, anchor, clip, generator)
-        )
-    return Errors(*(totals / len(chosen)).tolist())
+        noisy, anchor = clip.frames[t].noisy[here][None], clip.anchors[t][here][None]
+        errors = _frame_errors(networks, preprocessor, noisy, anchor, clip, generator)
+        totals += torch.tensor(errors)
+    prior, blind, refined = (totals / len(judged)).tolist()
+    probed = _spread(clip.targets, LEAK_FRAMES)
+    copied = sum(copied_noise(networks, preprocessor, clip, t, generator) for t in probed)
+    copied /= len(probed)
+    noise = float(clip.noise.variance(clip.anchors[probed[0]]).mean())
+    leak = copied / max(noise * (blind + 2 * copied), 1e-12) ** 0.5
+    return Errors(prior, blind + 2 * copied, refined, leak)
+
+
+def _spread(indices: Sequence[int], count: int) -> list[int]:
+    """Choose `count` of the indices, evenly spread, ends avoided."""
+    step = len(indices) / min(count, len(indices))
+    return [indices[int(step * (k + 0.5))] for k in range(min(count, len(indices)))]
 
 
 def _place(size: tuple[int, int], generator: torch.Generator) -> tuple[int, int]:
