@@ -7,12 +7,17 @@ import sys
 import time
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import tifffile
 
 from conftest import moving_clip
 from f2r.cli.main import main
+from f2r.errors import InputError
+from f2r.models.prior import ImagePrior
+from f2r.models.temporal import TemporalEstimator
+from f2r.models.weights import load_network
 
 
 def noisy_array(frames=3, height=37, width=51, sigma=0.1):
@@ -174,6 +179,41 @@ def test_simulate_denoise_evaluate(tmp_path, capsys):
     expected = -20 * np.log10(20 / 255)
     assert json.loads(figures.read_text())["mean"]["psnr"] == pytest.approx(expected, abs=0.2)
     capsys.readouterr()
+
+
+def test_noise_is_measured_and_its_file_is_taken_back(tmp_path, capsys):
+    path, measured = tmp_path / "noisy.npy", tmp_path / "noise.json"
+    np.save(path, noisy_array(6, 96, 128))
+    assert main(["noise", str(path), "--json", str(measured)]) == 0
+    assert "holds" in capsys.readouterr().out
+    assert main(["denoise", str(path), "--preset", "fast", "--noise", str(measured)]) == 0
+    report = json.loads((tmp_path / "noisy.f2r.npy.json").read_text())
+    assert report["noise"][0]["sigma"] == pytest.approx(0.1, rel=0.06)
+
+
+def test_info_names_the_device_and_the_weights(capsys):
+    assert main(["info"]) == 0
+    said = capsys.readouterr().out
+    assert all(word in said for word in ("device", "torch", "prior", "temporal", "refiner"))
+
+
+def test_the_commands_that_made_the_weights_run(tmp_path):
+    photos, clip = tmp_path / "photos", tmp_path / "clip.npy"
+    photos.mkdir()
+    for i in range(2):
+        picture = (moving_clip(1, 320, 420, seed=i)[0].permute(1, 2, 0).numpy() * 255).round()
+        assert cv2.imwrite(str(photos / f"{i}.png"), picture.astype(np.uint8))
+    np.save(clip, moving_clip(3, 48, 64).permute(0, 2, 3, 1).numpy())
+    prior = tmp_path / "prior.safetensors"
+    options = ["-o", str(prior), "--time-budget", "2s"]
+    assert main(["train", "prior", str(photos), *options]) == 0
+    assert load_network(prior, ImagePrior).config["widths"] == ImagePrior().config["widths"]
+    stages = tmp_path / "stages"
+    assert main(["train", "stages", str(clip), "-o", str(stages), "--time-budget", "3s"]) == 0
+    names = sorted(path.name for path in stages.iterdir())
+    assert names == ["refiner.safetensors", "temporal.safetensors"]
+    with pytest.raises(InputError, match="'prior' weights"):
+        load_network(prior, TemporalEstimator)
 
 
 @pytest.mark.slow

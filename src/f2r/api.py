@@ -85,7 +85,7 @@ def denoise(  # noqa: PLR0913 - keyword options of the public call
         ):
             writer.write(part)
     level = torch.full((1, 3, 1, 1), 0.5)
-    variances = [plane.preprocessor.noise.variance(level).mean() for plane in run.planes]
+    variances = [plane.noise.variance(level).mean() for plane in run.planes]
     spread = float(torch.stack(variances).mean().sqrt())
     arrays = [writer.array for writer in collected]
     return Denoised(arrays[0], arrays[1], arrays[2], spread, run.report)

@@ -4,7 +4,7 @@ The only module that joins io, noise, train and infer.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -22,11 +22,12 @@ from f2r.infer.planes import layout_of
 from f2r.infer.stages import encode_frame, predict_anchor, refine_frame
 from f2r.infer.stream import Estimate, Networks, PlaneStream
 from f2r.io.clip import Frame, FrameReader
+from f2r.levels import normalise
 from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import TemporalEstimator
 from f2r.models.weights import load_prior, load_shipped
-from f2r.noise.estimate import estimate_noise
 from f2r.noise.models import NoiseModel
+from f2r.noise.scale import scale_noise
 from f2r.preprocess import Preprocessor
 from f2r.train.adapt import AdaptConfig, adapt
 from f2r.train.clip import clip_anchors, prepare_clip
@@ -57,7 +58,11 @@ class Plane:
     """One plane of the clip: three channels, or one grey channel, with its own noise."""
 
     preprocessor: Preprocessor
-    """Prior and flow under the plane's noise model."""
+    """Prior and flow under the noise model of the multiplied levels."""
+    scale: float
+    """What levels are multiplied by before anything else."""
+    noise: NoiseModel
+    """Noise model in the units of the input."""
     clips: list[TrainingClip] = field(default_factory=list)
     """Prepared stretches to train on."""
     output: str = "refined"
@@ -132,22 +137,25 @@ class Denoiser:
     def _estimates(self, streams: list[PlaneStream]) -> Iterator[list[Estimate]]:
         for frame in self.reader:
             planes = self.layout.split(frame)
-            ready = [s.push(plane) for s, plane in zip(streams, planes, strict=True)]
+            ready = [
+                stream.push(plane.scale * noisy)
+                for stream, plane, noisy in zip(streams, self.planes, planes, strict=True)
+            ]
             yield from (list(group) for group in zip(*ready, strict=True))
         yield from (list(group) for group in zip(*(s.finish() for s in streams), strict=True))
 
     def _result(self, estimates: list[Estimate]) -> Result:
         strength = self.config.strength
-        outputs = [
-            e.noisy + strength * (getattr(e, plane.output) - e.noisy)
-            for e, plane in zip(estimates, self.planes, strict=True)
-        ]
-        merge = self.layout.merge
+
+        def merge(part: Callable[[Estimate, Plane], Tensor]) -> Frame:
+            pairs = zip(estimates, self.planes, strict=True)
+            return self.layout.merge([part(e, plane) / plane.scale for e, plane in pairs])
+
         return Result(
-            merge([e.noisy for e in estimates]),
-            merge([e.prior for e in estimates]),
-            merge([e.anchor for e in estimates]),
-            merge(outputs),
+            merge(lambda e, _: e.noisy),
+            merge(lambda e, _: e.prior),
+            merge(lambda e, _: e.anchor),
+            merge(lambda e, plane: torch.lerp(e.noisy, getattr(e, plane.output), strength)),
         )
 
     def _read_sample(self) -> list[list[list[Tensor]]]:
@@ -166,13 +174,11 @@ class Denoiser:
         height, width = self.layout.height, self.layout.width
         channels = 1 if self.layout.is_grey(index) else 3
         seen = [frame[:channels, :height, :width] for frame in frames]
-        noise = self.noise or estimate_noise(seen).model
-        levels = torch.stack([frame[:, ::4, ::4] for frame in seen]).flatten()
-        black, white = torch.quantile(levels[:: max(levels.numel() // 100_000, 1)],
-                                      torch.tensor([0.002, 0.998])).tolist()  # fmt: skip
-        flow = DisFlow(min(black, 0.0) if black < 0.1 else black, max(white, black + 1e-3))
-        self.report.setdefault("noise", []).append(noise.to_dict() | {"text": noise.describe()})
-        return Plane(Preprocessor(self.networks.prior, noise, flow))
+        scale, noise = normalise(seen, self.noise)
+        found = scale_noise(noise, 1 / scale)
+        entry = found.to_dict() | {"text": found.describe(), "levels_multiplied_by": scale}
+        self.report.setdefault("noise", []).append(entry)
+        return Plane(Preprocessor(self.networks.prior, noise, DisFlow()), scale, found)
 
     def _prepare_clips(self, stretches: list[list[list[Tensor]]]) -> None:
         total = sum(len(stretch) for stretch in stretches) * len(self.planes)
@@ -185,7 +191,7 @@ class Denoiser:
 
         for k, plane in enumerate(self.planes):
             for stretch in stretches:
-                frames = [planes[k] for planes in stretch]
+                frames = [plane.scale * planes[k] for planes in stretch]
                 clip = prepare_clip(frames, plane.preprocessor, self.layout.is_grey(k), count)
                 plane.clips.append(clip)
 

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from itertools import islice
 
 import torch
+from torch import Tensor
 
 from f2r.flow.estimator import DisFlow
-from f2r.infer.planes import layout_of
+from f2r.infer.planes import PlaneLayout, layout_of
 from f2r.infer.stream import Networks, PlaneStream
 from f2r.io import open_reader
+from f2r.levels import normalise
 from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import TemporalEstimator
 from f2r.models.weights import load_prior, load_shipped
@@ -45,22 +47,25 @@ def inspect_noise(source: str) -> list[PlaneNoise]:
     with open_reader(source) as reader:
         layout = layout_of(reader.info)
         frames = [layout.split(frame) for frame in islice(reader, FRAMES)]
-    found = []
-    for k, group in enumerate(layout.groups):
-        shown = len(group)
-        cut = (slice(shown), slice(layout.height), slice(layout.width))
-        estimate = estimate_noise(planes[k][cut] for planes in frames)
-        stream = PlaneStream(networks, Preprocessor(networks.prior, estimate.model, DisFlow()))
-        estimates = [e for planes in frames for e in stream.push(planes[k])]
-        estimates += stream.finish()
-        noisy = torch.stack([e.noisy[cut] for e in estimates])
-        anchor = torch.stack([e.anchor[cut] for e in estimates])
-        names = {3: "colour"} | ({1: "grey"} if len(layout.groups) == 1 else {})
-        found.append(
-            PlaneNoise(
-                names.get(shown, f"channel {k + 1}"),
-                estimate,
-                diagnose(noisy, anchor, estimate.model),
-            )
-        )
-    return found
+    return [
+        _inspect_plane([planes[k] for planes in frames], layout, k, networks)
+        for k in range(len(layout.groups))
+    ]
+
+
+def _inspect_plane(
+    frames: list[Tensor], layout: PlaneLayout, index: int, networks: Networks
+) -> PlaneNoise:
+    channels = len(layout.groups[index])
+    cut = (slice(channels), slice(layout.height), slice(layout.width))
+    seen = [frame[cut] for frame in frames]
+    estimate = estimate_noise(seen)
+    scale, noise = normalise(seen, estimate.model)
+    stream = PlaneStream(networks, Preprocessor(networks.prior, noise, DisFlow()))
+    estimates = [e for frame in frames for e in stream.push(scale * frame)]
+    estimates += stream.finish()
+    noisy = torch.stack([e.noisy[cut] for e in estimates])
+    anchor = torch.stack([e.anchor[cut] for e in estimates])
+    names = {3: "colour"} | ({1: "grey"} if len(layout.groups) == 1 else {})
+    name = names.get(channels, f"channel {index + 1}")
+    return PlaneNoise(name, estimate, diagnose(noisy, anchor, noise))

@@ -65,6 +65,8 @@ def denoise_file(  # noqa: PLR0913
     Raises:
         InputError: input, output or options cannot be used.
     """
+    if "-" in (source, str(output)):
+        raise InputError("pipes cannot be denoised yet: training reads the clip twice; use a file")
     target = output or default_output(source)
     with open_reader(source) as reader, _opened(target, reader, overwrite) as writer:
         for loss in writer.losses:

@@ -35,13 +35,11 @@ class DisFlow:
     (docs/method.md, "The leak").
 
     Args:
-        black: level that becomes 0 in the proxy, nominal.
-        white: level that becomes 255; > black. A dim recording needs both.
         finest_scale: level at which the search stops, 0 = full resolution.
     """
 
-    def __init__(self, black: float = 0.0, white: float = 1.0, finest_scale: int = 1) -> None:
-        self.black, self.white, self.finest_scale = black, white, finest_scale
+    def __init__(self, finest_scale: int = 1) -> None:
+        self.finest_scale = finest_scale
         self._search: Any = None
 
     def estimate(self, target: Tensor, neighbour: Tensor) -> Tensor:
@@ -55,8 +53,7 @@ class DisFlow:
         return torch.from_numpy(flow).permute(2, 0, 1).contiguous()
 
     def _proxy(self, frame: Tensor) -> np.ndarray:
-        luma = sum(weight * plane for weight, plane in zip(LUMA, frame, strict=True))
-        assert isinstance(luma, Tensor)
-        scaled = (luma - self.black) * (255 / (self.white - self.black))
-        proxy: np.ndarray = scaled.round().clamp(0, 255).to(torch.uint8).cpu().numpy()
+        red, green, blue = frame
+        luma = LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue
+        proxy: np.ndarray = (luma * 255).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
         return proxy

@@ -14,6 +14,10 @@ from torch import Tensor
 from f2r.errors import InputError
 
 
+LARGEST = 1e9
+"""Bound of every parameter; float files may count photons instead of shares of white."""
+
+
 class NoiseModel(Protocol):
     """Zero-mean noise whose variance may depend on the clean level."""
 
@@ -50,10 +54,10 @@ class Gaussian:
     """White Gaussian noise: y = x + sigma * N(0, 1)."""
 
     sigma: float
-    """Standard deviation in nominal units; in [0, 1]."""
+    """Standard deviation in nominal units; >= 0."""
 
     def __post_init__(self) -> None:
-        _require("sigma", self.sigma, 0.0, 1.0)
+        _require("sigma", self.sigma, 0.0, LARGEST)
 
     def variance(self, level: Tensor) -> Tensor:
         """Give sigma^2 at every sample."""
@@ -77,10 +81,10 @@ class Poisson:
     """Photon noise: y = gain * Poisson(x / gain)."""
 
     gain: float
-    """Nominal units per photon: variance over level; in [1e-9, 1]."""
+    """Nominal units per photon: variance over level; > 0."""
 
     def __post_init__(self) -> None:
-        _require("gain", self.gain, 1e-9, 1.0)
+        _require("gain", self.gain, 1e-12, LARGEST)
 
     def variance(self, level: Tensor) -> Tensor:
         """Give gain * level, zero below black."""
@@ -108,16 +112,16 @@ class PoissonGaussian:
     """
 
     gain: float
-    """Nominal units per photon: slope of variance over level; in [1e-9, 1]."""
+    """Nominal units per photon: slope of variance over level; > 0."""
     read: float
-    """Standard deviation of the signal-independent part, nominal units; in [0, 1]."""
+    """Standard deviation of the signal-independent part, nominal units; >= 0."""
     offset: float = 0.0
-    """Level at which no light arrives (black level), nominal units; in [-1, 1]."""
+    """Level at which no light arrives (black level), nominal units."""
 
     def __post_init__(self) -> None:
-        _require("gain", self.gain, 1e-9, 1.0)
-        _require("read", self.read, 0.0, 1.0)
-        _require("offset", self.offset, -1.0, 1.0)
+        _require("gain", self.gain, 1e-12, LARGEST)
+        _require("read", self.read, 0.0, LARGEST)
+        _require("offset", self.offset, -LARGEST, LARGEST)
 
     def variance(self, level: Tensor) -> Tensor:
         """Give gain * (level - offset) + read^2; read^2 below the offset."""
