@@ -13,7 +13,6 @@ from torch import Tensor
 
 from f2r.errors import InputError
 
-
 LARGEST = 1e9
 """Bound of every parameter; float files may count photons instead of shares of white."""
 
