@@ -83,7 +83,9 @@ def ours(weights: Path | None) -> Method:
         height, width = frames.shape[-2:]
         multiple = prior.size_multiple
         padded = functional.pad(frames, (0, -width % multiple, 0, -height % multiple), "replicate")
-        return prior(padded, torch.full_like(padded, sigma))[..., :height, :width]
+        with torch.autocast("cpu", torch.bfloat16):  # as F2R runs it
+            denoised = prior(padded, torch.full_like(padded, sigma))
+        return denoised[..., :height, :width]
 
     return Method(denoise, sum(p.numel() for p in prior.parameters()))
 

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 import tifffile
 
-from conftest import moving_clip
 from f2r.cli.main import main
 from f2r.errors import InputError
 from f2r.models.prior import ImagePrior
 from f2r.models.temporal import TemporalEstimator
 from f2r.models.weights import load_network
+from synthetic import moving_clip
 
 
 def noisy_array(frames=3, height=37, width=51, sigma=0.1):

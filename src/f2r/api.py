@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from f2r.config import DenoiseConfig, Preset
-from f2r.denoise import Denoiser
+from f2r.denoiser import Denoiser
 from f2r.errors import InputError
 from f2r.io.array import ArrayReader, ArrayWriter
 from f2r.noise.models import Gaussian, NoiseModel

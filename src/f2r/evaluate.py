@@ -85,13 +85,13 @@ def evaluate_frames(
     Raises:
         InputError: one clip ends before the other, or both are empty.
     """
+    estimator = estimator or DisFlow(finest_scale=0)
     result = Evaluation()
     before: tuple[Tensor, Tensor] | None = None
     for reference, judged in zip_longest(clean, other):
         if reference is None or judged is None:
             shorter = "clean" if reference is None else "other"
             raise InputError(f"the {shorter} clip ends after {len(result.psnr)} frames")
-        estimator = estimator or _make_estimator(reference)
         now = _as_clip(reference), _as_clip(judged)
         _add_frame(result, *now)
         if before is not None:
@@ -113,16 +113,18 @@ def _add_pair(result: Evaluation, clean: Tensor, other: Tensor, estimator: FlowE
     result.flicker.extend(flicker(other, clean).tolist())
     if min(clean.shape[-2:]) < MIN_FLOW_SIZE:
         return
-    seen = clean if clean.shape[1] == 3 else clean.mean(dim=1, keepdim=True).expand(-1, 3, -1, -1)
-    motion = clean_motion(seen, estimator)
+    motion = clean_motion(_for_flow(clean), estimator)
     result.warping_error.extend(warping_error(other, motion).tolist())
     result.warping_error_of_clean.extend(warping_error(clean, motion).tolist())
 
 
-def _make_estimator(frame: Frame) -> DisFlow:
-    """Fit the flow's 8-bit proxy to the levels of the clip; clean frames bear full resolution."""
-    black, white = (float(v) for v in np.percentile(frame, (0.2, 99.8)))
-    return DisFlow(black, max(white, black + 1e-3), finest_scale=0)
+def _for_flow(clean: Tensor) -> Tensor:
+    """Turn a clean clip into three channels whose levels fill [0, 1], for the flow's 8 bits."""
+    black, white = (float(v) for v in np.percentile(clean.numpy(), (0.2, 99.8)))
+    seen = (clean - black) / max(white - black, 1e-3)
+    if seen.shape[1] == 3:
+        return seen
+    return seen.mean(dim=1, keepdim=True).expand(-1, 3, -1, -1)
 
 
 def _as_clip(frame: Frame) -> Tensor:

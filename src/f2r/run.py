@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from f2r.config import DenoiseConfig
-from f2r.denoise import Denoiser, Result
+from f2r.denoiser import Denoiser, Result
 from f2r.errors import InputError
 from f2r.io import default_output, open_reader, open_writer
 from f2r.io.clip import ClipInfo, FrameReader

@@ -1,10 +1,10 @@
 import torch
 
-from conftest import moving_clip
 from f2r.flow.cuts import is_scene_cut
 from f2r.flow.estimator import DisFlow
 from f2r.flow.pyramid import flow_pyramid
 from f2r.flow.warp import compose_flows, visibility, warp_backward
+from synthetic import moving_clip
 
 
 def constant_flow(x: float, y: float, height: int = 24, width: int = 32) -> torch.Tensor:

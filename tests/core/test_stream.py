@@ -1,7 +1,6 @@
 import pytest
 import torch
 
-from conftest import moving_clip
 from f2r.flow.estimator import DisFlow
 from f2r.infer.planes import layout_of
 from f2r.infer.stream import Networks, PlaneStream
@@ -12,6 +11,7 @@ from f2r.models.temporal import TemporalEstimator
 from f2r.noise.models import Gaussian
 from f2r.preprocess import Preprocessor
 from f2r.train.clip import clip_anchors, prepare_clip
+from synthetic import moving_clip
 
 
 @pytest.fixture

@@ -36,10 +36,10 @@ def train(path, steps, stop_at=None):
 
 def test_training_learns():
     model, loss_of = regression()
-    before = float(loss_of(torch.Generator().manual_seed(9)))
+    before = loss_of(torch.Generator().manual_seed(9)).item()
     config = FitConfig(steps=400, learning_rate=0.05)
     Trainer("test", model, loss_of, config, torch.Generator().manual_seed(1)).run()
-    assert float(loss_of(torch.Generator().manual_seed(9))) < 0.05 * before
+    assert loss_of(torch.Generator().manual_seed(9)).item() < 0.05 * before
 
 
 def test_an_interrupted_run_resumes_exactly(tmp_path):

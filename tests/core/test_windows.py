@@ -23,7 +23,7 @@ def warped(crops):
     return warp_backward(crops.joint.flatten(0, 1), crops.flow.flatten(0, 1))
 
 
-@pytest.mark.parametrize("flips", itertools.product([False, True], repeat=3))
+@pytest.mark.parametrize("flips", list(itertools.product([False, True], repeat=3)))
 def test_flow_follows_flips_and_rotations(crops, flips):
     moved = augment(crops, *flips, backwards=False)
     torch.testing.assert_close(warped(moved), flip_image(warped(crops), *flips), atol=1e-4, rtol=0)

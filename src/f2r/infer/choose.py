@@ -6,18 +6,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from f2r.infer.leak import copied_noise
+from f2r.infer.leak import Copied, copied_noise
 from f2r.infer.stream import Networks
 from f2r.models.prior import joint_input
 from f2r.preprocess import Preprocessor, sigma_map
 from f2r.quality import blind_error, seen_error, to_psnr
 from f2r.train.windows import TrainingClip
 
-CROP = 512
+CROP = 256
 """Side of the part of a frame that is judged, in pixels."""
 
-FRAMES = 8
-"""Frames that are judged."""
+FRAMES = 24
+"""Frames that are judged; short clips wholly, because their ends are worse than their middle."""
 
 LEAK_FRAMES = 2
 """Frames on which the leak is measured; each costs ten flows and two anchors."""
@@ -64,11 +64,12 @@ def estimate_errors(
         totals += torch.tensor(errors)
     prior, blind, refined = (totals / len(judged)).tolist()
     probed = _spread(clip.targets, LEAK_FRAMES)
-    copied = sum(copied_noise(networks, preprocessor, clip, t, generator) for t in probed)
-    copied /= len(probed)
+    copies = [copied_noise(networks, preprocessor, clip, t, generator) for t in probed]
+    copied = Copied(*torch.tensor(copies).mean(0).tolist())
+    blind += 2 * copied.anchor
     noise = float(clip.noise.variance(clip.anchors[probed[0]]).mean())
-    leak = copied / max(noise * (blind + 2 * copied), 1e-12) ** 0.5
-    return Errors(prior, blind + 2 * copied, refined, leak)
+    leak = copied.anchor / max(noise * blind, 1e-12) ** 0.5
+    return Errors(prior, blind, refined + 2 * copied.refined, leak)
 
 
 def _spread(indices: Sequence[int], count: int) -> list[int]:

@@ -6,16 +6,26 @@ preprocessing and stage 1 again, and see how much of n' is in the anchor.
 """
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import torch
 
-from f2r.infer.stages import encode_frame, predict_anchor
+from f2r.infer.stages import encode_frame, predict_anchor, refine_frame
 from f2r.infer.stream import Networks
 from f2r.preprocess import REACH, PreparedFrame, Preprocessor, neighbourhood
 from f2r.train.windows import TrainingClip
 
 SHAKE = 0.3
 """Size of n' relative to the noise; large enough to move the flow of an 8-bit proxy."""
+
+
+class Copied(NamedTuple):
+    """Covariances with n_t of what the anchor carries, nominal units squared."""
+
+    anchor: float
+    """E[(anchor - x) n_t]; 0 when nothing leaks."""
+    refined: float
+    """What of it the refined frame takes over."""
 
 
 @torch.no_grad()
@@ -25,29 +35,30 @@ def copied_noise(
     clip: TrainingClip,
     target: int,
     generator: torch.Generator,
-) -> float:
-    """Estimate E[(anchor - x) n_t], the covariance of the anchor's error with its own noise.
+) -> Copied:
+    """Estimate how anchor and refined frame covary with n_t by way of the flow.
 
     Args:
-        networks: prior and stage 1.
+        networks: the three networks.
         preprocessor: prior, noise model and flow of the clip.
         clip: prepared frames.
         target: a frame that has neighbours.
         generator: randomness of n'.
-
-    Returns:
-        Covariance in nominal units squared; 0 when nothing leaks.
     """
     around = range(max(target - REACH, 0), min(target + REACH + 1, len(clip.frames)))
     frames = {i: replace(clip.frames[i]) for i in around}
-    noisy = frames[target].noisy
-    channels = 1 if clip.grey else 3
-    level = frames[target].denoised[:channels]
+    frame = frames[target]
+    level = frame.denoised[: 1 if clip.grey else 3]
     shake = (clip.noise.sample(level, generator) - level).expand(3, -1, -1)
-    moved = preprocessor.prepare(noisy + SHAKE * shake)
-    change = _anchor(networks, preprocessor, frames | {target: moved}, target)
-    change -= _anchor(networks, preprocessor, frames, target)
-    return float((change * shake).mean()) / SHAKE
+    moved = preprocessor.prepare(frame.noisy + SHAKE * shake)
+    anchors = [
+        _anchor(networks, preprocessor, frames | {target: seen}, target) for seen in (frame, moved)
+    ]
+    refined = [refine_frame(networks.refiner, frame, anchor) for anchor in anchors]
+    covariances = [
+        float(((after - before) * shake).mean()) / SHAKE for before, after in (anchors, refined)
+    ]
+    return Copied(*covariances)
 
 
 def _anchor(

@@ -18,7 +18,7 @@ def difference_scores(differences: Tensor) -> Tensor:
     """Score the blocks of each frame difference by the differences beside it in time.
 
     Args:
-        differences: (N, C, H, W), frame t + 1 less frame t; N >= 3.
+        differences: (N, C, H, W), frame t + 1 less frame t; N >= 4.
 
     Returns:
         (N, H // 16, W // 16): largest energy among those that share no frame with it and lie

@@ -80,7 +80,7 @@ def estimate_noise(frames: Iterable[Tensor]) -> NoiseEstimate:
 
     Levels and variances come from the flattest blocks of the frames and of their differences;
     the spatial correlation from frame differences, where other frames show no motion. Fewer
-    than four frames are taken for noise that is white in space.
+    than five frames are taken for noise that is white in space.
 
     Args:
         frames: (T, C, H, W) tensor or an iterable of (C, H, W) tensors, nominal units;
@@ -98,7 +98,7 @@ def estimate_noise(frames: Iterable[Tensor]) -> NoiseEstimate:
         white = _fit_white(drop_fill(measure_blocks(clip, clip)), limits) or white
     if white is None or bands is None:
         return _nothing(limits)
-    if len(clip) < 4:
+    if len(clip) < 5:
         return _conclude(clip, limits, white, bands, None)
     differences = _differences(clip)
     means = (clip[1:] + clip[:-1]) / 2

@@ -27,7 +27,7 @@ class AdaptConfig:
     """Training time of both stages and of the anchors between them; >= 0."""
     steps: int = 1_000_000
     """Most optimiser steps of each stage; with it the run is repeatable."""
-    learning_rate: float = 4e-4
+    learning_rate: float = 8e-4
     """Peak rate of both stages."""
     crops: CropConfig = field(default_factory=lambda: CropConfig(batch=6))
     """Training crops."""

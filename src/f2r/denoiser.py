@@ -35,6 +35,9 @@ from f2r.train.loop import Progress, ProgressCallback
 from f2r.train.sample import choose_stretches, frames_within, read_stretches
 from f2r.train.windows import TrainingClip
 
+CHOICE = 10
+"""What choosing the output costs, in frames of inference."""
+
 SAFETY = 0.96
 """Share of a time budget that is planned for; the rest absorbs what was misjudged."""
 
@@ -220,7 +223,7 @@ class Denoiser:
         if self.config.time_budget is None:
             return TRAINING_SECONDS[self.config.preset]
         spent = time.monotonic() - self._start
-        inference = self.report["frames"] * self._seconds_per_frame()
+        inference = (self.report["frames"] + CHOICE) * self._seconds_per_frame()
         return max(SAFETY * self.config.time_budget - spent - inference, 0.0)
 
     def _seconds_per_frame(self) -> float:
