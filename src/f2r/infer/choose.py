@@ -14,7 +14,7 @@ from f2r.quality import blind_error, seen_error, to_psnr
 from f2r.train.windows import TrainingClip
 
 CROP = 256
-"""Side of the part of a frame that is judged, in pixels."""
+"""Largest side of the part of a frame that is judged, in pixels."""
 
 FRAMES = 24
 """Frames that are judged; short clips wholly, because their ends are worse than their middle."""
@@ -57,8 +57,7 @@ def estimate_errors(
     totals = torch.zeros(3, dtype=torch.float64)
     judged = _spread(clip.targets, FRAMES)
     for t in judged:
-        top, left = _place(clip.size, generator)
-        here = (..., slice(top, top + CROP), slice(left, left + CROP))
+        here = (..., *_tile(clip.size, generator))
         noisy, anchor = clip.frames[t].noisy[here][None], clip.anchors[t][here][None]
         errors = _frame_errors(networks, preprocessor, noisy, anchor, clip, generator)
         totals += torch.tensor(errors)
@@ -78,10 +77,16 @@ def _spread(indices: Sequence[int], count: int) -> list[int]:
     return [indices[int(step * (k + 0.5))] for k in range(min(count, len(indices)))]
 
 
-def _place(size: tuple[int, int], generator: torch.Generator) -> tuple[int, int]:
-    spot = torch.rand(2, generator=generator).tolist()
-    top, left = (int(u * max(side - CROP, 0)) // 8 * 8 for u, side in zip(spot, size, strict=True))
-    return top, left
+def _tile(size: tuple[int, int], generator: torch.Generator) -> tuple[slice, slice]:
+    """Choose one tile of a grid that covers the frame, so that borders count as they should."""
+    spots = torch.rand(2, generator=generator).tolist()
+    chosen = []
+    for side, spot in zip(size, spots, strict=True):
+        count = -(-side // CROP)
+        length = -(-side // count // 8) * 8
+        start = min(int(spot * count) * length, side - length)
+        chosen.append(slice(start, start + length))
+    return chosen[0], chosen[1]
 
 
 def _frame_errors(
