@@ -1,5 +1,6 @@
 import os
 import resource
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -108,21 +109,22 @@ def test_a_full_disk_gives_one_line_and_leaves_nothing(tmp_path, info, name, mon
     assert files(tmp_path) == []
 
 
-@pytest.fixture
+@contextmanager
 def small_disk():
-    """Let no file of this process grow beyond 4 kB."""
+    """Let no file of this process grow beyond 4 kB; short, or pytest's own log would not either."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-@pytest.mark.usefixtures("small_disk")
 @pytest.mark.parametrize("name", [*NAMES, "out.webm", "out.mov"])
 def test_a_disk_without_room_gives_one_line_and_leaves_nothing(tmp_path, name):
     clip = np.random.default_rng(0).integers(0, 256, (40, 64, 64, 3)).astype(np.uint8)
     reader = ArrayReader(clip)
-    with pytest.raises(InputError, match="cannot be written") as caught:
+    with pytest.raises(InputError, match="cannot be written") as caught, small_disk():
         copy(reader, open_writer(tmp_path / name, reader.info))
     assert "\n" not in str(caught.value)
     assert files(tmp_path) == []
