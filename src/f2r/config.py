@@ -42,6 +42,11 @@ class DenoiseConfig:
     """Memory for the part of the clip that is trained on, in GiB; a longer clip is sampled
     evenly; > 0."""
 
+    @property
+    def trains(self) -> bool:
+        """Whether the run trains on the clip."""
+        return self.time_budget is not None or TRAINING_SECONDS[self.preset] > 0
+
     def __post_init__(self) -> None:
         if self.time_budget is not None and not 0 < self.time_budget < math.inf:
             raise InputError(f"time budget must be a positive time, not {self.time_budget:g} s")

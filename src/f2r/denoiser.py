@@ -35,6 +35,9 @@ from f2r.train.loop import Progress, ProgressCallback
 from f2r.train.sample import choose_stretches, frames_within, read_stretches
 from f2r.train.windows import TrainingClip
 
+LOOK = 18
+"""Frames that are prepared to measure noise and quality when nothing is trained."""
+
 CHOICE = 10
 """What choosing the output costs, in frames of inference."""
 
@@ -165,6 +168,8 @@ class Denoiser:
         """Read the frames to train on: per stretch, frame and plane (3, H', W')."""
         info = self.reader.info
         limit = frames_within(info, self.config.sample_gib)
+        if not self.config.trains:
+            limit = min(limit, LOOK)
         stretches = choose_stretches(info.frames or limit, limit)
         read = read_stretches(self.reader, stretches)
         if not read:

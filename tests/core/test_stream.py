@@ -3,6 +3,7 @@ import torch
 
 from f2r.flow.estimator import DisFlow
 from f2r.infer.planes import layout_of
+from f2r.infer.stages import refine_by_draws, refine_frame
 from f2r.infer.stream import Networks, PlaneStream
 from f2r.io.array import ArrayReader
 from f2r.models.prior import ImagePrior
@@ -63,3 +64,21 @@ def test_planes_split_and_merge_back(shape):
     planes = layout.split(frame)
     assert all(p.shape[0] == 3 and p.shape[1] % 8 == p.shape[2] % 8 == 0 for p in planes)
     torch.testing.assert_close(layout.merge(planes), frame, atol=1e-7, rtol=0)
+
+
+@pytest.mark.parametrize("grey", [False, True])
+def test_averaged_draws_come_close_to_the_direct_pass(networks, clean, grey):
+    scene = clean.mean(1, keepdim=True).expand(-1, 3, -1, -1) if grey else clean
+    preprocessor = Preprocessor(networks.prior, Gaussian(0.02), DisFlow())
+    clip = prepare_clip(list(scene), preprocessor, grey)
+    anchor = clip_anchors(clip, networks.temporal)[2]
+    direct = refine_frame(networks.refiner, clip.frames[2], anchor)
+    generator = torch.Generator().manual_seed(0)
+
+    def distance(draws):
+        averaged = refine_by_draws(
+            networks.refiner, preprocessor, clip.frames[2], anchor, 0.5, draws, generator, grey
+        )
+        return float((averaged - direct).square().mean())
+
+    assert distance(16) < 0.5 * distance(1)

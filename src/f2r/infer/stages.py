@@ -70,7 +70,7 @@ def refine_frame(refiner: SpatialRefiner, frame: PreparedFrame, anchor: Tensor) 
 
 
 @torch.no_grad()
-def refine_by_draws(
+def refine_by_draws(  # noqa: PLR0913, PLR0917
     refiner: SpatialRefiner,
     preprocessor: Preprocessor,
     frame: PreparedFrame,
@@ -78,14 +78,20 @@ def refine_by_draws(
     alpha: float,
     draws: int,
     generator: torch.Generator,
+    grey: bool = False,
 ) -> Tensor:
-    """Run stage 2 on `draws` re-corrupted centre frames and average: (3, H, W) float32."""
+    """Run stage 2 on `draws` re-corrupted centre frames and average: (3, H, W) float32.
+
+    What training sees; as good as the direct pass and `draws` times slower (METHOD.md, section 2).
+    """
     total = torch.zeros_like(anchor)
+    channels = 1 if grey else 3
     for _ in range(draws):
-        noisy = frame.noisy[None]
-        pair = recorrupt(noisy, preprocessor.noise, alpha, generator, level=anchor[None])
-        sigma = pair.input_variance.sqrt()
-        joint = joint_input(pair.input, preprocessor.denoise(pair.input, sigma))
+        noisy, level = frame.noisy[None, :channels], anchor[None, :channels]
+        pair = recorrupt(noisy, preprocessor.noise, alpha, generator, level=level)
+        shaken = pair.input.expand(-1, 3, -1, -1)
+        sigma = pair.input_variance.sqrt().expand(-1, 3, -1, -1)
+        joint = joint_input(shaken, preprocessor.denoise(shaken, sigma))
         with torch.autocast(joint.device.type, torch.bfloat16):
             total += refiner(anchor[None], joint, sigma)[0]
     return total / draws
