@@ -22,7 +22,7 @@ CENTRE = 2
 def estimator():
     torch.manual_seed(0)
     model = TemporalEstimator()
-    torch.nn.init.normal_(model.tail.weight, std=0.05)
+    torch.nn.init.normal_(model.net.tail.weight, std=0.05)
     return model.eval()
 
 

@@ -63,3 +63,36 @@ def test_the_time_budget_ends_training():
     trainer = Trainer("test", model, loss_of, FitConfig(seconds=0.3), torch.Generator())
     trainer.run()
     assert 0.3 <= trainer.elapsed < 1.0
+
+
+def judged(errors, steps=100):
+    """Train with a judge that gives `errors` one after the other."""
+    model, loss_of = regression()
+    first = {k: v.clone() for k, v in model.state_dict().items()}
+    given = iter(errors)
+    config = FitConfig(steps=steps, judgements=10, patience=3)
+    trainer = Trainer(
+        "test",
+        model,
+        loss_of,
+        config,
+        torch.Generator().manual_seed(1),
+        judge=lambda _: next(given),
+    )
+    trainer.run()
+    return trainer, first
+
+
+def test_training_that_only_harms_returns_the_weights_it_started_from():
+    trainer, first = judged([1, 2, 3, 4, 5, 6])
+    assert trainer.stalled
+    assert trainer.step == 30
+    for name, value in trainer.model.state_dict().items():
+        assert torch.equal(value, first[name])
+
+
+def test_training_goes_on_while_the_judge_sees_progress():
+    trainer, first = judged([10 - k for k in range(11)])
+    assert not trainer.stalled
+    assert trainer.step == 100
+    assert not torch.equal(trainer.model.weight, first["weight"])

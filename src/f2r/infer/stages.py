@@ -10,7 +10,7 @@ from torch import Tensor
 
 from f2r.models.prior import joint_input
 from f2r.models.refiner import SpatialRefiner
-from f2r.models.temporal import OFFSETS, TemporalEstimator, align
+from f2r.models.temporal import OFFSETS, TemporalEstimator, align, warp_pixels
 from f2r.noise.recorrupt import recorrupt
 from f2r.preprocess import Neighbourhood, PreparedFrame, Preprocessor
 
@@ -45,17 +45,12 @@ def predict_anchor(
     exists = [bool(p) for p in around.present]
     stand_in = next(target + o for o, e in zip(OFFSETS, exists, strict=True) if e)
     indices = [target + o if e else stand_in for o, e in zip(OFFSETS, exists, strict=True)]
-    joint = torch.stack([frames[i].joint for i in indices])
+    joint = torch.stack([frames[i].joint for i in indices])[None]
+    flow, visible = around.flow[None].float(), around.visible[None].float()
     scales = zip(*(features[i] for i in indices), strict=True)
     stacked = tuple(torch.stack(scale)[None] for scale in scales)
     with torch.autocast(joint.device.type, torch.bfloat16):
-        aligned = align(
-            joint[None],
-            stacked,
-            around.flow[None].float(),
-            around.visible[None].float(),
-            around.present[None],
-        )
+        aligned = align(warp_pixels(joint, flow), stacked, flow, visible, around.present[None])
         anchor: Tensor = estimator(aligned)
     return anchor[0]
 

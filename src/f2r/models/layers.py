@@ -1,5 +1,6 @@
 """Building blocks that the prior and both stages share."""
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 import torch
@@ -80,14 +81,22 @@ class UNet(nn.Module):
         self.decoders = nn.ModuleList(residual_blocks(widths[i], depths[i]) for i in levels)
         self.tail = nn.Conv2d(widths[0], 4 * channels_out, 3, padding=1)
 
-    def forward(self, image: Tensor) -> Tensor:
-        """Map (B, C_in, H, W) to (B, C_out, H, W); H and W multiples of `size_multiple`."""
+    def forward(self, image: Tensor, guides: Sequence[Tensor] = ()) -> Tensor:
+        """Map (B, C_in, H, W) to (B, C_out, H, W); H and W multiples of `size_multiple`.
+
+        Args:
+            image: the input.
+            guides: features that are added at each level below the finest, finest first:
+                (B, widths[k], H / 2^(k+1), W / 2^(k+1)), k = 1, 2, ...; none by default.
+        """
         features = self.head(nn.functional.pixel_unshuffle(image, 2))
         skips = []
-        for encoder, down in zip(self.encoders, self.downs, strict=True):
+        for k, (encoder, down) in enumerate(zip(self.encoders, self.downs, strict=True)):
             features = encoder(features)
             skips.append(features)
             features = down(features)
+            if guides:
+                features = features + guides[k]
         features = self.bottom(features)
         for i in reversed(range(len(skips))):
             features = self.decoders[i](self.ups[i](features) + skips[i])

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from f2r.flow.pyramid import flow_pyramid
 from f2r.flow.warp import warp_backward
-from f2r.models.layers import Down, Up, residual_blocks
+from f2r.models.layers import Down, UNet, residual_blocks
 
 OFFSETS = (-2, -1, 1, 2)
 """Neighbours i - t that the estimator sees; the centre, 0, is not among them."""
@@ -30,7 +30,7 @@ class Aligned(NamedTuple):
     joint: Tensor
     """(B, N, 6, H, W) z_i, warped at the resolution of the image."""
     features: tuple[Tensor, ...]
-    """(B, N, C_k, H / 2^k, W / 2^k) per scale k = 1, 2, 3, warped by the flow pyramid."""
+    """(B, N, C_k, H / 2^k, W / 2^k) per scale k = 2, 3, warped by the flow pyramid."""
     visible: Tensor
     """(B, N, 1, H, W) in [0, 1], from forward-backward consistency."""
     present: Tensor
@@ -38,14 +38,14 @@ class Aligned(NamedTuple):
 
 
 class FrameEncoder(nn.Module):
-    """Turns z_i into features at 1/2, 1/4 and 1/8 of the resolution, once per frame.
+    """Turns z_i into features at 1/4 and 1/8 of the resolution, once per frame.
 
-    The finest scale is shallow: it only has to carry what a later layer can merge.
+    At the resolution of the image z_i itself is warped: what is to be copied must stay sharp.
     """
 
     def __init__(self, widths: tuple[int, ...]) -> None:
         super().__init__()
-        self.head = nn.Conv2d(4 * 9, widths[0], 3, padding=1)
+        self.head = nn.Conv2d(16 * 9, widths[0], 3, padding=1)
         self.downs = nn.ModuleList(
             Down(fine, coarse) for fine, coarse in itertools.pairwise(widths)
         )
@@ -53,7 +53,7 @@ class FrameEncoder(nn.Module):
 
     def forward(self, joint: Tensor, sigma: Tensor) -> tuple[Tensor, ...]:
         """Encode (B, 6, H, W) z and its (B, 3, H, W) noise level."""
-        pixels = functional.pixel_unshuffle(torch.cat((joint, sigma), 1), 2)
+        pixels = functional.pixel_unshuffle(torch.cat((joint, sigma), 1), 4)
         scales = [torch.relu(self.head(pixels))]
         for down, block in zip(self.downs, self.blocks, strict=True):
             scales.append(block(down(scales[-1])))
@@ -91,25 +91,19 @@ class TemporalEstimator(nn.Module):
 
     def __init__(
         self,
-        encoded: tuple[int, ...] = (32, 64, 64),
+        encoded: tuple[int, ...] = (64, 64),
         widths: tuple[int, ...] = (64, 96, 96),
-        depths: tuple[int, ...] = (2, 2, 2),
+        depths: tuple[int, ...] = (1, 1, 2),
     ) -> None:
         super().__init__()
         self.config = {"encoded": encoded, "widths": widths, "depths": depths}
-        self.size_multiple = 2 ** len(widths)
         self.encoder = FrameEncoder(encoded)
         self.fusions = nn.ModuleList(
-            Fusion(slim, width) for slim, width in zip(encoded, widths, strict=True)
+            Fusion(slim, width) for slim, width in zip(encoded, widths[1:], strict=True)
         )
-        self.copied = nn.Conv2d(4 * 7 * len(OFFSETS), widths[0], 3, padding=1)
-        self.decoders = nn.ModuleList(
-            residual_blocks(width, depth) for width, depth in zip(widths, depths, strict=True)
-        )
-        self.ups = nn.ModuleList(Up(coarse, fine) for fine, coarse in itertools.pairwise(widths))
-        self.tail = nn.Conv2d(widths[0], 4 * (CANDIDATES + 3), 3, padding=1)
-        nn.init.zeros_(self.tail.weight)
-        nn.init.zeros_(self.tail.bias)  # type: ignore[arg-type]
+        self.net = UNet(7 * len(OFFSETS), CANDIDATES + 3, widths, depths)
+        nn.init.zeros_(self.net.tail.weight)
+        nn.init.zeros_(self.net.tail.bias)  # type: ignore[arg-type]
 
     def encode(self, joint: Tensor, sigma: Tensor) -> tuple[Tensor, ...]:
         """Encode frames once; see `FrameEncoder`. Every target that needs a frame shares them."""
@@ -122,22 +116,13 @@ class TemporalEstimator(nn.Module):
         Returns:
             (B, 3, H, W) float32 anchor, nominal range [0, 1], not clipped.
         """
-        visible = [aligned.visible]
-        for _ in aligned.features:
-            visible.append(_halve(visible[-1]))
+        visible = [_shrink(aligned.visible, 2 ** (k + 2)) for k in range(len(self.fusions))]
         fused = [
             fusion(features, seen, aligned.present)
-            for fusion, features, seen in zip(
-                self.fusions, aligned.features, visible[1:], strict=True
-            )
+            for fusion, features, seen in zip(self.fusions, aligned.features, visible, strict=True)
         ]
         pixels = torch.cat((aligned.joint, aligned.visible), dim=2).flatten(1, 2)
-        fused[0] = fused[0] + self.copied(functional.pixel_unshuffle(pixels, 2))
-        features = self.decoders[-1](fused[-1])
-        for k in reversed(range(len(self.ups))):
-            features = self.decoders[k](fused[k] + self.ups[k](features))
-        output = functional.pixel_shuffle(self.tail(features), 2).float()
-        return copy_and_correct(aligned, output)
+        return copy_and_correct(aligned, self.net(pixels, fused).float())
 
 
 def copy_and_correct(aligned: Aligned, output: Tensor) -> Tensor:
@@ -158,35 +143,44 @@ def copy_and_correct(aligned: Aligned, output: Tensor) -> Tensor:
     return (weights * candidates).sum(1) + output[:, CANDIDATES:]
 
 
+def warp_pixels(joint: Tensor, flow: Tensor) -> Tensor:
+    """Bring z of the neighbours to the target's grid at the resolution of the image.
+
+    Args:
+        joint: (B, N, 6, H, W) z_i.
+        flow: (B, N, 2, H, W) base flow V_{i->t}.
+    """
+    warped = warp_backward(joint.flatten(0, 1), flow.flatten(0, 1), "bicubic")
+    return warped.unflatten(0, joint.shape[:2])
+
+
 def align(
-    joint: Tensor,
+    warped: Tensor,
     features: tuple[Tensor, ...],
     flow: Tensor,
     visible: Tensor,
     present: Tensor,
 ) -> Aligned:
-    """Warp each neighbour's z and features to its target by the flow pyramid.
+    """Warp the features of each neighbour to its target by the flow pyramid.
 
     Args:
-        joint: (B, N, 6, Hs, Ws) z of the neighbours.
-        features: (B, N, C_k, Hs / 2^k, Ws / 2^k) per scale.
+        warped: (B, N, 6, H, W) z of the neighbours from `warp_pixels`; a constant in training,
+            so it need not be computed at every step.
+        features: (B, N, C_k, Hs / 2^k, Ws / 2^k) per scale k = 2, 3.
         flow: (B, N, 2, H, W) base flow V_{i->t}; points into the neighbour's own grid, which
             may be larger than the target's.
         visible: (B, N, 1, H, W) in [0, 1].
         present: (B, N) bool.
     """
-    neighbours = joint.shape[1]
-    pyramid = flow_pyramid(flow.flatten(0, 1), len(features) + 1)
-    warped = [warp_backward(joint.flatten(0, 1), pyramid[0], "bicubic")]
-    warped += [
-        warp_backward(scale.flatten(0, 1), level)
-        for scale, level in zip(features, pyramid[1:], strict=True)
-    ]
+    batch = flow.shape[:2]
+    pyramid = flow_pyramid(flow.flatten(0, 1), len(features) + 2)
     exists = present[..., None, None, None]
-    split = [w.unflatten(0, (-1, neighbours)) * exists for w in warped]
-    return Aligned(split[0], tuple(split[1:]), visible * exists, present)
+    scales = tuple(
+        warp_backward(scale.flatten(0, 1), level).unflatten(0, batch) * exists
+        for scale, level in zip(features, pyramid[2:], strict=True)
+    )
+    return Aligned(warped * exists, scales, visible * exists, present)
 
 
-def _halve(maps: Tensor) -> Tensor:
-    batch, neighbours = maps.shape[:2]
-    return functional.avg_pool2d(maps.flatten(0, 1), 2).unflatten(0, (batch, neighbours))
+def _shrink(maps: Tensor, factor: int) -> Tensor:
+    return functional.avg_pool2d(maps.flatten(0, 1), factor).unflatten(0, maps.shape[:2])

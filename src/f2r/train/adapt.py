@@ -1,5 +1,6 @@
 """Train both stages on the clip itself, starting from given weights."""
 
+import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,11 +9,20 @@ from pathlib import Path
 import torch
 
 from f2r.infer.stream import Networks
+from f2r.models.refiner import SpatialRefiner
+from f2r.models.temporal import TemporalEstimator
 from f2r.preprocess import Preprocessor
 from f2r.train.clip import clip_anchors
+from f2r.train.holdout import (
+    RefinedCase,
+    anchor_error,
+    refined_cases,
+    refined_error,
+    withhold,
+)
 from f2r.train.loop import FitConfig, ProgressCallback, Trainer
 from f2r.train.refiner import refiner_loss
-from f2r.train.temporal import temporal_loss
+from f2r.train.temporal import FLOOR, temporal_loss
 from f2r.train.windows import CropConfig, CropSampler, TrainingClip
 
 STAGE_1_SHARE = 0.5
@@ -29,8 +39,25 @@ class AdaptConfig:
     """Most optimiser steps of each stage; with it the run is repeatable."""
     learning_rate: float = 8e-4
     """Peak rate of both stages."""
-    crops: CropConfig = field(default_factory=lambda: CropConfig(batch=6))
+    crops: CropConfig = field(default_factory=lambda: CropConfig(varied=False))
     """Training crops."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """How much the mean squared errors of a clip changed by training, nominal units squared.
+
+    Measured on tiles that were never trained on; below zero is better.
+    """
+
+    anchor: float
+    """Of stage 1."""
+    refined: float
+    """Of stage 2."""
+
+    def since(self, earlier: "Change") -> "Change":
+        """Give the difference to an earlier judgement."""
+        return Change(self.anchor - earlier.anchor, self.refined - earlier.refined)
 
 
 @dataclass
@@ -47,6 +74,10 @@ class Adaptation:
     """Last training loss of stage 1, in units of the noise variance."""
     refiner_loss: float
     """Last training loss of stage 2, likewise."""
+    stopped_early: bool
+    """Whether a stage ended because its error on withheld tiles had stopped falling."""
+    changes: list[Change]
+    """Per clip: what training brought."""
 
 
 def adapt(
@@ -60,40 +91,107 @@ def adapt(
 ) -> Adaptation:
     """Train stage 1, compute the anchors, train stage 2; the networks change in place.
 
+    Of each stage the weights are kept that were best on the withheld tiles, be it those that it
+    started from.
+
     Args:
         networks: weights to start from.
         preprocessor: applies the prior.
-        clips: prepared shots with at least one target that has a neighbour.
+        clips: prepared shots with at least one target that has a neighbour, and their anchors
+            by the networks as they are now.
         config: time and crops.
-        seed: seed of crops and recorruption noise.
+        seed: seed of withheld tiles, crops and recorruption noise.
         checkpoints: folder for training state; an interrupted run resumes from it.
         progress: called a few times a second.
     """
     generator = torch.Generator().manual_seed(seed)
+    for clip in clips:
+        withhold(clip, generator)
+    start = time.monotonic()
+    before = [_judge(networks, preprocessor, clip, seed) for clip in clips]
+    judging = time.monotonic() - start
     sampler = CropSampler(clips, config.crops)
-    first = Trainer(
-        "stage 1",
-        networks.temporal,
-        lambda g: temporal_loss(networks.temporal, sampler, g),
-        _fit(config, config.seconds * STAGE_1_SHARE),
-        generator,
-        checkpoints / "temporal.ckpt" if checkpoints else None,
-    )
+    fit = _fit(config, config.seconds * STAGE_1_SHARE - judging)
+    first = temporal_trainer(networks.temporal, sampler, fit, generator, checkpoints)
     first.run(progress)
-    anchors_start = time.monotonic()
+    start = time.monotonic()
     for clip in clips:
         clip.anchors = clip_anchors(clip, networks.temporal)
-    spent = first.elapsed + time.monotonic() - anchors_start
-    second = Trainer(
-        "stage 2",
-        networks.refiner,
-        lambda g: refiner_loss(networks.refiner, preprocessor, sampler, g),
-        _fit(config, config.seconds - spent),
-        generator,
-        checkpoints / "refiner.ckpt" if checkpoints else None,
+    cases = [refined_cases(clip, preprocessor, seed) for clip in clips]
+    spent = 2 * judging + first.elapsed + time.monotonic() - start
+    fit = _fit(config, config.seconds - spent)
+    second = refiner_trainer(
+        networks.refiner, preprocessor, sampler, cases, fit, generator, checkpoints
     )
     second.run(progress)
-    return Adaptation(spent + second.elapsed, first.step, second.step, first.loss, second.loss)
+    after = [_judge(networks, preprocessor, clip, seed) for clip in clips]
+    return Adaptation(
+        spent + second.elapsed,
+        *(first.step, second.step),
+        *(first.loss, second.loss),
+        first.stalled or second.stalled,
+        [late.since(early) for early, late in zip(before, after, strict=True)],
+    )
+
+
+def temporal_trainer(
+    estimator: TemporalEstimator,
+    sampler: CropSampler,
+    fit: FitConfig,
+    generator: torch.Generator,
+    folder: Path | None,
+) -> Trainer:
+    """Make the trainer of stage 1, judged on withheld tiles."""
+
+    def judge(averaged: TemporalEstimator) -> float:
+        return statistics.fmean(anchor_error(averaged, c) / _power(c) for c in sampler.clips)
+
+    return Trainer(
+        "stage 1",
+        estimator,
+        lambda g: temporal_loss(estimator, sampler, g),
+        fit,
+        generator,
+        folder / "temporal.ckpt" if folder else None,
+        judge,
+    )
+
+
+def refiner_trainer(
+    refiner: SpatialRefiner,
+    preprocessor: Preprocessor,
+    sampler: CropSampler,
+    cases: Sequence[Sequence[RefinedCase]],
+    fit: FitConfig,
+    generator: torch.Generator,
+    folder: Path | None,
+) -> Trainer:
+    """Make the trainer of stage 2, judged on withheld tiles (`cases`, per clip)."""
+
+    def judge(averaged: SpatialRefiner) -> float:
+        pairs = zip(cases, sampler.clips, strict=True)
+        return statistics.fmean(refined_error(averaged, case) / _power(c) for case, c in pairs)
+
+    return Trainer(
+        "stage 2",
+        refiner,
+        lambda g: refiner_loss(refiner, preprocessor, sampler, g),
+        fit,
+        generator,
+        folder / "refiner.ckpt" if folder else None,
+        judge,
+    )
+
+
+def _judge(networks: Networks, preprocessor: Preprocessor, clip: TrainingClip, seed: int) -> Change:
+    """Give both errors on withheld tiles, up to the energy of the noise."""
+    cases = refined_cases(clip, preprocessor, seed)
+    return Change(anchor_error(networks.temporal, clip), refined_error(networks.refiner, cases))
+
+
+def _power(clip: TrainingClip) -> float:
+    """Give the mean noise variance of a clip, so that clips of all noise levels count alike."""
+    return float(clip.frames[0].sigma.square().mean()) + FLOOR
 
 
 def _fit(config: AdaptConfig, seconds: float) -> FitConfig:

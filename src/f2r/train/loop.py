@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -33,6 +34,10 @@ class FitConfig:
     """Decay per step of the averaged weights, which are the result; in [0, 1)."""
     checkpoint_every: float = 60.0
     """Seconds between checkpoints; > 0."""
+    judgements: int = 12
+    """How often a judge looks at the averaged weights during the budget; >= 1."""
+    patience: int = 4
+    """Training ends early after this many judgements in a row without a new best; >= 1."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,8 @@ class Trainer:
         config: budgets and rates.
         generator: the only source of randomness of `loss_of`; saved in checkpoints.
         checkpoint: file for state to resume from; None keeps no state.
+        judge: gives the error of the averaged weights on samples that are not trained on; the
+            best judged weights are the result, the first ones included. None takes the last.
     """
 
     def __init__(
@@ -79,6 +86,7 @@ class Trainer:
         config: FitConfig,
         generator: torch.Generator,
         checkpoint: Path | None = None,
+        judge: Callable[[Any], float] | None = None,
     ) -> None:
         self.stage, self.model, self.loss_of = stage, model, loss_of
         self.config, self.generator, self.checkpoint = config, generator, checkpoint
@@ -87,6 +95,14 @@ class Trainer:
             model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
         )
         self.step, self.elapsed, self.loss = 0, 0.0, math.nan
+        self.judge, self.verdicts = judge, list[float]()
+        self.best: dict[str, Tensor] = {}
+
+    @property
+    def stalled(self) -> bool:
+        """Whether the last judgements brought no new best."""
+        recent = self.verdicts[-self.config.patience :]
+        return len(recent) == self.config.patience and min(self.verdicts) < min(recent)
 
     @property
     def fraction(self) -> float:
@@ -102,8 +118,10 @@ class Trainer:
         base = time.monotonic() - self.elapsed
         saved = reported = self.elapsed
         try:
-            while self.fraction < 1.0:
+            self._consider()
+            while self.fraction < 1.0 and not self.stalled:
                 self._take_step()
+                self._consider()
                 self.elapsed = time.monotonic() - base
                 if progress and (self.elapsed - reported > 0.5 or self.fraction >= 1.0):
                     progress(Progress(self.stage, self.fraction, self.loss, self.step))
@@ -115,7 +133,7 @@ class Trainer:
             self._save()
             raise
         self._save()
-        self.model.load_state_dict(self.averaged.state_dict())
+        self.model.load_state_dict(self.best or self.averaged.state_dict())
 
     def _take_step(self) -> None:
         factor = rate_factor(self.fraction, self.config.warmup)
@@ -130,6 +148,17 @@ class Trainer:
         self._average()
         value = float(loss.detach())
         self.loss = value if math.isnan(self.loss) else 0.98 * self.loss + 0.02 * value
+
+    @torch.no_grad()
+    def _consider(self) -> None:
+        """Have the averaged weights judged whenever the next part of the budget is used up."""
+        due = len(self.verdicts) / self.config.judgements
+        if self.judge is None or self.fraction < due:
+            return
+        error = self.judge(self.averaged)
+        if error < min(self.verdicts, default=math.inf):
+            self.best = {k: v.clone() for k, v in self.averaged.state_dict().items()}
+        self.verdicts.append(error)
 
     @torch.no_grad()
     def _average(self) -> None:
@@ -151,6 +180,8 @@ class Trainer:
                     "step": self.step,
                     "elapsed": self.elapsed,
                     "loss": self.loss,
+                    "verdicts": self.verdicts,
+                    "best": self.best,
                 },
             )
 
@@ -163,3 +194,4 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
         self.generator.set_state(state["generator"])
         self.step, self.elapsed, self.loss = state["step"], state["elapsed"], state["loss"]
+        self.verdicts, self.best = state["verdicts"], state["best"]

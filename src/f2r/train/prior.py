@@ -15,6 +15,7 @@ from f2r.io.output import check_output
 from f2r.models.layers import channels_last
 from f2r.models.prior import ImagePrior
 from f2r.models.weights import load_network, save_network
+from f2r.raw.inverse_isp import inverse_isp
 from f2r.train.loop import FitConfig, ProgressCallback, Trainer
 
 PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp"}
@@ -32,8 +33,14 @@ class PriorData:
     """Patches a step; > 0."""
     sigma_max: float = 75 / 255
     """Highest noise level, of nominal range 1."""
+    sigma_power: float = 1.4
+    """Levels are sigma_max * u ** sigma_power, u even in [0, 1]: above 1 favours weak noise."""
     grey_share: float = 0.15
     """Share of patches turned grey, so that one network serves both; in [0, 1]."""
+    raw_share: float = 0.125
+    """Share of patches taken back to raw, of which the network sees R, G and B; in [0, 1]."""
+    raw_gain: float = 4.0
+    """Raw patches are brightened by a factor drawn from 1 to this, as `levels` would; >= 1."""
     signal_dependent_share: float = 0.3
     """Share of patches with Poisson-Gaussian instead of Gaussian noise; in [0, 1]."""
 
@@ -58,11 +65,13 @@ def load_photos(paths: Sequence[Path], data: PriorData) -> list[np.ndarray]:
             raise InputError(f"{path}: not a readable image")
         for factor in data.reductions:
             size = (round(full.shape[1] / factor), round(full.shape[0] / factor))
-            if min(size) > data.patch:
+            if min(size) > 2 * data.patch:
                 small = cv2.resize(full, size, interpolation=cv2.INTER_AREA)
                 images.append(np.ascontiguousarray(small[..., ::-1]))
     if not images:
-        raise InputError(f"photographs are too small: {data.patch} px are needed after reduction")
+        raise InputError(
+            f"photographs are too small: {2 * data.patch} px are needed after reduction"
+        )
     return images
 
 
@@ -73,24 +82,23 @@ class PhotoPatches:
 
     Args:
         images: RGB uint8 arrays (H, W, 3).
-        patch: side in pixels.
     """
 
-    def __init__(self, images: Sequence[np.ndarray], patch: int) -> None:
-        self.images, self.patch = images, patch
+    def __init__(self, images: Sequence[np.ndarray]) -> None:
+        self.images = images
         self.weights = torch.tensor([_texture(i) * i.shape[0] * i.shape[1] for i in images])
 
-    def draw(self, count: int, generator: torch.Generator) -> Tensor:
-        """Give (count, 3, patch, patch) in [0, 1], flipped and rotated at random."""
+    def draw(self, count: int, side: int, generator: torch.Generator) -> Tensor:
+        """Give (count, 3, side, side) in [0, 1], flipped and rotated at random."""
         chosen = torch.multinomial(self.weights, count, replacement=True, generator=generator)
         spots = torch.rand(count, 2, generator=generator)
         turns = torch.randint(0, 8, (count,), generator=generator)
-        patches = np.empty((count, self.patch, self.patch, 3), np.uint8)
+        patches = np.empty((count, side, side, 3), np.uint8)
         for k in range(count):
             image = self.images[int(chosen[k])]
-            top = int(spots[k, 0] * (image.shape[0] - self.patch))
-            left = int(spots[k, 1] * (image.shape[1] - self.patch))
-            crop = image[top : top + self.patch, left : left + self.patch]
+            top = int(spots[k, 0] * (image.shape[0] - side))
+            left = int(spots[k, 1] * (image.shape[1] - side))
+            crop = image[top : top + side, left : left + side]
             crop = crop[:, ::-1] if turns[k] >= 4 else crop
             patches[k] = np.rot90(crop, int(turns[k]) % 4)
         return torch.from_numpy(patches).permute(0, 3, 1, 2).float() / 255
@@ -102,6 +110,27 @@ def _texture(image: np.ndarray) -> float:
     return float(np.abs(rows[1:] - rows[:-1]).mean()) + 1.0
 
 
+def draw_clean(patches: PhotoPatches, data: PriorData, generator: torch.Generator) -> Tensor:
+    """Give a batch of clean patches (B, 3, patch, patch): sRGB, and a share of raw ones last."""
+    raw = round(data.raw_share * data.batch)
+    pictures = patches.draw(data.batch - raw, data.patch, generator)
+    if not raw:
+        return pictures
+    mosaics = inverse_isp(patches.draw(raw, 2 * data.patch, generator), generator)
+    return torch.cat((pictures, raw_triples(mosaics, data.raw_gain, generator)))
+
+
+def raw_triples(mosaics: Tensor, gain: float, generator: torch.Generator) -> Tensor:
+    """Take red, one green and blue of (B, 4, H, W) packed raw, brightened by up to `gain`.
+
+    Flips give what mosaics of the other three patterns look like when packed.
+    """
+    axes = [axis for axis in (-1, -2) if torch.rand((), generator=generator) < 0.5]
+    green = 1 + int(torch.rand((), generator=generator) < 0.5)
+    brightness = 1 + (gain - 1) * torch.rand(len(mosaics), 1, 1, 1, generator=generator)
+    return mosaics[:, [0, green, 3]].flip(axes) * brightness
+
+
 def draw_noise_level(clean: Tensor, data: PriorData, generator: torch.Generator) -> Tensor:
     """Give the noise's standard deviation at every sample of `clean` (B, 3, H, W).
 
@@ -109,7 +138,7 @@ def draw_noise_level(clean: Tensor, data: PriorData, generator: torch.Generator)
     mid-grey level has the drawn sigma.
     """
     batch = clean.shape[0]
-    sigma = torch.rand(batch, 1, 1, 1, generator=generator) * data.sigma_max
+    sigma = data.sigma_max * torch.rand(batch, 1, 1, 1, generator=generator) ** data.sigma_power
     dependent = torch.rand(batch, 1, 1, 1, generator=generator) < data.signal_dependent_share
     photon_share = torch.rand(batch, 1, 1, 1, generator=generator) * dependent
     level = functional.avg_pool2d(clean, 5, 1, 2, count_include_pad=False).clamp(min=0)
@@ -133,7 +162,7 @@ def prior_loss(
 
     The root lets weak and strong noise count alike.
     """
-    clean = patches.draw(data.batch, generator)
+    clean = draw_clean(patches, data, generator)
     noise = torch.randn(clean.shape, generator=generator)
     mix_grey(clean, noise, data.grey_share, generator)
     sigma = draw_noise_level(clean, data, generator)
@@ -169,7 +198,7 @@ def train_prior(
     data = PriorData()
     torch.manual_seed(seed)
     prior = channels_last(load_network(init, ImagePrior) if init else ImagePrior())
-    patches = PhotoPatches(load_photos(find_photos(photos), data), data.patch)
+    patches = PhotoPatches(load_photos(find_photos(photos), data))
     checkpoint = output.with_name(output.name + ".ckpt")
     trainer = Trainer(
         "prior",

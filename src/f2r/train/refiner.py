@@ -10,7 +10,8 @@ from f2r.models.prior import joint_input
 from f2r.models.refiner import SpatialRefiner
 from f2r.noise.recorrupt import Recorrupted, recorrupt
 from f2r.preprocess import Preprocessor
-from f2r.train.windows import CropSampler, TrainingClip, flip_image
+from f2r.train.temporal import masked_error
+from f2r.train.windows import CropSampler, Place, TrainingClip, flip_image, trained_pixels
 
 ALPHA = 0.5
 """Strength of the added noise: y' has 1.25 times, y'' 5 times the variance of y."""
@@ -33,27 +34,35 @@ def refiner_loss(
         sampler: draws crops of clips whose anchors are known.
         generator: the only source of randomness.
     """
-    clip, noisy, anchor = draw_centres(sampler, generator)
+    clip, noisy, anchor, trained = draw_centres(sampler, generator)
     pair = recorrupt_clip(clip, noisy, anchor, generator)
     refined = refine(refiner, preprocessor, anchor, pair.input, pair.input_variance.sqrt())
-    error = (refined - pair.target).square().mean(dim=(1, 2, 3))
+    error = masked_error(refined, pair.target, trained)
     return (error / (pair.target_variance.mean(dim=(1, 2, 3)) + FLOOR)).mean()
 
 
 def draw_centres(
     sampler: CropSampler, generator: torch.Generator
-) -> tuple[TrainingClip, Tensor, Tensor]:
-    """Draw a clip and (B, 3, S, S) crops of its noisy frames and of their anchors."""
+) -> tuple[TrainingClip, Tensor, Tensor, Tensor]:
+    """Draw a clip, (B, 3, S, S) crops of its noisy frames and of their anchors, and a mask.
+
+    The mask, (B, 1, S, S) bool, tells which pixels the loss may touch.
+    """
     clip, places, side = sampler.draw_places(generator)
     flips = [bool(f) for f in torch.randint(0, 2, (3,), generator=generator)]
-    crops = [
-        torch.stack((clip.frames[t].noisy, clip.anchors[t]))[
-            ..., top : top + side, left : left + side
-        ]
-        for t, top, left in places
-    ]
-    noisy, anchor = flip_image(torch.stack(crops, dim=1), *flips)
-    return clip, noisy, anchor
+    flips = flips if sampler.config.varied else [False] * 3
+    crops = [centre_crop(clip, place, side) for place in places]
+    noisy, anchor, trained = (
+        flip_image(torch.stack(parts), *flips) for parts in zip(*crops, strict=True)
+    )
+    return clip, noisy, anchor, trained
+
+
+def centre_crop(clip: TrainingClip, place: Place, side: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Cut noisy frame and anchor, (3, S, S), and the mask of pixels that may be trained on."""
+    here = (..., slice(place.top, place.top + side), slice(place.left, place.left + side))
+    noisy, anchor = clip.frames[place.frame].noisy[here], clip.anchors[place.frame][here]
+    return noisy, anchor, trained_pixels(clip, place, side)
 
 
 def recorrupt_clip(

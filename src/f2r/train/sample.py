@@ -4,8 +4,9 @@ from collections.abc import Iterable, Sequence
 
 from f2r.io.clip import ClipInfo, Frame
 
-BYTES_PER_PIXEL = 2 * 12 + 12 + 4 * 3 * 2 + 12
-"""Prepared frame: noisy, denoised and level in float32, four float16 flows, an anchor."""
+BYTES_PER_PIXEL = 2 * 12 + 12 + 4 * 3 * 2 + 4 * 6 * 2 + 12
+"""Prepared frame: noisy, denoised and level in float32, four float16 flows and warped
+neighbours, an anchor."""
 
 RUN = 9
 """Consecutive frames of one sampled stretch; enough for full windows in its middle."""

@@ -18,7 +18,7 @@ def estimate_anchor(estimator: TemporalEstimator, crops: Crops) -> Tensor:
     neighbours = crops.joint.shape[1]
     features = estimator.encode(crops.joint.flatten(0, 1), crops.sigma.flatten(0, 1))
     split = tuple(scale.unflatten(0, (-1, neighbours)) for scale in features)
-    aligned = align(crops.joint, split, crops.flow, crops.visible, crops.present)
+    aligned = align(crops.warped, split, crops.flow, crops.visible, crops.present)
     anchor: Tensor = estimator(aligned)
     return anchor
 
@@ -34,5 +34,11 @@ def temporal_loss(
     crops = sampler.draw(generator)
     with torch.autocast(crops.joint.device.type, torch.bfloat16):
         anchor = estimate_anchor(estimator, crops)
-    error = (anchor - crops.target).square().mean(dim=(1, 2, 3))
+    error = masked_error(anchor, crops.target, crops.trained)
     return (error / (crops.variance + FLOOR)).mean()
+
+
+def masked_error(estimate: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+    """Average the squared difference of (B, C, S, S) over a (B, 1, S, S) mask: (B,)."""
+    difference = (estimate - target).square().mean(dim=1, keepdim=True) * mask
+    return difference.sum(dim=(1, 2, 3)) / mask.sum(dim=(1, 2, 3)).clamp(min=1)

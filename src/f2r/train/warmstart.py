@@ -48,7 +48,7 @@ class WarmStartConfig:
     """Share of the training time that stage 1 gets; in (0, 1)."""
     learning_rate: float = 8e-4
     """Peak rate of both stages."""
-    crops: CropConfig = field(default_factory=lambda: CropConfig(batch=6))
+    crops: CropConfig = field(default_factory=CropConfig)
     """Training crops."""
     seed: int = 0
     """Seed of noise, crops and initial weights."""

@@ -9,23 +9,30 @@ import torch
 from torch import Tensor
 
 from f2r.models.prior import joint_input
-from f2r.models.temporal import OFFSETS
+from f2r.models.temporal import OFFSETS, warp_pixels
 from f2r.noise.models import NoiseModel
 from f2r.preprocess import Neighbourhood, PreparedFrame
+
+TILE = 32
+"""Side of the tiles that can be withheld from training, in pixels."""
+
+MARGIN = 8
+"""Pixels by which a neighbour's crop is larger than the target's on each side."""
 
 
 @dataclass(frozen=True)
 class CropConfig:
     """Size of training crops."""
 
-    side: int = 96
+    side: int = 128
     """Side of a target crop in pixels; a multiple of 8; smaller frames are used whole."""
-    margin: int = 8
-    """Pixels by which a neighbour's crop is larger on each side; a multiple of 8."""
-    batch: int = 8
+    batch: int = 6
     """Crops a step; > 0."""
     drop: float = 0.08
     """Chance that a neighbour is withheld, so that clip ends and cuts are learned; in [0, 1)."""
+    varied: bool = True
+    """Mirror, transpose and reverse in time at random: right for weights that must serve other
+    clips. The clip itself is better learned as it is."""
 
 
 @dataclass
@@ -42,6 +49,23 @@ class TrainingClip:
     """Whether the three channels are one, with one noise."""
     anchors: Sequence[Tensor] = ()
     """T anchors (3, H, W), once stage 1 is done."""
+    withheld: Tensor | None = None
+    """(T, H / TILE, W / TILE) bool, rounded up: tiles that are never a target; None: no tile."""
+
+    @cached_property
+    def warped(self) -> list[Tensor]:
+        """Per frame (N, 6, H, W) float16: z of its neighbours on its grid, computed once."""
+        return [self._warp_neighbours(t) for t in range(len(self.frames))]
+
+    def _warp_neighbours(self, target: int) -> Tensor:
+        around = self.neighbours[target]
+        result = around.flow.new_zeros((len(OFFSETS), 6, *self.size), dtype=torch.float16)
+        for n, offset in enumerate(OFFSETS):
+            if bool(around.present[n]):
+                joint = self.frames[target + offset].joint
+                flow = around.flow[n].float()
+                result[n] = warp_pixels(joint[None, None], flow[None, None])[0, 0]
+        return result
 
     @property
     def size(self) -> tuple[int, int]:
@@ -62,8 +86,12 @@ class Crops(NamedTuple):
     """(B, 3, S, S) y_t: what the anchor is compared with; no network sees it."""
     variance: Tensor
     """(B,) mean noise variance of the target, to weigh its loss."""
+    trained: Tensor
+    """(B, 1, S, S) bool: pixels that the loss may touch."""
+    warped: Tensor
+    """(B, N, 6, S, S) z_i on the target's grid."""
     joint: Tensor
-    """(B, N, 6, M, M) z_i."""
+    """(B, N, 6, M, M) z_i as they are, for the encoder."""
     sigma: Tensor
     """(B, N, 3, M, M) noise level of the neighbours."""
     flow: Tensor
@@ -112,14 +140,28 @@ class CropSampler:
         return clip, places, side
 
     def draw(self, generator: torch.Generator) -> Crops:
-        """Draw a batch for stage 1, flipped and reversed in time at random."""
-        clip, places, side = self.draw_places(generator)
-        crops = [_crop_window(clip, place, side, self.config.margin) for place in places]
-        batch = Crops(*(torch.stack(parts) for parts in zip(*crops, strict=True)))
+        """Draw a batch for stage 1, flipped and reversed in time at random if so configured."""
+        batch = crop_windows(*self.draw_places(generator))
         kept = torch.rand(batch.present.shape, generator=generator) >= self.config.drop
         batch = batch._replace(present=_keep_some(batch.present, kept.to(batch.present.device)))
+        if not self.config.varied:
+            return batch
         flips = torch.randint(0, 2, (4,), generator=generator).tolist()
         return augment(batch, *map(bool, flips))
+
+
+def crop_windows(clip: TrainingClip, places: Sequence[Place], side: int) -> Crops:
+    """Cut a batch of targets of side `side` with their neighbours."""
+    crops = [_crop_window(clip, place, side) for place in places]
+    return Crops(*(torch.stack(parts) for parts in zip(*crops, strict=True)))
+
+
+def trained_pixels(clip: TrainingClip, place: Place, side: int) -> Tensor:
+    """Tell which pixels of a crop the losses may touch: (1, side, side) bool."""
+    if clip.withheld is None:
+        return clip.frames[0].noisy.new_ones((1, side, side), dtype=torch.bool)
+    rows, columns = ((start + torch.arange(side)) // TILE for start in (place.top, place.left))
+    return ~clip.withheld[place.frame][rows][:, columns][None]
 
 
 def _keep_some(present: Tensor, kept: Tensor) -> Tensor:
@@ -127,7 +169,7 @@ def _keep_some(present: Tensor, kept: Tensor) -> Tensor:
     return torch.where(remaining.any(1, keepdim=True), remaining, present)
 
 
-def _crop_window(clip: TrainingClip, place: Place, side: int, margin: int) -> tuple[Tensor, ...]:
+def _crop_window(clip: TrainingClip, place: Place, side: int) -> tuple[Tensor, ...]:
     height, width = clip.size
     frame, around = clip.frames[place.frame], clip.neighbours[place.frame]
     here = (
@@ -136,13 +178,13 @@ def _crop_window(clip: TrainingClip, place: Place, side: int, margin: int) -> tu
         slice(place.left, place.left + side),
     )
     flow = around.flow[here].float()
-    size = (min(side + 2 * margin, height), min(side + 2 * margin, width))
+    size = (min(side + 2 * MARGIN, height), min(side + 2 * MARGIN, width))
     joints, sigmas, flows = [], [], []
     for n, offset in enumerate(OFFSETS):
         index = place.frame + offset if bool(around.present[n]) else place.frame
         shift_x, shift_y = flow[n].flatten(1).median(dim=1).values.tolist()
-        top = _start(place.top + shift_y - margin, size[0], height)
-        left = _start(place.left + shift_x - margin, size[1], width)
+        top = _start(place.top + shift_y - MARGIN, size[0], height)
+        left = _start(place.left + shift_x - MARGIN, size[1], width)
         there = (..., slice(top, top + size[0]), slice(left, left + size[1]))
         neighbour = clip.frames[index]
         noisy, denoised = neighbour.noisy[there], neighbour.denoised[there]
@@ -155,6 +197,8 @@ def _crop_window(clip: TrainingClip, place: Place, side: int, margin: int) -> tu
     return (
         frame.noisy[here],
         frame.sigma[here].square().mean(),
+        trained_pixels(clip, place, side),
+        clip.warped[place.frame][here].float(),
         torch.stack(joints),
         torch.stack(sigmas),
         torch.stack(flows),
@@ -190,16 +234,15 @@ def augment(crops: Crops, across: bool, upside_down: bool, turn: bool, backwards
     points = flip_image(points, across, upside_down, turn)
     rows, columns = _grid(points)
     flow = torch.stack((points[:, :, 0] - columns, points[:, :, 1] - rows), dim=2)
-    parts = (crops.joint, crops.sigma, flow, crops.visible)
-    joint, sigma, _, visible = (flip_image(part, across, upside_down, turn) for part in parts)
-    target = flip_image(crops.target, across, upside_down, turn)
-    batch = Crops(target, crops.variance, joint, sigma, flow, visible, crops.present)
+    images = ("target", "trained", "warped", "joint", "sigma", "visible")
+    flipped = {k: flip_image(getattr(crops, k), across, upside_down, turn) for k in images}
+    batch = crops._replace(flow=flow, **flipped)
     if backwards:
         batch = batch._replace(**{k: getattr(batch, k).flip(1) for k in _PER_NEIGHBOUR})
     return batch
 
 
-_PER_NEIGHBOUR = ("joint", "sigma", "flow", "visible", "present")
+_PER_NEIGHBOUR = ("warped", "joint", "sigma", "flow", "visible", "present")
 
 
 def flip_image(image: Tensor, across: bool, upside_down: bool, turn: bool) -> Tensor:

@@ -1,0 +1,149 @@
+"""Pixels of the clip that are never a target: they tell whether training still helps.
+
+A network that is trained on a noisy clip can learn its noise by heart; its error on the pixels
+that it was trained on then looks too small. So a few tiles of some frames are withheld from the
+losses of both stages. There the noise of y_t is independent of the weights, and the estimates of
+`quality` hold. Between two judgements of the same tiles the energy of the noise cancels, so that
+even few tiles tell small differences.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from f2r.models.prior import joint_input
+from f2r.models.refiner import SpatialRefiner
+from f2r.models.temporal import TemporalEstimator
+from f2r.preprocess import Preprocessor, sigma_map
+from f2r.quality import PROBE
+from f2r.train.refiner import centre_crop
+from f2r.train.temporal import estimate_anchor
+from f2r.train.windows import TILE, Place, TrainingClip, crop_windows
+
+SHARE = 0.05
+"""Share of a clip's tiles that is withheld."""
+
+MOST = 160
+"""Tiles withheld of one clip at most; more would cost time and tell little."""
+
+HALO = 32
+"""Pixels around a tile that the networks see when it is judged."""
+
+BATCH = 8
+"""Tiles judged at once."""
+
+
+def withhold(clip: TrainingClip, generator: torch.Generator) -> None:
+    """Choose the tiles of a clip that no loss may touch; at least one."""
+    rows, columns = (-(-side // TILE) for side in clip.size)
+    total = len(clip.targets) * rows * columns
+    chosen = torch.randperm(total, generator=generator)[: min(max(round(SHARE * total), 1), MOST)]
+    withheld = torch.zeros(len(clip.targets), rows, columns, dtype=torch.bool)
+    withheld.flatten()[chosen] = True
+    clip.withheld = torch.zeros(len(clip.frames), rows, columns, dtype=torch.bool)
+    clip.withheld[clip.targets] = withheld
+    clip.withheld = clip.withheld.to(clip.frames[0].noisy.device)
+
+
+def withheld_places(clip: TrainingClip) -> tuple[list[list[Place]], int]:
+    """Give batches of crops around the withheld tiles, and the side of the crops."""
+    height, width = clip.size
+    side = min(TILE + 2 * HALO, height, width)
+    withheld = [] if clip.withheld is None else clip.withheld.nonzero().tolist()
+    places = [
+        Place(
+            frame,
+            min(max(row * TILE - HALO, 0), height - side),
+            min(max(column * TILE - HALO, 0), width - side),
+        )
+        for frame, row, column in withheld
+    ]
+    return [places[i : i + BATCH] for i in range(0, len(places), BATCH)], side
+
+
+@torch.no_grad()
+def anchor_error(estimator: TemporalEstimator, clip: TrainingClip) -> float:
+    """Judge stage 1: mean of (anchor - y_t)^2 on withheld tiles, nominal units squared.
+
+    It contains the energy of the noise: of use are differences between judgements.
+    """
+    batches, side = withheld_places(clip)
+    total = count = 0.0
+    for places in batches:
+        crops = crop_windows(clip, places, side)
+        with torch.autocast(crops.joint.device.type, torch.bfloat16):
+            anchor = estimate_anchor(estimator, crops)
+        difference = (anchor - crops.target).square().mean(1, keepdim=True)
+        total += float((difference * ~crops.trained).sum())
+        count += float((~crops.trained).sum())
+    return total / max(count, 1.0)
+
+
+@dataclass(frozen=True)
+class RefinedCase:
+    """A batch of crops around withheld tiles, and the same shaken by a little noise."""
+
+    anchor: Tensor
+    """(B, 3, S, S), constant."""
+    joint: tuple[Tensor, Tensor]
+    """(B, 6, S, S) z of the noisy crop, and of the shaken one."""
+    sigma: tuple[Tensor, Tensor]
+    """(B, 3, S, S) noise level of each."""
+    probe: Tensor
+    """(B, C, S, S) n' that the crop was shaken by, PROBE times; C = 1 for a grey clip."""
+    judged: Tensor
+    """(B, 1, S, S) bool: pixels of withheld tiles."""
+
+
+@torch.no_grad()
+def refined_cases(clip: TrainingClip, preprocessor: Preprocessor, seed: int) -> list[RefinedCase]:
+    """Prepare what `refined_error` needs, with the clip's anchors as they are now.
+
+    The prior's answers are computed once; the probe is the same for the same seed.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    batches, side = withheld_places(clip)
+    cases = []
+    for places in batches:
+        crops = [centre_crop(clip, place, side) for place in places]
+        noisy, anchor, trained = (torch.stack(parts) for parts in zip(*crops, strict=True))
+        level = anchor[:, : 1 if clip.grey else 3].clamp(0, 1)
+        probe = clip.noise.sample(level, generator) - level
+        seen = (noisy, noisy + PROBE * probe)
+        sigmas = [sigma_map(clip.noise, frames) for frames in seen]
+        joints = [
+            joint_input(frames, preprocessor.denoise(frames, sigma))
+            for frames, sigma in zip(seen, sigmas, strict=True)
+        ]
+        cases.append(
+            RefinedCase(anchor, (joints[0], joints[1]), (sigmas[0], sigmas[1]), probe, ~trained)
+        )
+    return cases
+
+
+@torch.no_grad()
+def refined_error(refiner: SpatialRefiner, cases: Sequence[RefinedCase]) -> float:
+    """Judge stage 2 by Stein's method on withheld tiles, nominal units squared.
+
+    It contains the energy of the noise: of use are differences between judgements.
+
+    Source: Ramani, Blu, Unser 2008, "Monte-Carlo SURE".
+    """
+    total = count = 0.0
+    for case in cases:
+        channels = case.probe.shape[1]
+        with torch.autocast(case.anchor.device.type, torch.bfloat16):
+            refined, moved = (
+                refiner(case.anchor, joint, sigma)
+                for joint, sigma in zip(case.joint, case.sigma, strict=True)
+            )
+        if channels == 1:
+            refined, moved = (frames.mean(1, keepdim=True) for frames in (refined, moved))
+        noisy = sum(case.joint[0].split(3, dim=1))[:, :channels]
+        copied = case.probe * (moved - refined) / PROBE
+        error = ((refined - noisy).square() + 2 * copied).mean(1, keepdim=True)
+        total += float((error * case.judged).sum())
+        count += float(case.judged.sum())
+    return total / max(count, 1.0)

@@ -1,0 +1,87 @@
+"""Withheld tiles: no loss touches them, and they tell the true error."""
+
+import pytest
+import torch
+
+from f2r.flow.estimator import DisFlow
+from f2r.infer.stages import refine_frame
+from f2r.infer.stream import Networks
+from f2r.models.prior import ImagePrior
+from f2r.models.refiner import SpatialRefiner
+from f2r.models.temporal import TemporalEstimator
+from f2r.models.weights import load_prior
+from f2r.noise.models import Gaussian
+from f2r.preprocess import Preprocessor
+from f2r.train.clip import clip_anchors, prepare_clip
+from f2r.train.holdout import MOST, anchor_error, refined_cases, refined_error, withhold
+from f2r.train.refiner import draw_centres
+from f2r.train.temporal import masked_error
+from f2r.train.windows import CropConfig, CropSampler
+from synthetic import moving_clip
+
+SIGMA = 0.1
+
+
+@pytest.fixture
+def networks():
+    torch.manual_seed(0)
+    return Networks(load_prior(), TemporalEstimator().eval(), SpatialRefiner().eval())
+
+
+@pytest.fixture
+def clean():
+    return moving_clip(5, 96, 128)
+
+
+@pytest.fixture
+def preprocessor(networks):
+    return Preprocessor(networks.prior, Gaussian(SIGMA), DisFlow())
+
+
+@pytest.fixture
+def clip(clean, networks, preprocessor, generator):
+    noisy = clean + SIGMA * torch.randn(clean.shape, generator=generator)
+    clip = prepare_clip(list(noisy), preprocessor)
+    clip.anchors = clip_anchors(clip, networks.temporal)
+    return clip
+
+
+def test_some_tiles_are_withheld_but_not_too_many(clip, generator):
+    withhold(clip, generator)
+    assert 1 <= int(clip.withheld.sum()) <= min(MOST, 0.1 * clip.withheld.numel())
+
+
+def test_no_loss_touches_withheld_pixels(clip, generator):
+    clip.withheld = torch.zeros(5, 3, 4, dtype=torch.bool)
+    clip.withheld[:, :, 2] = True
+    sampler = CropSampler([clip], CropConfig(side=96, batch=2))
+    for _ in range(3):
+        crops = sampler.draw(generator)
+        spoiled = torch.where(crops.trained, crops.target, torch.nan)
+        kept = int(crops.trained.sum()) / crops.trained.numel()
+        assert 0 < kept < 1
+        error = masked_error(torch.zeros_like(crops.target), crops.target, crops.trained)
+        same = masked_error(torch.zeros_like(spoiled), spoiled.nan_to_num(9.0), crops.trained)
+        assert torch.equal(error, same)
+        trained = draw_centres(sampler, generator)[3]
+        assert bool((~trained).any())
+        assert bool(trained.any())
+
+
+def test_the_judgement_of_stage_1_is_its_true_error_plus_the_noise(clip, clean, networks):
+    clip.withheld = torch.ones(5, 3, 4, dtype=torch.bool)
+    true = float((torch.stack(clip.anchors) - clean).square().mean())
+    judged = anchor_error(networks.temporal, clip) - SIGMA**2
+    assert judged == pytest.approx(true, rel=0.15, abs=1e-4)
+
+
+def test_the_judgement_of_stage_2_is_its_true_error_plus_the_noise(
+    clip, clean, networks, preprocessor
+):
+    clip.withheld = torch.ones(5, 3, 4, dtype=torch.bool)
+    pairs = zip(clip.frames, clip.anchors, strict=True)
+    refined = torch.stack([refine_frame(networks.refiner, f, a) for f, a in pairs])
+    true = float((refined - clean).square().mean())
+    cases = refined_cases(clip, preprocessor, seed=1)
+    judged = refined_error(networks.refiner, cases) - SIGMA**2
+    assert judged == pytest.approx(true, rel=0.15, abs=1e-4)
