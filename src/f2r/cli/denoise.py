@@ -33,6 +33,8 @@ class DenoiseArgs:
     """Where to compute."""
     seed: int = 0
     """Seed of all randomness."""
+    weights: str | None = None
+    """Own weights to start from: a folder that f2r train clips made, or one file."""
     resume: bool = False
     """Go on from the training state of an interrupted run."""
     overwrite: bool = False
@@ -54,7 +56,10 @@ def denoise_command(args: DenoiseArgs) -> None:
             raise InputError(f"--sigma {args.sigma:g}: must lie in [0, 255], in 8-bit units")
         noise = Gaussian(args.sigma / 255)
     budget = None if args.time_budget is None else seconds_of(args.time_budget)
-    config = DenoiseConfig(Preset(args.preset), budget, args.device, args.seed, args.strength)
+    preset = Preset(args.preset)
+    config = DenoiseConfig(
+        preset, budget, args.device, args.seed, args.strength, weights=args.weights
+    )
     with Display() as display:
         outcome = denoise_file(
             args.input,
