@@ -43,6 +43,8 @@ class DenoiseConfig:
     evenly; > 0."""
     weights: str | None = None
     """Folder or file of own weights to start from; None: the shipped ones."""
+    flow: str = "auto"
+    """'dis' (OpenCV, on the CPU), 'variational' (torch, on the device), or 'auto' by device."""
 
     @property
     def trains(self) -> bool:

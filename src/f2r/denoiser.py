@@ -16,7 +16,7 @@ from torch import Tensor
 from f2r.config import TRAINING_SECONDS, DenoiseConfig
 from f2r.device import choose_device, describe_device
 from f2r.errors import InputError
-from f2r.flow.estimator import DisFlow
+from f2r.flow.choice import choose_flow
 from f2r.infer.choose import estimate_errors
 from f2r.infer.networks import describe_networks, load_networks
 from f2r.infer.planes import layout_of
@@ -181,7 +181,8 @@ class Denoiser:
         found = scale_noise(noise, 1 / scale)
         entry = found.to_dict() | {"text": found.describe(), "levels_multiplied_by": scale}
         self.report.setdefault("noise", []).append(entry)
-        return Plane(Preprocessor(self.networks.prior, noise, DisFlow()), scale, found)
+        flow = choose_flow(self.config.flow, self.device)
+        return Plane(Preprocessor(self.networks.prior, noise, flow), scale, found)
 
     def _prepare_clips(self, stretches: list[list[list[Tensor]]]) -> None:
         total = sum(len(stretch) for stretch in stretches) * len(self.planes)

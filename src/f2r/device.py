@@ -33,3 +33,14 @@ def describe_device(device: torch.device) -> str:
         return f"CUDA, {torch.cuda.get_device_name(device)}"
     threads = torch.get_num_threads()
     return f"CPU, {threads} threads" if device.type == "cpu" else "Apple GPU (MPS)"
+
+
+def branch(generator: torch.Generator, device: torch.device) -> torch.Generator:
+    """Give a generator on `device` that follows from `generator`, so that draws need no copy.
+
+    On the generator's own device that is the generator itself.
+    """
+    if generator.device.type == device.type:
+        return generator
+    seed = int(torch.randint(2**62, (1,), generator=generator))
+    return torch.Generator(device).manual_seed(seed)

@@ -31,6 +31,8 @@ class DenoiseArgs:
     """How much of the noise to remove: 0 nothing, 1 the estimate; at most 1.5."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Where to compute."""
+    flow: Literal["auto", "dis", "variational"] = "auto"
+    """Optical flow: dis on the CPU, variational on the device; auto: dis, except on CUDA."""
     seed: int = 0
     """Seed of all randomness."""
     weights: str | None = None
@@ -58,7 +60,13 @@ def denoise_command(args: DenoiseArgs) -> None:
     budget = None if args.time_budget is None else seconds_of(args.time_budget)
     preset = Preset(args.preset)
     config = DenoiseConfig(
-        preset, budget, args.device, args.seed, args.strength, weights=args.weights
+        preset,
+        budget,
+        args.device,
+        args.seed,
+        args.strength,
+        weights=args.weights,
+        flow=args.flow,
     )
     with Display() as display:
         outcome = denoise_file(

@@ -19,9 +19,9 @@ class VariationalConfig:
     """Level at which the search stops, 0 = full resolution; see `DisFlow` for why not 0."""
     coarsest_side: int = 20
     """Shorter side of the coarsest level in pixels, about; >= 8."""
-    warps: int = 4
+    warps: int = 8
     """Linearisations per level; > 0."""
-    iterations: int = 24
+    iterations: int = 16
     """Jacobi steps per linearisation; > 0."""
     smoothness: float = 0.02
     """Weight of the flow's gradient against the data; > 0."""
@@ -55,6 +55,12 @@ class VariationalFlow:
     def estimate(self, target: Tensor, neighbour: Tensor) -> Tensor:
         """Estimate V_{neighbour->target}; see `FlowEstimator`."""
         return self.estimate_batch(target[None], neighbour[None])[0]
+
+    def estimate_both(self, earlier: Tensor, later: Tensor) -> tuple[Tensor, Tensor]:
+        """Estimate V_{later->earlier} and V_{earlier->later} as one batch."""
+        pair = torch.stack((earlier, later))
+        to_next, to_previous = self.estimate_batch(pair, pair.flip(0))
+        return to_next, to_previous
 
     @torch.no_grad()
     def estimate_batch(self, targets: Tensor, neighbours: Tensor) -> Tensor:

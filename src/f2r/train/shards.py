@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from f2r.errors import InputError
-from f2r.flow.estimator import DisFlow
+from f2r.flow.choice import choose_flow
 from f2r.infer.planes import PlaneLayout, layout_of
 from f2r.levels import normalise
 from f2r.models.prior import ImagePrior
@@ -126,6 +126,7 @@ def prepare_source(
         read = [[frame.mean(-1, keepdims=True) for frame in stretch] for stretch in read]
     split = [[layout.split(frame) for frame in stretch] for stretch in read]
     generator = torch.Generator().manual_seed(seed * 100_003 + source.index)
+    device = next(prior.parameters()).device
     prepared = []
     for k in range(len(layout.groups)):
         channels = 1 if layout.is_grey(k) else 3
@@ -135,7 +136,7 @@ def prepare_source(
             noisy = [noise.sample(frames, generator) for frames in stretches]
         else:
             noisy, noise = _measured(stretches, layout, footage.noise)
-        preprocessor = Preprocessor(prior, noise, DisFlow())
+        preprocessor = Preprocessor(prior, noise, choose_flow("auto", device))
         for frames in noisy:
             clip = prepare_clip(list(frames.expand(-1, 3, -1, -1)), preprocessor, channels == 1)
             prepared += [clip] if clip.targets else []
