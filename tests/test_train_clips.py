@@ -103,7 +103,7 @@ def test_bad_footage_is_one_line(tmp_path, capsys):
         [clean, "--add-noise", "--memory", "0"],
         [clean, "--add-noise", "--memory", "0.0001"],
         [clean, "--add-noise", "--shards", "2"],
-        [clean, "--add-noise", "--batch", "0"],
+        [clean, "--add-noise", "--seed", "-1"],
         [clean, "--add-noise", "--init", empty],
     ):
         assert train(*arguments, "-o", tmp_path / "out") == 2, arguments

@@ -86,18 +86,26 @@ class VariationalFlow:
         return [torch.cat((s, self.config.gradient * _gradients(s)), dim=1) for s in smooth]
 
     def _improve(self, target: Tensor, neighbour: Tensor, flow: Tensor) -> Tensor:
-        """Linearise around `flow` and solve for a better one."""
+        """Linearise around `flow` and solve for a better one, a 2 x 2 system per pixel and step."""
         linear = self._linearise(target, neighbour, flow)
-        across, down = self._diffusivity(flow)
-        total = _spread(across, down, torch.ones_like(flow[:, :1]))
-        a, b, d = linear.xx + total, linear.xy, linear.yy + total
-        determinant = a * d - b * b
-        right_x = linear.xx * flow[:, :1] + linear.xy * flow[:, 1:] - linear.x
-        right_y = linear.xy * flow[:, :1] + linear.yy * flow[:, 1:] - linear.y
+        weights = self._diffusivity(flow)
+        total = sum(weights[1:], weights[0])
+        first, last = linear.xx + total, linear.yy + total
+        determinant = first * last - linear.xy.square()
+        own = torch.cat((last, first), dim=1) / determinant
+        other = -linear.xy / determinant
+        known = torch.cat(
+            (
+                linear.xx * flow[:, :1] + linear.xy * flow[:, 1:] - linear.x,
+                linear.xy * flow[:, :1] + linear.yy * flow[:, 1:] - linear.y,
+            ),
+            dim=1,
+        )
         for _ in range(self.config.iterations):
-            around = _spread(across, down, flow)
-            x, y = right_x + around[:, :1], right_y + around[:, 1:]
-            flow = torch.cat(((d * x - b * y), (a * y - b * x)), dim=1) / determinant
+            right = known
+            for weight, beside in zip(weights, _neighbours(flow), strict=True):
+                right = torch.addcmul(right, weight, beside)
+            flow = torch.addcmul(own * right, other, right.flip(1))
         return _median(flow)
 
     def _linearise(self, target: Tensor, neighbour: Tensor, flow: Tensor) -> _Linear:
@@ -122,20 +130,27 @@ class VariationalFlow:
         )
         return _Linear(*_blur(products, self.config.window).split(1, dim=1))
 
-    def _diffusivity(self, flow: Tensor) -> tuple[Tensor, Tensor]:
-        """Give the weight between each pixel and its right and its lower neighbour."""
+    def _diffusivity(self, flow: Tensor) -> list[Tensor]:
+        """Give the weight between each pixel and its neighbours; 0 across the border."""
         slopes = _gradients(flow).square().sum(1, keepdim=True)
         weight = self.config.smoothness * (slopes + 0.05**2).rsqrt()
         across = (weight[..., 1:] + weight[..., :-1]) / 2
-        return across, (weight[..., 1:, :] + weight[..., :-1, :]) / 2
+        down = (weight[..., 1:, :] + weight[..., :-1, :]) / 2
+        sides = ((across, (1, 0, 0, 0)), (across, (0, 1, 0, 0)))
+        ends = ((down, (0, 0, 1, 0)), (down, (0, 0, 0, 1)))
+        return [functional.pad(between, zeros) for between, zeros in sides + ends]
 
 
-def _spread(across: Tensor, down: Tensor, values: Tensor) -> Tensor:
-    """Sum the four neighbours, weighed by the diffusivity towards them."""
-    total = functional.pad(across * values[..., 1:], (0, 1))
-    total = total + functional.pad(across * values[..., :-1], (1, 0))
-    total = total + functional.pad(down * values[..., 1:, :], (0, 0, 0, 1))
-    return total + functional.pad(down * values[..., :-1, :], (0, 0, 1, 0))
+def _neighbours(values: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Give every pixel's left, right, upper and lower neighbour; the border is repeated."""
+    padded = functional.pad(values, (1, 1, 1, 1), mode="replicate")
+    middle = padded[..., 1:-1, :]
+    return (
+        middle[..., :-2],
+        middle[..., 2:],
+        padded[..., :-2, 1:-1],
+        padded[..., 2:, 1:-1],
+    )
 
 
 def _gradients(images: Tensor) -> Tensor:

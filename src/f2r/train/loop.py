@@ -90,7 +90,10 @@ class Trainer:
         self.config, self.generator, self.checkpoint = config, generator, checkpoint
         self.averaged = copy.deepcopy(model).requires_grad_(False)
         self.optimizer = torch.optim.AdamW(
-            model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+            model.parameters(),
+            lr=config.learning_rate,
+            weight_decay=config.weight_decay,
+            fused=True,  # one pass over the weights instead of ten
         )
         self.step, self.elapsed = 0, 0.0
         self._loss: Tensor | None = None
