@@ -197,21 +197,16 @@ def test_info_names_the_device_and_the_weights(capsys):
     assert all(word in said for word in ("device", "torch", "prior", "temporal", "refiner"))
 
 
-def test_the_commands_that_made_the_weights_run(tmp_path):
-    photos, clip = tmp_path / "photos", tmp_path / "clip.npy"
+def test_the_command_that_made_the_prior_runs(tmp_path):
+    photos = tmp_path / "photos"
     photos.mkdir()
     for i in range(2):
         picture = (moving_clip(1, 320, 420, seed=i)[0].permute(1, 2, 0).numpy() * 255).round()
         assert cv2.imwrite(str(photos / f"{i}.png"), picture.astype(np.uint8))
-    np.save(clip, moving_clip(3, 48, 64).permute(0, 2, 3, 1).numpy())
     prior = tmp_path / "prior.safetensors"
     options = ["-o", str(prior), "--time-budget", "2s"]
     assert main(["train", "prior", str(photos), *options]) == 0
     assert load_network(prior, ImagePrior).config["widths"] == ImagePrior().config["widths"]
-    stages = tmp_path / "stages"
-    assert main(["train", "stages", str(clip), "-o", str(stages), "--time-budget", "3s"]) == 0
-    names = sorted(path.name for path in stages.iterdir())
-    assert names == ["refiner.safetensors", "temporal.safetensors"]
     with pytest.raises(InputError, match="'prior' weights"):
         load_network(prior, TemporalEstimator)
 

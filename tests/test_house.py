@@ -1,6 +1,7 @@
 """The house keeps its rules: imports go one way, start-up is light, weights are small."""
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -40,10 +41,32 @@ def test_inference_does_not_know_the_command_line_and_the_library_never_prints()
 def test_importing_f2r_or_asking_for_help_loads_nothing_heavy():
     code = (
         "import sys, f2r, f2r.cli.main; "
-        "print([m for m in ('torch', 'cv2', 'av', 'tifffile', 'numpy') if m in sys.modules])"
+        "heavy = ('torch', 'cv2', 'av', 'tifffile', 'numpy', 'accelerate'); "
+        "print([m for m in heavy if m in sys.modules])"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
+
+
+def test_the_api_loads_no_video_library_and_no_launcher_before_a_clip_needs_one():
+    code = (
+        "import sys, f2r.api, f2r.train.stages, f2r.cli.train; "
+        "print([m for m in ('cv2', 'av', 'tifffile', 'accelerate') if m in sys.modules])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
+
+
+def test_help_starts_in_half_a_second():
+    spent = []
+    for _ in range(2):  # the first call reads the disk
+        start = os.times()
+        subprocess.run([sys.executable, "-m", "f2r", "--help"], capture_output=True, check=True)
+        end = os.times()
+        spent.append(
+            end.children_user + end.children_system - start.children_user - start.children_system
+        )  # processor time: other programs do not count
+    assert min(spent) < 0.5
 
 
 def test_shipped_weights_are_small():

@@ -1,6 +1,7 @@
 """The Python API: arrays in, arrays out."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,7 @@ def denoise(  # noqa: PLR0913 - keyword options of the public call
     device: str = "auto",
     seed: int = 0,
     strength: float = 1.0,
+    weights: str | Path | None = None,
     progress: ProgressCallback | None = None,
 ) -> Denoised:
     """Denoise a clip.
@@ -57,6 +59,7 @@ def denoise(  # noqa: PLR0913 - keyword options of the public call
         device: 'auto', 'cpu', 'cuda' or 'mps'.
         seed: seed of all randomness.
         strength: share of the estimated noise that is removed, in [0, 1.5].
+        weights: folder or file of own weights to start from; None: the shipped ones.
         progress: called with `Progress` reports.
 
     Returns:
@@ -73,7 +76,8 @@ def denoise(  # noqa: PLR0913 - keyword options of the public call
     """
     if sigma is not None and noise is not None:
         raise InputError("give either sigma or noise, not both")
-    config = DenoiseConfig(_preset(preset), time_budget, device, seed, strength)
+    own = None if weights is None else str(weights)
+    config = DenoiseConfig(_preset(preset), time_budget, device, seed, strength, weights=own)
     array = frames.detach().cpu().numpy() if isinstance(frames, torch.Tensor) else frames
     reader = ArrayReader(np.asarray(array))
     run = Denoiser(reader, _model(sigma, noise), config, progress=progress)

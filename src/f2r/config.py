@@ -41,6 +41,10 @@ class DenoiseConfig:
     sample_gib: float = 2.0
     """Memory for the part of the clip that is trained on, in GiB; a longer clip is sampled
     evenly; > 0."""
+    weights: str | None = None
+    """Folder or file of own weights to start from; None: the shipped ones."""
+    flow: str = "auto"
+    """'dis' (OpenCV, on the CPU), 'variational' (torch, on the device), or 'auto' by device."""
 
     @property
     def trains(self) -> bool:

@@ -16,16 +16,14 @@ from torch import Tensor
 from f2r.config import TRAINING_SECONDS, DenoiseConfig
 from f2r.device import choose_device, describe_device
 from f2r.errors import InputError
-from f2r.flow.estimator import DisFlow
+from f2r.flow.choice import choose_flow
 from f2r.infer.choose import estimate_errors
+from f2r.infer.networks import describe_networks, load_networks
 from f2r.infer.planes import layout_of
 from f2r.infer.stages import encode_frame, predict_anchor, refine_frame
-from f2r.infer.stream import Estimate, Networks, PlaneStream
+from f2r.infer.stream import Estimate, PlaneStream
 from f2r.io.clip import Frame, FrameReader
 from f2r.levels import normalise
-from f2r.models.refiner import SpatialRefiner
-from f2r.models.temporal import TemporalEstimator
-from f2r.models.weights import load_prior, load_shipped
 from f2r.noise.models import NoiseModel
 from f2r.noise.scale import scale_noise
 from f2r.preprocess import Preprocessor
@@ -101,11 +99,8 @@ class Denoiser:
         self.report: dict[str, Any] = {"device": describe_device(self.device), "seconds": {}}
         self._start = time.monotonic()
         self._generator = torch.Generator().manual_seed(config.seed)
-        self.networks = Networks(
-            load_prior(self.device),
-            load_shipped(TemporalEstimator, self.device).eval(),
-            load_shipped(SpatialRefiner, self.device).eval(),
-        )
+        self.networks = load_networks(config.weights, self.device)
+        self.report["weights"] = describe_networks(config.weights)
         self.planes: list[Plane] = []
 
     def prepare(self) -> None:
@@ -186,7 +181,8 @@ class Denoiser:
         found = scale_noise(noise, 1 / scale)
         entry = found.to_dict() | {"text": found.describe(), "levels_multiplied_by": scale}
         self.report.setdefault("noise", []).append(entry)
-        return Plane(Preprocessor(self.networks.prior, noise, DisFlow()), scale, found)
+        flow = choose_flow(self.config.flow, self.device)
+        return Plane(Preprocessor(self.networks.prior, noise, flow), scale, found)
 
     def _prepare_clips(self, stretches: list[list[list[Tensor]]]) -> None:
         total = sum(len(stretch) for stretch in stretches) * len(self.planes)

@@ -83,8 +83,8 @@ class Preprocessor:
         """Estimate the flows between two consecutive frames, both ways, unless a cut parts them."""
         if is_scene_cut(earlier.denoised, later.denoised):
             return
-        earlier.to_next = self.flow.estimate(earlier.denoised, later.denoised).to(self.device)
-        later.to_previous = self.flow.estimate(later.denoised, earlier.denoised).to(self.device)
+        to_next, to_previous = self.flow.estimate_both(earlier.denoised, later.denoised)
+        earlier.to_next, later.to_previous = to_next.to(self.device), to_previous.to(self.device)
 
 
 def sigma_map(noise: NoiseModel, noisy: Tensor) -> Tensor:

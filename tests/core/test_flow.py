@@ -1,10 +1,18 @@
+from itertools import islice
+from pathlib import Path
+
+import pytest
 import torch
 
 from f2r.flow.cuts import is_scene_cut
 from f2r.flow.estimator import DisFlow
 from f2r.flow.pyramid import flow_pyramid
+from f2r.flow.variational import VariationalConfig, VariationalFlow
 from f2r.flow.warp import compose_flows, visibility, warp_backward
+from f2r.io import open_reader
 from synthetic import moving_clip
+
+STREET = Path(__file__).parents[2] / "demo" / "street.mkv"
 
 
 def constant_flow(x: float, y: float, height: int = 24, width: int = 32) -> torch.Tensor:
@@ -63,3 +71,63 @@ def test_a_cut_is_found_and_motion_is_not_a_cut():
     assert not is_scene_cut(clip[0], clip[3])
     assert not is_scene_cut(clip[0], clip[0] * 0.7)
     assert is_scene_cut(clip[0], other)
+
+
+def zoomed_pair(factor, height=96, width=128):
+    """Two views of one scene, the second magnified about the middle, and the flow between."""
+    target = moving_clip(1, height, width, speed=1, seed=2)[0]
+    x = torch.arange(width) - (width - 1) / 2
+    y = torch.arange(height)[:, None] - (height - 1) / 2
+    flow = torch.stack(((factor - 1) * x.expand(height, width), (factor - 1) * y + 0 * x))
+    back = torch.stack(((1 / factor - 1) * x.expand(height, width), (1 / factor - 1) * y + 0 * x))
+    return target, warp_backward(target[None], back[None], "bicubic")[0], flow
+
+
+@pytest.mark.parametrize("speed", [1, 3, 9])
+def test_variational_flow_finds_a_known_shift(speed):
+    clip = moving_clip(2, 96, 128, speed=speed)
+    flow = VariationalFlow().estimate(clip[0], clip[1])
+    middle = flow[:, 20:-20, 20:-20]
+    assert float((middle[0] - speed).abs().mean()) < 0.1
+    assert float(middle[1].abs().mean()) < 0.1
+
+
+def test_variational_flow_finds_a_zoom():
+    target, neighbour, truth = zoomed_pair(1.04)
+    flow = VariationalFlow().estimate(target, neighbour)
+    assert float((flow - truth)[:, 12:-12, 12:-12].abs().mean()) < 0.1
+
+
+def alignment_error(estimator, earlier, later):
+    warped = warp_backward(later[None], estimator.estimate(earlier, later)[None], "bicubic")[0]
+    return float((warped - earlier)[:, 8:-8, 8:-8].square().mean())
+
+
+def test_variational_flow_is_nearly_as_good_as_dis_on_real_video():
+    with open_reader(STREET) as reader:
+        frames = [torch.from_numpy(frame).permute(2, 0, 1) for frame in islice(reader, 4)]
+    dis, ours = (alignment_error(e, frames[0], frames[3]) for e in (DisFlow(), VariationalFlow()))
+    assert ours < 1.12 * dis  # half a decibel
+    assert ours < 0.7 * float((frames[3] - frames[0]).square().mean())
+
+
+def test_variational_flow_resists_noise_and_stays_where_nothing_moves():
+    clip = moving_clip(2, 96, 128, speed=4, seed=3)
+    noise = 0.02 * torch.randn(clip.shape, generator=torch.Generator().manual_seed(0))
+    flow = VariationalFlow().estimate(*(clip + noise))
+    assert float((flow[0] - 4)[8:-8, 8:-8].abs().mean()) < 0.1
+    assert float(VariationalFlow().estimate(clip[0], clip[0]).abs().max()) < 0.01
+
+
+def test_variational_flow_treats_the_pairs_of_a_batch_alike():
+    clip = moving_clip(3, 40, 56, speed=2)
+    both = VariationalFlow().estimate_both(clip[0], clip[1])
+    torch.testing.assert_close(both[0], VariationalFlow().estimate(clip[0], clip[1]))
+    torch.testing.assert_close(both[1], VariationalFlow().estimate(clip[1], clip[0]))
+
+
+def test_variational_flow_takes_any_size_and_flat_frames():
+    search = VariationalFlow(VariationalConfig(finest_scale=0, warps=1, iterations=2))
+    for height, width in ((8, 8), (33, 57)):
+        frame = torch.full((3, height, width), 0.5)
+        assert float(search.estimate(frame, frame).abs().max()) == 0.0

@@ -6,7 +6,6 @@ import torch
 from f2r.flow.estimator import DisFlow
 from f2r.infer.stages import refine_frame
 from f2r.infer.stream import Networks
-from f2r.models.prior import ImagePrior
 from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import TemporalEstimator
 from f2r.models.weights import load_prior

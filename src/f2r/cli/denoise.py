@@ -31,8 +31,12 @@ class DenoiseArgs:
     """How much of the noise to remove: 0 nothing, 1 the estimate; at most 1.5."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Where to compute."""
+    flow: Literal["auto", "dis", "variational"] = "auto"
+    """Optical flow: dis on the CPU, variational on the device; auto: dis, except on CUDA."""
     seed: int = 0
     """Seed of all randomness."""
+    weights: str | None = None
+    """Own weights to start from: a folder that f2r train clips made, or one file."""
     resume: bool = False
     """Go on from the training state of an interrupted run."""
     overwrite: bool = False
@@ -54,7 +58,16 @@ def denoise_command(args: DenoiseArgs) -> None:
             raise InputError(f"--sigma {args.sigma:g}: must lie in [0, 255], in 8-bit units")
         noise = Gaussian(args.sigma / 255)
     budget = None if args.time_budget is None else seconds_of(args.time_budget)
-    config = DenoiseConfig(Preset(args.preset), budget, args.device, args.seed, args.strength)
+    preset = Preset(args.preset)
+    config = DenoiseConfig(
+        preset,
+        budget,
+        args.device,
+        args.seed,
+        args.strength,
+        weights=args.weights,
+        flow=args.flow,
+    )
     with Display() as display:
         outcome = denoise_file(
             args.input,

@@ -12,8 +12,8 @@ from f2r.train.loop import Progress as Report
 class Display:
     """Progress on the terminal's error stream, so that standard output stays free for data."""
 
-    def __init__(self) -> None:
-        self.console = Console(stderr=True, highlight=False)
+    def __init__(self, quiet: bool = False) -> None:
+        self.console = Console(stderr=True, highlight=False, quiet=quiet)
         self.bars = Progress(
             TextColumn("{task.description:<16}"),
             BarColumn(),

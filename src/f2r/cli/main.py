@@ -12,12 +12,12 @@ from f2r.cli.evaluate import EvaluateArgs, evaluate_command
 from f2r.cli.info import InfoArgs, info_command
 from f2r.cli.noise import NoiseArgs, noise_command
 from f2r.cli.simulate import SimulateArgs, simulate_command
-from f2r.cli.train import TrainPriorArgs, TrainStagesArgs, train_prior_command, train_stages_command
+from f2r.cli.train import TrainClipsArgs, TrainPriorArgs, train_clips_command, train_prior_command
 from f2r.errors import F2RError, InputError
 
 Train = (
     Annotated[TrainPriorArgs, subcommand("prior", prefix_name=False)]
-    | Annotated[TrainStagesArgs, subcommand("stages", prefix_name=False)]
+    | Annotated[TrainClipsArgs, subcommand("clips", prefix_name=False)]
 )
 
 TRAIN = "Make weights: of the image prior, or of the two stages."
@@ -38,7 +38,7 @@ COMMANDS: dict[type, Callable[[Any], None]] = {
     EvaluateArgs: evaluate_command,
     InfoArgs: info_command,
     TrainPriorArgs: train_prior_command,
-    TrainStagesArgs: train_stages_command,
+    TrainClipsArgs: train_clips_command,
 }
 
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -60,6 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         resumable = isinstance(args, DenoiseArgs) and args.preset != "fast"
         hint = ": repeat the command with --resume to go on" if resumable else ""
+        hint = ": repeat the command to go on" if isinstance(args, TrainClipsArgs) else hint
         return _fail(f"interrupted{hint}", INTERRUPTED)
     except MemoryError:
         return _fail("out of memory: use a smaller clip or close other programs", FAILED)

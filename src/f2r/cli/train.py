@@ -1,8 +1,8 @@
 """`f2r train`: make weights, the shipped ones or your own."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -26,19 +26,40 @@ class TrainPriorArgs:
 
 
 @dataclass(frozen=True)
-class TrainStagesArgs:
-    """Train stages 1 and 2 on many clips: the weights that every run starts from."""
+class TrainClipsArgs:
+    """Train stages 1 and 2 on clips: weights that f2r denoise --weights starts from.
+
+    Noisy clips are taken as they are; clean ones get their noise once, by --add-noise.
+    """
 
     clips: Annotated[tuple[Path, ...], tyro.conf.Positional]
-    """Clips, or folders of clips. Noise is added once per clip."""
+    """Clips (videos, stacks, folders of frames), or folders of clips."""
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
-    """Folder for temporal.safetensors and refiner.safetensors."""
+    """Folder for temporal.safetensors, refiner.safetensors and training.json."""
+    noise: str = "auto"
+    """Noise of every clip: auto, or a model as for f2r denoise; with --add-noise, what is added."""
+    add_noise: bool = False
+    """The clips are clean: add noise once, by default of many levels."""
     photos: tuple[Path, ...] = ()
-    """Photographs from which moving clips are made as well."""
+    """Photographs from which moving clips are made as well; needs --add-noise."""
+    init: str | None = None
+    """Weights to start from: a folder or file, or none for random ones; default: the shipped."""
     time_budget: str = "45m"
     """Training time of both stages together."""
+    steps: int | None = None
+    """Most steps of each stage; with it a run can be repeated exactly."""
+    batch: int = 6
+    """Crops a step, over all processes."""
+    shards: int | None = None
+    """Parts of a batch that processes share; default: one for each process."""
+    memory: float = 4.0
+    """Memory for prepared frames in GiB, per process; longer clips are sampled."""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """Where to compute."""
     seed: int = 0
     """Seed of noise, crops and initial weights."""
+    overwrite: bool = False
+    """Replace weights that lie in the output folder."""
 
 
 def train_prior_command(args: TrainPriorArgs) -> None:
@@ -58,18 +79,37 @@ def train_prior_command(args: TrainPriorArgs) -> None:
     display.say(f"weights: {args.output}")
 
 
-def train_stages_command(args: TrainStagesArgs) -> None:
-    """Run `f2r train stages`."""
+def train_clips_command(args: TrainClipsArgs) -> None:
+    """Run `f2r train clips`."""
     from f2r.cli.display import Display
-    from f2r.train.warmstart import make_stage_weights
+    from f2r.device import choose_device, describe_device
+    from f2r.noise.parse import parse_noise
+    from f2r.processes import connect
+    from f2r.train.footage import Footage
+    from f2r.train.stages import StagesConfig, train_on_clips
 
-    with Display() as display:
-        make_stage_weights(
-            args.clips,
-            args.photos,
+    noise = None if args.noise == "auto" else parse_noise(args.noise)
+    footage = Footage(args.clips, args.photos, args.add_noise, noise, gib=args.memory)
+    device = choose_device(args.device)
+    processes = connect(device.type)
+    config = StagesConfig(
+        seconds=seconds_of(args.time_budget),
+        batch=args.batch,
+        shards=processes.count if args.shards is None else args.shards,
+        seed=args.seed,
+        init=args.init,
+    )
+    config = config if args.steps is None else replace(config, steps=args.steps)
+    with Display(quiet=not processes.is_main) as display:
+        display.say(f"device: {describe_device(device)}, {processes.count} process(es)")
+        train_on_clips(
+            footage,
+            config,
             args.output,
-            seconds_of(args.time_budget),
-            args.seed,
-            display.update,
+            device=device,
+            processes=processes,
+            overwrite=args.overwrite,
+            announce=display.say,
+            progress=display.update,
         )
-    display.say(f"weights: {args.output}")
+    display.say(f"weights: {args.output}; use them by f2r denoise --weights {args.output}")

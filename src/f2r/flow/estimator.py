@@ -26,6 +26,10 @@ class FlowEstimator(Protocol):
         """
         ...
 
+    def estimate_both(self, earlier: Tensor, later: Tensor) -> tuple[Tensor, Tensor]:
+        """Estimate V_{later->earlier} and V_{earlier->later}, as `estimate` does."""
+        ...
+
 
 class DisFlow:
     """Dense inverse search (Kroeger et al. 2016) as OpenCV implements it, preset `medium`.
@@ -51,6 +55,10 @@ class DisFlow:
             self._search.setFinestScale(self.finest_scale)
         flow = self._search.calc(self._proxy(target), self._proxy(neighbour), None)
         return torch.from_numpy(flow).permute(2, 0, 1).contiguous()
+
+    def estimate_both(self, earlier: Tensor, later: Tensor) -> tuple[Tensor, Tensor]:
+        """Estimate V_{later->earlier} and V_{earlier->later}."""
+        return self.estimate(earlier, later), self.estimate(later, earlier)
 
     def _proxy(self, frame: Tensor) -> np.ndarray:
         red, green, blue = frame

@@ -42,7 +42,7 @@ def predict_anchor(
         around: flows from the target to its neighbours.
         target: index t.
     """
-    exists = [bool(p) for p in around.present]
+    exists = around.present.tolist()
     stand_in = next(target + o for o, e in zip(OFFSETS, exists, strict=True) if e)
     indices = [target + o if e else stand_in for o, e in zip(OFFSETS, exists, strict=True)]
     joint = torch.stack([frames[i].joint for i in indices])[None]

@@ -1,5 +1,6 @@
 """Weights on disk: safetensors with the network's configuration in the metadata, never a pickle."""
 
+import hashlib
 import json
 from importlib import resources
 from pathlib import Path
@@ -23,6 +24,12 @@ KINDS: dict[type[nn.Module], str] = {
 }
 """Name of each network in file metadata, and of its shipped file."""
 
+LARGEST_OPTION = 1024
+"""Largest width or depth that a file may ask for."""
+
+MOST_LEVELS = 8
+"""Most levels of a network that a file may ask for."""
+
 
 def save_network(path: Path, network: nn.Module, facts: dict[str, str]) -> None:
     """Write a network's weights in float16 with its configuration and `facts` as metadata."""
@@ -38,27 +45,76 @@ def load_network(path: Path, kind: type[Network]) -> Network:
     """Read a network written by `save_network`.
 
     Raises:
-        InputError: the file is missing, damaged, or holds another network.
+        InputError: the file is missing, damaged, holds another network, or does not fit the
+            network that this version builds.
     """
-    if not path.is_file():
-        raise InputError(f"{path}: no such weights file")
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise InputError(f"{path}: not a readable weights file ({error})") from None
+    metadata = _metadata(path)
     if metadata.get("kind") != KINDS[kind]:
         found = metadata.get("kind", "unknown")
         raise InputError(f"{path}: holds '{found}' weights, '{KINDS[kind]}' weights are needed")
-    network = kind(**_config(metadata))
+    config = _config(path, metadata)
+    with safe_open(path, framework="pt") as file:
+        tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
+    try:
+        with torch.device("meta"):  # what the file says is checked before memory is taken for it
+            expected = kind(**config).state_dict()
+    except (TypeError, ValueError, IndexError, RuntimeError, AttributeError):
+        raise _misfit(path) from None
+    shapes = {name: tensor.shape for name, tensor in tensors.items()}
+    if shapes != {name: tensor.shape for name, tensor in expected.items()}:
+        raise _misfit(path)
+    if not all(bool(tensor.isfinite().all()) for tensor in tensors.values()):
+        raise InputError(f"{path}: holds NaN or infinity: train these weights again")
+    network = kind(**config)
     network.load_state_dict(tensors)
     return network
 
 
-def _config(metadata: dict[str, str]) -> dict[str, Any]:
-    values = json.loads(metadata["config"])
-    return {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+def _misfit(path: Path) -> InputError:
+    return InputError(f"{path}: does not fit the networks of this version: train it again with it")
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    if not path.is_file():
+        raise InputError(f"{path}: no such weights file")
+    try:
+        with safe_open(path, framework="pt") as file:
+            return file.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path}: not a readable weights file ({error})") from None
+
+
+def _config(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
+    """Read a network's options: numbers, and short lists of numbers, of sane size."""
+    try:
+        values = json.loads(metadata["config"])
+        config = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+    except (KeyError, ValueError, AttributeError):
+        raise _misfit(path) from None
+    for value in config.values():
+        numbers = value if isinstance(value, tuple) else (value,)
+        sane = all(isinstance(n, int | float) and 0 <= n <= LARGEST_OPTION for n in numbers)
+        if len(numbers) > MOST_LEVELS or not sane:
+            raise _misfit(path)
+    return config
+
+
+def kind_of(path: Path) -> str:
+    """Say which network a file holds: 'prior', 'temporal' or 'refiner'.
+
+    Raises:
+        InputError: none of them, or no readable file.
+    """
+    kind = _metadata(path).get("kind", "unknown")
+    if kind not in KINDS.values():
+        raise InputError(f"{path}: holds '{kind}' weights: give a file that f2r train has made")
+    return kind
+
+
+def fingerprint(path: Path) -> str:
+    """Give the SHA-256 of a file in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def shipped(kind: type[nn.Module]) -> Path:
@@ -76,15 +132,10 @@ def load_prior(device: torch.device | None = None) -> ImagePrior:
     return load_shipped(ImagePrior, device).eval().requires_grad_(False)
 
 
-def describe_shipped() -> list[str]:
-    """Say which weights come with the package: name, size, facts of their training."""
-    lines = []
-    for name in KINDS.values():
-        path = Path(str(resources.files("f2r") / "weights" / f"{name}.safetensors"))
-        with safe_open(path, framework="pt") as file:
-            facts = {
-                k: v for k, v in (file.metadata() or {}).items() if k not in {"kind", "config"}
-            }
-        listed = ", ".join(f"{key} {value}" for key, value in sorted(facts.items()))
-        lines.append(f"{name}, {path.stat().st_size / 1e6:.1f} MB, {listed}")
-    return lines
+def describe_file(path: Path) -> str:
+    """Say what a weights file holds: kind, size, facts of its training, SHA-256."""
+    metadata = _metadata(path)
+    facts = {k: v for k, v in metadata.items() if k not in {"kind", "config"}}
+    listed = ", ".join(f"{key} {value}" for key, value in sorted(facts.items()))
+    size = f"{path.stat().st_size / 1e6:.1f} MB"
+    return f"{metadata.get('kind')}, {size}, {listed}, sha256 {fingerprint(path)}"

@@ -153,7 +153,7 @@ def temporal_trainer(
         fit,
         generator,
         folder / "temporal.ckpt" if folder else None,
-        judge,
+        judge=judge,
     )
 
 
@@ -179,7 +179,7 @@ def refiner_trainer(
         fit,
         generator,
         folder / "refiner.ckpt" if folder else None,
-        judge,
+        judge=judge,
     )
 
 

@@ -6,6 +6,7 @@ Source: Frames2Residual, figure 3a (METHOD.md, section 2).
 import torch
 from torch import Tensor
 
+from f2r.device import branch
 from f2r.models.prior import joint_input
 from f2r.models.refiner import SpatialRefiner
 from f2r.noise.recorrupt import Recorrupted, recorrupt
@@ -35,7 +36,7 @@ def refiner_loss(
         generator: the only source of randomness.
     """
     clip, noisy, anchor, trained = draw_centres(sampler, generator)
-    pair = recorrupt_clip(clip, noisy, anchor, generator)
+    pair = recorrupt_clip(clip, noisy, anchor, branch(generator, noisy.device))
     refined = refine(refiner, preprocessor, anchor, pair.input, pair.input_variance.sqrt())
     error = masked_error(refined, pair.target, trained)
     return (error / (pair.target_variance.mean(dim=(1, 2, 3)) + FLOOR)).mean()

@@ -34,9 +34,13 @@ def choose_stretches(frames: int, limit: int) -> list[range]:
 
 def frames_within(info: ClipInfo, gib: float) -> int:
     """Say how many prepared frames of a clip fit into `gib` GiB; at least a window of five."""
+    return max(int(gib * 2**30 / frame_bytes(info)), 5)
+
+
+def frame_bytes(info: ClipInfo) -> int:
+    """Say how many bytes a prepared frame of a clip takes."""
     planes = 1 if info.is_colour else info.channels
-    per_frame = info.height * info.width * BYTES_PER_PIXEL * planes
-    return max(int(gib * 2**30 / per_frame), 5)
+    return info.height * info.width * BYTES_PER_PIXEL * planes
 
 
 def read_stretches(frames: Iterable[Frame], stretches: Sequence[range]) -> list[list[Frame]]:

@@ -1,0 +1,152 @@
+"""Prepare clips for a training that several processes share."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from f2r.errors import InputError
+from f2r.flow.choice import choose_flow
+from f2r.infer.planes import PlaneLayout, layout_of
+from f2r.levels import normalise
+from f2r.models.prior import ImagePrior
+from f2r.noise.models import NoiseModel
+from f2r.preprocess import Preprocessor
+from f2r.processes import Processes
+from f2r.train.clip import prepare_clip
+from f2r.train.footage import ClipSource, Footage, list_sources, plan_frames
+from f2r.train.loop import Progress, ProgressCallback
+from f2r.train.sample import choose_stretches, read_stretches
+from f2r.train.windows import TrainingClip
+
+CLEAN = 0.5 / 255
+"""Noise below this cannot teach stage 2 anything but to copy its input."""
+
+Announce = Callable[[str], None]
+
+
+@dataclass
+class Shards:
+    """The clips of this process."""
+
+    clips: dict[int, list[TrainingClip]]
+    """Prepared clips by the number of their shard."""
+    found: list[dict[str, Any]]
+    """Per clip that is trained on: name, frames, noise; JSON values."""
+
+
+def prepare_shards(
+    footage: Footage,
+    prior: ImagePrior,
+    seed: int,
+    count: int,
+    *,
+    processes: Processes = Processes(),  # noqa: B008 - frozen
+    announce: Announce = lambda _: None,
+    progress: ProgressCallback | None = None,
+) -> Shards:
+    """Prepare the clips of this process's shards; clip i belongs to shard i modulo `count`.
+
+    Args:
+        footage: all clips, the same for all processes.
+        prior: frozen image denoiser, on the device to work on.
+        seed: seed of the order of the clips and of added noise.
+        count: number of shards over all processes.
+        processes: this process among the connected ones.
+        announce: told which clips are left out, and why.
+        progress: called after each clip.
+
+    Raises:
+        InputError: a clip cannot be read, or a shard is left without one.
+    """
+    everything = list_sources(footage, seed)
+    own = processes.share(range(count))
+    sources = [source for source in everything if source.index % count in own]
+    shards = Shards({shard: [] for shard in own}, [])
+    for done, (source, limit) in enumerate(
+        zip(sources, plan_frames(sources, footage.gib), strict=True)
+    ):
+        prepared = prepare_source(source, limit, footage, prior, seed) if limit else []
+        reason = reason_against(prepared, limit)
+        if reason:
+            announce(f"left out: {source.name}: {reason}")
+        else:
+            shards.clips[source.index % count] += prepared
+            shards.found += [_describe(source, clip) for clip in prepared]
+        if progress:
+            progress(Progress("prior and flow", (done + 1) / len(sources)))
+    if not all(shards.clips.values()):
+        raise InputError(_too_few(len(everything), count))
+    return shards
+
+
+def _too_few(clips: int, count: int) -> str:
+    if count == 1:
+        return f"none of {clips} clip(s) can be trained on: see what was left out, and why"
+    return f"{clips} clips, some left out, are too few for {count} shards: add clips or use fewer"
+
+
+def _describe(source: ClipSource, clip: TrainingClip) -> dict[str, Any]:
+    return {"clip": Path(source.name).name, "frames": len(clip.frames), **clip.noise.to_dict()}
+
+
+def reason_against(prepared: Sequence[TrainingClip], limit: int) -> str | None:
+    """Say why a clip cannot be trained on; None if it can."""
+    if not limit:
+        return "no memory is left for it: pass --memory with more GiB"
+    if not prepared:
+        return "it has no two consecutive frames of one scene"
+    level = torch.full((1, 3, 1, 1), 0.5)
+    if all(float(clip.noise.variance(level).mean()) < CLEAN**2 for clip in prepared):
+        return "it has no noise to learn from: for clean clips pass --add-noise"
+    return None
+
+
+def prepare_source(
+    source: ClipSource, limit: int, footage: Footage, prior: ImagePrior, seed: int
+) -> list[TrainingClip]:
+    """Read a clip, add or find its noise, and prepare each plane of each stretch.
+
+    Args:
+        source: the clip.
+        limit: most frames to read; > 0.
+        footage: where the noise comes from.
+        prior: frozen image denoiser, on the device to work on.
+        seed: seed of added noise.
+    """
+    with source.open() as reader:
+        info = reader.info
+        read = read_stretches(reader, choose_stretches(info.frames or limit, limit))
+    layout = layout_of(info)
+    if footage.add_noise and info.is_colour and footage.spread.is_grey(source.index):
+        layout = PlaneLayout(info.height, info.width, ((0,),))
+        read = [[frame.mean(-1, keepdims=True) for frame in stretch] for stretch in read]
+    split = [[layout.split(frame) for frame in stretch] for stretch in read]
+    generator = torch.Generator().manual_seed(seed * 100_003 + source.index)
+    device = next(prior.parameters()).device
+    prepared = []
+    for k in range(len(layout.groups)):
+        channels = 1 if layout.is_grey(k) else 3
+        stretches = [torch.stack([planes[k][:channels] for planes in frames]) for frames in split]
+        if footage.add_noise:
+            noise = footage.noise or footage.spread.model(source.index)
+            noisy = [noise.sample(frames, generator) for frames in stretches]
+        else:
+            noisy, noise = _measured(stretches, layout, footage.noise)
+        preprocessor = Preprocessor(prior, noise, choose_flow("auto", device))
+        for frames in noisy:
+            clip = prepare_clip(list(frames.expand(-1, 3, -1, -1)), preprocessor, channels == 1)
+            prepared += [clip] if clip.targets else []
+    return prepared
+
+
+def _measured(
+    stretches: Sequence[Tensor], layout: PlaneLayout, given: NoiseModel | None
+) -> tuple[list[Tensor], NoiseModel]:
+    """Bring (T, C, H, W) stretches to usual levels and say what their noise is."""
+    seen = stretches[0][..., : layout.height, : layout.width]
+    scale, noise = normalise(list(seen), given)
+    return [scale * frames for frames in stretches], noise
