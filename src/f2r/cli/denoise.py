@@ -29,22 +29,34 @@ class DenoiseArgs:
     """Time for the whole run, such as 90s, 10m or 1h; overrides the preset's training time."""
     strength: float = 1.0
     """How much of the noise to remove: 0 nothing, 1 the estimate; at most 1.5."""
+    steps: int | None = None
+    """Optimiser steps of each stage instead of a training time: the run can be repeated exactly."""
+    sample_memory: float = 2.0
+    """GiB for the part of the clip that is trained on."""
+    codec: str | None = None
+    """Encoder (libx264, libx265, libsvtav1, libvpx-vp9, prores_ks, ffv1, mjpeg; for a folder png,
+    tiff, bmp); default: what suits the container and loses least."""
+    quality: float | None = None
+    """Constant rate factor or quantiser of the encoder, lower is better."""
+    skip_corrupt: bool = False
+    """Leave damaged video packets out instead of stopping at them."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Where to compute."""
     seed: int = 0
     """Seed of all randomness."""
     resume: bool = False
-    """Go on from the training state of an interrupted run."""
+    """Go on from where an interrupted run was stopped or killed."""
     overwrite: bool = False
-    """Replace an existing output."""
+    """Replace an existing output; throw away what an interrupted run left."""
 
 
 def denoise_command(args: DenoiseArgs) -> None:
     """Run `f2r denoise`."""
     from f2r.cli.display import Display
+    from f2r.io.clip import EncodeOptions
     from f2r.noise.models import Gaussian, NoiseModel
     from f2r.noise.parse import parse_noise
-    from f2r.run import denoise_file
+    from f2r.run import FileOptions, denoise_file
 
     noise: NoiseModel | None = None if args.noise == "auto" else parse_noise(args.noise)
     if args.sigma is not None:
@@ -54,17 +66,20 @@ def denoise_command(args: DenoiseArgs) -> None:
             raise InputError(f"--sigma {args.sigma:g}: must lie in [0, 255], in 8-bit units")
         noise = Gaussian(args.sigma / 255)
     budget = None if args.time_budget is None else seconds_of(args.time_budget)
-    config = DenoiseConfig(Preset(args.preset), budget, args.device, args.seed, args.strength)
+    config = DenoiseConfig(
+        Preset(args.preset),
+        budget,
+        args.steps,
+        args.device,
+        args.seed,
+        args.strength,
+        args.sample_memory,
+    )
+    encode = EncodeOptions(args.codec, args.quality)
+    files = FileOptions(args.overwrite, args.resume, args.skip_corrupt, encode)
     with Display() as display:
         outcome = denoise_file(
-            args.input,
-            args.output,
-            noise,
-            config,
-            overwrite=args.overwrite,
-            resume=args.resume,
-            announce=display.say,
-            progress=display.update,
+            args.input, args.output, noise, config, files, display.say, display.update
         )
     spent = outcome.report["seconds"]["total"]
     display.say(f"output: {outcome.output} ({outcome.report['frames']} frames in {spent:.0f} s)")

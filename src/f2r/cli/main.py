@@ -58,9 +58,9 @@ def main(arguments: list[str] | None = None) -> int:
     except F2RError as error:
         return _fail(str(error), FAILED)
     except KeyboardInterrupt:
-        resumable = isinstance(args, DenoiseArgs) and args.preset != "fast"
-        hint = ": repeat the command with --resume to go on" if resumable else ""
-        return _fail(f"interrupted{hint}", INTERRUPTED)
+        return _fail("interrupted", INTERRUPTED)
+    except OSError as error:  # a full disk, a folder that went away
+        return _fail(f"{error.filename or 'disk'}: {error.strerror or error}", FAILED)
     except MemoryError:
         return _fail("out of memory: use a smaller clip or close other programs", FAILED)
     return DONE
