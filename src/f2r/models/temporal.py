@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from f2r.flow.pyramid import flow_pyramid
 from f2r.flow.warp import warp_backward
-from f2r.models.layers import Down, Up, residual_blocks
+from f2r.models.layers import Down, Up, reach_of, residual_blocks
 
 OFFSETS = (-2, -1, 1, 2)
 """Neighbours i - t that the estimator sees; the centre, 0, is not among them."""
@@ -50,6 +50,11 @@ class FrameEncoder(nn.Module):
             Down(fine, coarse) for fine, coarse in itertools.pairwise(widths)
         )
         self.blocks = nn.ModuleList(residual_blocks(width, 1) for width in widths[1:])
+
+    @property
+    def reach(self) -> int:
+        """How far from a pixel its inputs can lie, in pixels."""
+        return reach_of([1, *(2 for _ in self.blocks)])
 
     def forward(self, joint: Tensor, sigma: Tensor) -> tuple[Tensor, ...]:
         """Encode (B, 6, H, W) z and its (B, 3, H, W) noise level."""
@@ -110,6 +115,13 @@ class TemporalEstimator(nn.Module):
         self.tail = nn.Conv2d(widths[0], 4 * (CANDIDATES + 3), 3, padding=1)
         nn.init.zeros_(self.tail.weight)
         nn.init.zeros_(self.tail.bias)  # type: ignore[arg-type]
+
+    @property
+    def reach(self) -> int:
+        """How far from a target pixel its aligned neighbours can lie, in pixels."""
+        layers = [2 * depth + 1 for depth in self.config["depths"]]
+        layers[0] += 2
+        return reach_of(layers)
 
     def encode(self, joint: Tensor, sigma: Tensor) -> tuple[Tensor, ...]:
         """Encode frames once; see `FrameEncoder`. Every target that needs a frame shares them."""
