@@ -45,6 +45,10 @@ class DenoiseConfig:
     """Memory for the part of the clip that is trained on, in GiB; of a longer clip evenly spread
     stretches are taken, of larger frames a part; > 0."""
 
+    memory_gib: float | None = None
+    """Memory that inference may take, in GiB; larger frames are computed in tiles; > 0. None: 2.5
+    on a processor, most of what is free on a GPU."""
+
     @property
     def trains(self) -> bool:
         """Whether the run trains on the clip."""
@@ -62,5 +66,7 @@ class DenoiseConfig:
             raise InputError(f"strength must lie in [0, 1.5], not {self.strength:g}")
         if self.seed < 0:
             raise InputError(f"seed must not be negative, not {self.seed}")
+        if self.memory_gib is not None and not self.memory_gib > 0:
+            raise InputError(f"memory must be positive, not {self.memory_gib:g} GiB")
         if not self.sample_gib > 0:
             raise InputError(f"sample memory must be positive, not {self.sample_gib:g} GiB")

@@ -17,6 +17,7 @@ from torch import Tensor
 from f2r.config import TRAINING_SECONDS, DenoiseConfig
 from f2r.device import choose_device, describe_device
 from f2r.flow.estimator import DisFlow
+from f2r.infer.budget import plan_memory
 from f2r.infer.choose import estimate_errors
 from f2r.infer.planes import PlaneLayout, layout_of
 from f2r.infer.speed import seconds_of_stages
@@ -32,6 +33,7 @@ from f2r.preprocess import REACH, Preprocessor
 from f2r.result import PlaneEstimate, Result
 from f2r.sampling import Sample, take_sample
 from f2r.spool import Mark
+from f2r.tiles import Tiling
 from f2r.train.adapt import AdaptConfig, adapt
 from f2r.train.clip import clip_anchors, prepare_clip
 from f2r.train.loop import Progress, ProgressCallback
@@ -83,6 +85,9 @@ class Denoiser:
         self.checkpoints, self.progress = checkpoints, progress
         self.device = choose_device(config.device)
         self.layout = layout_of(reader.info)
+        self.memory = plan_memory(self.layout, self.device, config.memory_gib)
+        """What inference is expected to take."""
+        self._tiling = Tiling(self.memory.side)
         self.report: dict[str, Any] = {"device": describe_device(self.device), "seconds": {}}
         self.elapsed_before = 0.0
         """Seconds that earlier sessions of a resumed run took."""
@@ -122,6 +127,7 @@ class Denoiser:
         with self._timed("prior and flow"):
             self._prepare_clips(sample.stretches)
         self.report["seconds_per_frame"] = round(self._seconds_per_frame(sample), 4)
+        self.report["training_seconds_planned"] = round(self._training_seconds(), 1)
 
     def train(self) -> None:
         """Train on the sample and choose the output; the sample is let go of."""
@@ -149,6 +155,7 @@ class Denoiser:
                 yield result
         self.report |= {
             "frames": len(marks),
+            "tile_side": self._tiling.side if self._tiling.side < max(self.layout.padded) else None,
             "scene_cuts": [i + 1 for i, mark in enumerate(marks) if i and mark.starts_shot],
             "frames_by_prior_alone": sum(mark.is_alone for mark in marks),
         }
@@ -202,7 +209,7 @@ class Denoiser:
             scale: what levels are multiplied by.
             output: which estimate becomes the output.
         """
-        preprocessor = Preprocessor(self.networks.prior, working, DisFlow())
+        preprocessor = Preprocessor(self.networks.prior, working, DisFlow(), self._tiling)
         return Plane(preprocessor, scale, noise, output=output)
 
     def _prepare_clips(self, stretches: list[list[list[Tensor]]]) -> None:
@@ -223,9 +230,8 @@ class Denoiser:
 
     def _train(self) -> None:
         clips = [clip for plane in self.planes for clip in plane.clips if clip.targets]
-        seconds = self._training_seconds() if clips else 0.0
-        self.report["training_seconds_planned"] = round(seconds, 1)
-        if seconds <= 0:
+        seconds = self.report["training_seconds_planned"]
+        if seconds <= 0 or not clips:
             return
         preprocessor = self.planes[0].preprocessor
         done = adapt(

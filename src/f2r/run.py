@@ -18,7 +18,15 @@ from f2r.noise.models import NoiseModel
 from f2r.picture import write_before_after
 from f2r.prepared import load_prepared, save_prepared
 from f2r.report import environment, write_report
-from f2r.sentences import describe_choice, describe_cuts, describe_input, describe_look
+from f2r.sampling import sample_gib
+from f2r.sentences import (
+    describe_choice,
+    describe_cuts,
+    describe_disk,
+    describe_input,
+    describe_look,
+    describe_memory,
+)
 from f2r.spool import Mark
 from f2r.state import RunState, identity_of, is_finishing
 from f2r.train.loop import ProgressCallback
@@ -87,6 +95,7 @@ def denoise_file(
     with open_reader(source, skip_corrupt=files.skip_corrupt) as reader:
         announce(describe_input(reader.info))
         run = Denoiser(reader, noise, config, progress=progress)
+        announce(describe_memory(run.memory, sample_gib(config)))
         job = _Job(run, reader, announce)
         if has_pipe:
             with _open_writer(target, reader, files, announce) as writer:
@@ -99,6 +108,7 @@ def denoise_file(
             target, identity, resume=files.resume, overwrite=files.overwrite, announce=announce
         ) as state:
             run.checkpoints = state.folder
+            announce(describe_disk(reader.info, state.folder))
             with _open_writer(target, reader, files, announce, overwrites) as writer:
                 job.denoise(writer, state)
                 state.mark_finishing()

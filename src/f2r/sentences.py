@@ -1,7 +1,11 @@
 """What a run tells people, in plain sentences."""
 
+import math
+import shutil
+from pathlib import Path
 from typing import Any
 
+from f2r.infer.budget import PROGRAM, MemoryPlan
 from f2r.io.clip import ClipInfo
 
 LEAK_LIMIT = 0.015
@@ -18,16 +22,34 @@ def describe_input(info: ClipInfo) -> str:
     return f"input: {count} frames, {info.width}x{info.height}, {kind}, {info.bit_depth} bit"
 
 
+def describe_memory(memory: MemoryPlan, sample_gib: float) -> str:
+    """Say how much memory the run is expected to take, before it begins."""
+    tiles = f"tiles of {memory.side} pixels at most"
+    parts = f"window of five frames {memory.window / 2**30:.1f}, {tiles} {memory.work / 2**30:.1f}"
+    most = max(memory.total, PROGRAM + sample_gib * 2**30) / 2**30
+    return f"memory: about {most:.1f} GiB at most ({parts}; sample up to {sample_gib:g} before)"
+
+
+def describe_disk(info: ClipInfo, folder: Path) -> str:
+    """Say how much space the finished frames take until the run ends, and what there is."""
+    free = shutil.disk_usage(folder.parent).free / 2**30
+    samples = (
+        info.height * info.width * info.channels * (1 if info.chroma_subsampled is False else 0.5)
+    )
+    size = {"uint8": 1, "uint16": 2, "float32": 4}[info.dtype] * samples / 2**30
+    frames = "" if info.frames is None else f" {size * info.frames:.2g} GiB"
+    each = f"{size * 1024:.2g} MiB a frame"
+    return f"disk: up to{frames} ({each}) in {folder.name} until the end; {free:.3g} GiB are free"
+
+
 def describe_look(report: dict[str, Any]) -> list[str]:
     """Say what a look at the clip has found."""
     said = [f"device: {report['device']}"]
     said += [f"noise: {entry['text']}" for entry in report["noise"]]
-    each = report["seconds_per_frame"]
-    said.append(
-        f"time: about {each:.2g} s a frame, {describe_seconds(each * report['frames'])} for all, "
-        "after training"
-    )
-    return said
+    each, training = report["seconds_per_frame"], report["training_seconds_planned"]
+    total = describe_seconds(each * report["frames"])
+    first = f", after {describe_seconds(training)} of training" if training else ""
+    return [*said, f"time: about {each:.2g} s a frame, {total} for all (measured on one){first}"]
 
 
 def describe_choice(report: dict[str, Any]) -> list[str]:
@@ -52,6 +74,8 @@ def describe_cuts(report: dict[str, Any]) -> list[str]:
 
 def describe_seconds(seconds: float) -> str:
     """Say a time as people do."""
+    if math.isinf(seconds):
+        return "an unknown time"
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from f2r.errors import F2RError
@@ -40,6 +40,7 @@ def scene():
     return NOISE.sample(moving_clip(4, 232, 400, speed=5), generator)
 
 
+@settings(deadline=None, max_examples=40)
 @given(
     height=st.integers(1, 90).map(lambda n: n * GRID),
     width=st.integers(1, 90).map(lambda n: n * GRID),

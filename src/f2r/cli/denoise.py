@@ -33,6 +33,9 @@ class DenoiseArgs:
     """Optimiser steps of each stage instead of a training time: the run can be repeated exactly."""
     sample_memory: float = 2.0
     """GiB for the part of the clip that is trained on."""
+    memory: float | None = None
+    """GiB that inference may take; larger frames are computed in tiles. Default: 2.5 on a
+    processor, most of what is free on a GPU."""
     codec: str | None = None
     """Encoder (libx264, libx265, libsvtav1, libvpx-vp9, prores_ks, ffv1, mjpeg; for a folder png,
     tiff, bmp); default: what suits the container and loses least."""
@@ -74,6 +77,7 @@ def denoise_command(args: DenoiseArgs) -> None:
         args.seed,
         args.strength,
         args.sample_memory,
+        args.memory,
     )
     encode = EncodeOptions(args.codec, args.quality)
     files = FileOptions(args.overwrite, args.resume, args.skip_corrupt, encode)
