@@ -24,22 +24,25 @@ def describe_input(info: ClipInfo) -> str:
 
 def describe_memory(memory: MemoryPlan, sample_gib: float) -> str:
     """Say how much memory the run is expected to take, before it begins."""
-    tiles = f"tiles of {memory.side} pixels at most"
-    parts = f"window of five frames {memory.window / 2**30:.1f}, {tiles} {memory.work / 2**30:.1f}"
-    most = max(memory.total, PROGRAM + sample_gib * 2**30) / 2**30
-    return f"memory: about {most:.1f} GiB at most ({parts}; sample up to {sample_gib:g} before)"
+    most = max(memory.total, PROGRAM + sample_gib * 2**30)
+    pieces = "whole frames" if memory.is_whole else f"tiles of {memory.side} pixels"
+    window, work = describe_bytes(memory.window), describe_bytes(memory.work)
+    return (
+        f"memory: about {describe_bytes(most)} (five frames {window}, computing {pieces} {work}; "
+        f"before that a sample of up to {sample_gib:g} GiB)"
+    )
 
 
 def describe_disk(info: ClipInfo, folder: Path) -> str:
     """Say how much space the finished frames take until the run ends, and what there is."""
-    free = shutil.disk_usage(folder.parent).free / 2**30
-    samples = (
-        info.height * info.width * info.channels * (1 if info.chroma_subsampled is False else 0.5)
+    samples = info.height * info.width * info.channels / (2 if info.chroma_subsampled else 1)
+    size = {"uint8": 1, "uint16": 2, "float32": 4}[info.dtype] * samples
+    frames = "" if info.frames is None else f" {describe_bytes(size * info.frames)}"
+    free = describe_bytes(shutil.disk_usage(folder.parent).free)
+    return (
+        f"disk: up to{frames} ({describe_bytes(size)} a frame) in {folder.name} until the run "
+        f"ends; {free} are free"
     )
-    size = {"uint8": 1, "uint16": 2, "float32": 4}[info.dtype] * samples / 2**30
-    frames = "" if info.frames is None else f" {size * info.frames:.2g} GiB"
-    each = f"{size * 1024:.2g} MiB a frame"
-    return f"disk: up to{frames} ({each}) in {folder.name} until the end; {free:.3g} GiB are free"
 
 
 def describe_look(report: dict[str, Any]) -> list[str]:
@@ -70,6 +73,11 @@ def describe_cuts(report: dict[str, Any]) -> list[str]:
         return []
     more = f" and {len(cuts) - LISTED} more" if len(cuts) > LISTED else ""
     return [f"scene cuts before frames {', '.join(map(str, cuts[:LISTED]))}{more}"]
+
+
+def describe_bytes(count: float) -> str:
+    """Say a size as people do."""
+    return f"{count / 2**20:.2g} MiB" if count < 2**30 else f"{count / 2**30:.3g} GiB"
 
 
 def describe_seconds(seconds: float) -> str:

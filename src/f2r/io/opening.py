@@ -10,6 +10,10 @@ ARRAY_SUFFIXES = {".npy"}
 TIFF_SUFFIXES = {".tif", ".tiff", ".btf"}
 VIDEO_SUFFIXES = {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".y4m"}
 """Containers that can be written; many more can be read."""
+READABLE_SUFFIXES = VIDEO_SUFFIXES | {
+    *(".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".wmv", ".flv", ".mxf", ".3gp", ".ogv", ".ivf")
+}
+"""Files of a folder that are taken for videos."""
 PICTURE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp"}
 FOLDER_SUFFIXES = {"", ".f2r"}
 
@@ -105,6 +109,27 @@ def open_writer(
         f"{path}: unknown output type '{suffix}': use one of {' '.join(known)}, or a name without "
         "extension for a folder of pictures"
     )
+
+
+def list_clips(folder: Path) -> list[str]:
+    """List the video files of a folder by name, without what F2R itself made of them."""
+    return [
+        str(file)
+        for file in sorted(folder.iterdir())
+        if file.is_file()
+        and file.suffix.lower() in READABLE_SUFFIXES
+        and not file.name.startswith(".")
+        and Path(file.stem).suffix not in {".f2r", ".part"}
+    ]
+
+
+def is_folder_of_clips(path: Path) -> bool:
+    """Tell a folder of video files from one of pictures, which is one clip."""
+    if not path.is_dir():
+        return False
+    pictures = PICTURE_SUFFIXES | TIFF_SUFFIXES
+    has_pictures = any(file.suffix.lower() in pictures for file in path.iterdir())
+    return not has_pictures and bool(list_clips(path))
 
 
 def default_output(path: str | Path) -> Path:
