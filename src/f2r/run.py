@@ -26,6 +26,7 @@ from f2r.sentences import (
     describe_input,
     describe_look,
     describe_memory,
+    expected_memory,
 )
 from f2r.spool import Mark
 from f2r.state import RunState, identity_of, is_finishing
@@ -199,6 +200,7 @@ def _finish(source: str, target: Path, state: RunState | None, run: Denoiser) ->
         "input": source,
         "output": str(target),
         "config": asdict(run.config),
+        "memory_planned_gib": expected_memory(run.memory, sample_gib(run.config)) / 2**30,
         **run.report,
         "environment": environment(),
     }

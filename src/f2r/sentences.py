@@ -24,13 +24,18 @@ def describe_input(info: ClipInfo) -> str:
 
 def describe_memory(memory: MemoryPlan, sample_gib: float) -> str:
     """Say how much memory the run is expected to take, before it begins."""
-    most = max(memory.total, PROGRAM + sample_gib * 2**30)
+    most = expected_memory(memory, sample_gib)
     pieces = "whole frames" if memory.is_whole else f"tiles of {memory.side} pixels"
     window, work = describe_bytes(memory.window), describe_bytes(memory.work)
     return (
         f"memory: about {describe_bytes(most)} (five frames {window}, computing {pieces} {work}; "
         f"before that a sample of up to {sample_gib:g} GiB)"
     )
+
+
+def expected_memory(memory: MemoryPlan, sample_gib: float) -> float:
+    """Give the bytes that a run takes at most: for its sample, or for inference after it."""
+    return max(memory.total, PROGRAM + sample_gib * 2**30)
 
 
 def describe_disk(info: ClipInfo, folder: Path) -> str:
