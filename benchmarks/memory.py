@@ -11,6 +11,7 @@ operating system reports for it when it ends (POSIX).
 import argparse
 import json
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -94,7 +95,7 @@ def measure(case: str, options: list[str]) -> Peak:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", nargs="+", default=CASES)
-    parser.add_argument("--options", nargs="*", default=[], help="further options of f2r denoise")
+    parser.add_argument("--options", default="", help="of f2r denoise: --options='--sigma 20'")
     parser.add_argument("--make", type=Path, help="only write the clip of the first case")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/memory.json"))
     args = parser.parse_args()
@@ -105,7 +106,7 @@ def main() -> None:
     print("| clip | peak GiB | planned GiB | s a frame | tile |")
     print("|---|---|---|---|---|")
     for case in args.cases:
-        peak = measure(case, args.options)
+        peak = measure(case, shlex.split(args.options))
         peaks.append(peak)
         figures = f"{peak.peak_gib:.2f} | {peak.planned_gib:.2f} | {peak.seconds_per_frame:.2f}"
         print(f"| {case} | {figures} | {peak.tile_side or 'whole'} |", flush=True)
