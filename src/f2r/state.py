@@ -117,8 +117,8 @@ def is_finishing(output: Path) -> bool:
 def identity_of(source: str, run: Denoiser, options: dict[str, Any]) -> dict[str, Any]:
     """Tell a run from others by its input's names, sizes and times, and by all its options."""
     path = Path(source)
-    files = sorted(path.iterdir()) if path.is_dir() else [path]
-    facts = [(f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in files]
+    files = sorted(f for f in path.rglob("*") if f.is_file()) if path.is_dir() else [path]
+    facts = [(str(f.relative_to(path)), f.stat().st_size, f.stat().st_mtime_ns) for f in files]
     identity = {
         "version": __version__,
         "input": hashlib.sha256(repr(facts).encode()).hexdigest(),

@@ -7,6 +7,7 @@ from f2r.io.clip import ClipInfo, EncodeOptions, FrameReader, FrameWriter
 from f2r.io.output import check_output
 
 ARRAY_SUFFIXES = {".npy"}
+ZARR_SUFFIXES = {".zarr"}
 TIFF_SUFFIXES = {".tif", ".tiff", ".btf"}
 VIDEO_SUFFIXES = {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".y4m"}
 """Containers that can be written; many more can be read."""
@@ -46,6 +47,10 @@ def open_reader(path: str | Path, *, skip_corrupt: bool = False) -> FrameReader:
         return PipeReader()
     path = Path(path)
     if path.is_dir():
+        from f2r.io.ome_zarr import ZarrReader, is_zarr
+
+        if is_zarr(path):
+            return ZarrReader(path)
         from f2r.io.folder import FolderReader
 
         return FolderReader(path)
@@ -88,6 +93,10 @@ def open_writer(
     path = Path(path)
     check_output(path, info.source.path if info.source else None, overwrite=overwrite)
     suffix = path.suffix.lower()
+    if suffix in ZARR_SUFFIXES:
+        from f2r.io.ome_zarr import ZarrWriter
+
+        return ZarrWriter(path, info)
     if path.is_dir() or suffix in FOLDER_SUFFIXES:
         from f2r.io.folder import FolderWriter
 
@@ -104,7 +113,7 @@ def open_writer(
         from f2r.io.video_writer import VideoWriter
 
         return VideoWriter(path, info, options)
-    known = sorted(VIDEO_SUFFIXES | TIFF_SUFFIXES | ARRAY_SUFFIXES)
+    known = sorted(VIDEO_SUFFIXES | TIFF_SUFFIXES | ARRAY_SUFFIXES | ZARR_SUFFIXES)
     raise InputError(
         f"{path}: unknown output type '{suffix}': use one of {' '.join(known)}, or a name without "
         "extension for a folder of pictures"
@@ -139,10 +148,18 @@ def default_output(path: str | Path) -> Path:
         return path
     if path.is_dir():
         folder = path.resolve()
+        if folder.suffix.lower() in ZARR_SUFFIXES:
+            return _beside(folder)
         return folder.with_name(folder.name + ".f2r")
     suffix = path.suffix
     if suffix.lower() not in VIDEO_SUFFIXES | TIFF_SUFFIXES | ARRAY_SUFFIXES:
         return path.with_name(path.stem + ".f2r.mkv")
+    return _beside(path)
+
+
+def _beside(path: Path) -> Path:
+    """Put `.f2r` before the extension, `.ome` included."""
+    suffix = path.suffix
     if path.name.lower().endswith(f".ome{suffix.lower()}"):
         suffix = path.name[-len(suffix) - 4 :]
     return path.with_name(path.name.removesuffix(suffix) + ".f2r" + suffix)
