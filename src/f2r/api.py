@@ -76,8 +76,14 @@ def denoise(  # noqa: PLR0913 - keyword options of the public call
     """
     if sigma is not None and noise is not None:
         raise InputError("give either sigma or noise, not both")
-    own = None if weights is None else str(weights)
-    config = DenoiseConfig(_preset(preset), time_budget, device, seed, strength, weights=own)
+    config = DenoiseConfig(
+        _preset(preset),
+        time_budget,
+        device=device,
+        seed=seed,
+        strength=strength,
+        weights=None if weights is None else str(weights),
+    )
     array = frames.detach().cpu().numpy() if isinstance(frames, torch.Tensor) else frames
     reader = ArrayReader(np.asarray(array))
     run = Denoiser(reader, _model(sigma, noise), config, progress=progress)

@@ -31,6 +31,9 @@ class DenoiseConfig:
     time_budget: float | None = None
     """Seconds for the whole run; what preparation and inference leave is spent on training, and
     the preset's training time no longer counts. None: the preset decides. > 0."""
+    steps: int | None = None
+    """Optimiser steps of each stage instead of a training time, so that the run can be repeated
+    exactly; > 0. None: time decides."""
     device: str = "auto"
     """'auto', 'cpu', 'cuda' or 'mps'."""
     seed: int = 0
@@ -39,8 +42,11 @@ class DenoiseConfig:
     """Share of the estimated noise that is removed; 0 returns the input, 1 the estimate; in
     [0, 1.5]."""
     sample_gib: float = 2.0
-    """Memory for the part of the clip that is trained on, in GiB; a longer clip is sampled
-    evenly; > 0."""
+    """Memory for the part of the clip that is trained on, in GiB; of a longer clip evenly spread
+    stretches are taken, of larger frames a part; > 0."""
+    memory_gib: float | None = None
+    """Memory that inference may take, in GiB; larger frames are computed in tiles; > 0. None: 2.5
+    on a processor, most of what is free on a GPU."""
     weights: str | None = None
     """Folder or file of own weights to start from; None: the shipped ones."""
     flow: str = "auto"
@@ -49,14 +55,21 @@ class DenoiseConfig:
     @property
     def trains(self) -> bool:
         """Whether the run trains on the clip."""
-        return self.time_budget is not None or TRAINING_SECONDS[self.preset] > 0
+        by_option = self.time_budget is not None or self.steps is not None
+        return by_option or TRAINING_SECONDS[self.preset] > 0
 
     def __post_init__(self) -> None:
         if self.time_budget is not None and not 0 < self.time_budget < math.inf:
             raise InputError(f"time budget must be a positive time, not {self.time_budget:g} s")
+        if self.steps is not None and self.steps < 1:
+            raise InputError(f"steps must be positive, not {self.steps}")
+        if self.steps is not None and self.time_budget is not None:
+            raise InputError("give either steps or a time budget, not both")
         if not 0 <= self.strength <= 1.5:
             raise InputError(f"strength must lie in [0, 1.5], not {self.strength:g}")
         if self.seed < 0:
             raise InputError(f"seed must not be negative, not {self.seed}")
+        if self.memory_gib is not None and not self.memory_gib > 0:
+            raise InputError(f"memory must be positive, not {self.memory_gib:g} GiB")
         if not self.sample_gib > 0:
             raise InputError(f"sample memory must be positive, not {self.sample_gib:g} GiB")

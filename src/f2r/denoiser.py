@@ -3,8 +3,9 @@
 The only module that joins io, noise, train and infer.
 """
 
+import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -15,46 +16,32 @@ from torch import Tensor
 
 from f2r.config import TRAINING_SECONDS, DenoiseConfig
 from f2r.device import choose_device, describe_device
-from f2r.errors import InputError
 from f2r.flow.choice import choose_flow
+from f2r.infer.budget import plan_memory
 from f2r.infer.choose import estimate_errors
 from f2r.infer.networks import describe_networks, load_networks
-from f2r.infer.planes import layout_of
-from f2r.infer.stages import encode_frame, predict_anchor, refine_frame
+from f2r.infer.planes import PlaneLayout, layout_of
+from f2r.infer.speed import seconds_of_stages
 from f2r.infer.stream import Estimate, PlaneStream
 from f2r.io.clip import Frame, FrameReader
 from f2r.levels import normalise
 from f2r.noise.models import NoiseModel
 from f2r.noise.scale import scale_noise
-from f2r.preprocess import Preprocessor
+from f2r.preprocess import REACH, Preprocessor
+from f2r.result import PlaneEstimate, Result
+from f2r.sampling import Sample, take_sample
+from f2r.spool import Mark
+from f2r.tiles import Tiling
 from f2r.train.adapt import AdaptConfig, adapt
 from f2r.train.clip import clip_anchors, prepare_clip
 from f2r.train.loop import Progress, ProgressCallback
-from f2r.train.sample import choose_stretches, frames_within, read_stretches
 from f2r.train.windows import TrainingClip
-
-LOOK = 18
-"""Frames that are prepared to measure noise and quality when nothing is trained."""
 
 CHOICE = 10
 """What choosing the output costs, in frames of inference."""
 
 SAFETY = 0.96
 """Share of a time budget that is planned for; the rest absorbs what was misjudged."""
-
-
-@dataclass(frozen=True)
-class Result:
-    """One denoised frame and what it was made from; (H, W, C) float32, nominal."""
-
-    noisy: Frame
-    """The input."""
-    prior: Frame
-    """The image prior's estimate."""
-    anchor: Frame
-    """Stage 1's estimate."""
-    denoised: Frame
-    """The output."""
 
 
 @dataclass
@@ -96,24 +83,49 @@ class Denoiser:
         self.checkpoints, self.progress = checkpoints, progress
         self.device = choose_device(config.device)
         self.layout = layout_of(reader.info)
+        self.memory = plan_memory(self.layout, self.device, config.memory_gib)
+        """What inference is expected to take."""
+        self._tiling = Tiling(self.memory.side)
         self.report: dict[str, Any] = {"device": describe_device(self.device), "seconds": {}}
+        self.elapsed_before = 0.0
+        """Seconds that earlier sessions of a resumed run took."""
         self._start = time.monotonic()
         self._generator = torch.Generator().manual_seed(config.seed)
         self.networks = load_networks(config.weights, self.device)
         self.report["weights"] = describe_networks(config.weights)
         self.planes: list[Plane] = []
 
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the run began, earlier sessions included."""
+        return self.elapsed_before + time.monotonic() - self._start
+
     def prepare(self) -> None:
         """Estimate the noise, prepare a sample of the clip, train on it, choose the output."""
+        self.look()
+        self.train()
+
+    def look(self) -> None:
+        """Estimate the noise, prepare a sample of the clip, measure how fast inference is."""
         with self._timed("read sample"):
-            stretches = self._read_sample()
+            sample = take_sample(self.reader, self.config)
+            self.report |= {
+                "frames": self.reader.info.frames or sample.frames,
+                "frames_trained_on": sample.frames,
+                "rows_and_columns_trained_on": [sample.layout.height, sample.layout.width],
+            }
         with self._timed("estimate noise"):
             self.planes = [
-                self._plane(k, [frames[k] for frames in stretches[0]])
+                self._plane(k, [frames[k] for frames in sample.stretches[0]], sample.layout)
                 for k in range(len(self.layout.groups))
             ]
         with self._timed("prior and flow"):
-            self._prepare_clips(stretches)
+            self._prepare_clips(sample.stretches)
+        self.report["seconds_per_frame"] = round(self._seconds_per_frame(sample), 4)
+        self.report["training_seconds_planned"] = round(self._training_seconds(), 1)
+
+    def train(self) -> None:
+        """Train on the sample and choose the output; the sample is let go of."""
         with self._timed("train"):
             self._train()
         with self._timed("choose output"):
@@ -121,22 +133,48 @@ class Denoiser:
         for plane in self.planes:
             plane.clips.clear()
 
-    def results(self) -> Iterator[Result]:
-        """Denoise the whole clip, frame by frame, in order."""
-        streams = [PlaneStream(self.networks, plane.preprocessor) for plane in self.planes]
-        total, done, cuts, alone = self.report["frames"], 0, 0, 0
-        with self._timed("denoise"):
-            for estimates in self._estimates(streams):
-                done += 1
-                cuts += done > 1 and estimates[0].starts_shot
-                alone += not estimates[0].has_neighbours
-                self._tell("denoise", done / max(total, done))
-                yield self._result(estimates)
-        self.report |= {"frames": done, "scene_cuts": cuts, "frames_by_prior_alone": alone}
-        self.report["seconds"]["total"] = round(time.monotonic() - self._start, 2)
+    def results(
+        self, frames: Iterable[Frame] | None = None, done: Sequence[Mark] = ()
+    ) -> Iterator[Result]:
+        """Denoise the whole clip, frame by frame, in order.
 
-    def _estimates(self, streams: list[PlaneStream]) -> Iterator[list[Estimate]]:
-        for frame in self.reader:
+        Args:
+            frames: every frame of the clip; None takes them from the reader.
+            done: what is known of the first frames, which are finished and are left out.
+        """
+        marks, total = [*done], self.report["frames"]
+        with self._timed("denoise"):
+            for result in self._results(self.reader if frames is None else frames, len(done)):
+                marks.append(result.mark)
+                self._tell("denoise", len(marks) / max(total, len(marks)))
+                yield result
+        self.report |= {
+            "frames": len(marks),
+            "tile_side": self._tiling.side if self._tiling.side < max(self.layout.padded) else None,
+            "scene_cuts": [i + 1 for i, mark in enumerate(marks) if i and mark.starts_shot],
+            "frames_by_prior_alone": sum(mark.is_alone for mark in marks),
+        }
+        self.report["seconds"]["total"] = round(self.elapsed, 2)
+
+    def _results(self, frames: Iterable[Frame], start: int) -> Iterator[Result]:
+        """Denoise from frame `start` on; the window before it is made anew."""
+        streams = [PlaneStream(self.networks, plane.preprocessor) for plane in self.planes]
+        first = max(start - REACH, 0)
+        unwanted = start - first
+        for estimates in self._estimates(streams, frames, first):
+            if unwanted:
+                unwanted -= 1
+                continue
+            pairs = zip(estimates, self.planes, strict=True)
+            parts = [PlaneEstimate(e, plane.scale, plane.output) for e, plane in pairs]
+            yield Result(self.layout, parts, self.config.strength)
+
+    def _estimates(
+        self, streams: list[PlaneStream], frames: Iterable[Frame], first: int
+    ) -> Iterator[list[Estimate]]:
+        for i, frame in enumerate(frames):
+            if i < first:
+                continue
             planes = self.layout.split(frame)
             ready = [
                 stream.push(plane.scale * noisy)
@@ -145,44 +183,30 @@ class Denoiser:
             yield from (list(group) for group in zip(*ready, strict=True))
         yield from (list(group) for group in zip(*(s.finish() for s in streams), strict=True))
 
-    def _result(self, estimates: list[Estimate]) -> Result:
-        strength = self.config.strength
-
-        def merge(part: Callable[[Estimate, Plane], Tensor]) -> Frame:
-            pairs = zip(estimates, self.planes, strict=True)
-            return self.layout.merge([part(e, plane) / plane.scale for e, plane in pairs])
-
-        return Result(
-            merge(lambda e, _: e.noisy),
-            merge(lambda e, _: e.prior),
-            merge(lambda e, _: e.anchor),
-            merge(lambda e, plane: torch.lerp(e.noisy, getattr(e, plane.output), strength)),
-        )
-
-    def _read_sample(self) -> list[list[list[Tensor]]]:
-        """Read the frames to train on: per stretch, frame and plane (3, H', W')."""
-        info = self.reader.info
-        limit = frames_within(info, self.config.sample_gib)
-        if not self.config.trains:
-            limit = min(limit, LOOK)
-        stretches = choose_stretches(info.frames or limit, limit)
-        read = read_stretches(self.reader, stretches)
-        if not read:
-            raise InputError("the clip has no frames")
-        sampled = sum(len(stretch) for stretch in read)
-        self.report |= {"frames": info.frames or sampled, "frames_trained_on": sampled}
-        return [[self.layout.split(frame) for frame in stretch] for stretch in read]
-
-    def _plane(self, index: int, frames: list[Tensor]) -> Plane:
-        height, width = self.layout.height, self.layout.width
-        channels = 1 if self.layout.is_grey(index) else 3
+    def _plane(self, index: int, frames: list[Tensor], layout: PlaneLayout) -> Plane:
+        height, width = layout.height, layout.width
+        channels = 1 if layout.is_grey(index) else 3
         seen = [frame[:channels, :height, :width] for frame in frames]
         scale, noise = normalise(seen, self.noise)
         found = scale_noise(noise, 1 / scale)
         entry = found.to_dict() | {"text": found.describe(), "levels_multiplied_by": scale}
         self.report.setdefault("noise", []).append(entry)
+        return self.make_plane(noise, found, scale)
+
+    def make_plane(
+        self, working: NoiseModel, noise: NoiseModel, scale: float, output: str = "refined"
+    ) -> Plane:
+        """Make a plane from what was decided of it.
+
+        Args:
+            working: noise of the multiplied levels.
+            noise: noise in the units of the input.
+            scale: what levels are multiplied by.
+            output: which estimate becomes the output.
+        """
         flow = choose_flow(self.config.flow, self.device)
-        return Plane(Preprocessor(self.networks.prior, noise, flow), scale, found)
+        preprocessor = Preprocessor(self.networks.prior, working, flow, self._tiling)
+        return Plane(preprocessor, scale, noise, output=output)
 
     def _prepare_clips(self, stretches: list[list[list[Tensor]]]) -> None:
         total = sum(len(stretch) for stretch in stretches) * len(self.planes)
@@ -193,24 +217,24 @@ class Denoiser:
             done += 1
             self._tell("prior and flow", done / total)
 
-        for k, plane in enumerate(self.planes):
-            for stretch in stretches:
+        while stretches:  # what is prepared is let go of
+            stretch = stretches.pop(0)
+            for k, plane in enumerate(self.planes):
                 frames = [plane.scale * planes[k] for planes in stretch]
                 clip = prepare_clip(frames, plane.preprocessor, self.layout.is_grey(k), count)
                 plane.clips.append(clip)
 
     def _train(self) -> None:
         clips = [clip for plane in self.planes for clip in plane.clips if clip.targets]
-        seconds = self._training_seconds() if clips else 0.0
-        self.report["training_seconds_planned"] = round(seconds, 1)
-        if seconds <= 0:
+        seconds = self.report["training_seconds_planned"]
+        if seconds <= 0 or not clips:
             return
         preprocessor = self.planes[0].preprocessor
         done = adapt(
             self.networks,
             preprocessor,
             clips,
-            AdaptConfig(seconds),
+            self._adaptation(seconds),
             self.config.seed,
             self.checkpoints,
             self.progress,
@@ -219,34 +243,27 @@ class Denoiser:
         self.networks.refiner.eval()
         self.report["training"] = asdict(done)
 
+    def _adaptation(self, seconds: float) -> AdaptConfig:
+        if self.config.steps is None:
+            return AdaptConfig(seconds)
+        return AdaptConfig(math.inf, steps=self.config.steps)
+
     def _training_seconds(self) -> float:
         """Say how long to train: by the preset, or by what the time budget leaves."""
+        if self.config.steps is not None:
+            return math.inf
         if self.config.time_budget is None:
             return TRAINING_SECONDS[self.config.preset]
         spent = time.monotonic() - self._start
-        inference = (self.report["frames"] + CHOICE) * self._seconds_per_frame()
+        inference = (self.report["frames"] + CHOICE) * self.report["seconds_per_frame"]
         return max(SAFETY * self.config.time_budget - spent - inference, 0.0)
 
-    def _seconds_per_frame(self) -> float:
-        """Measure inference on one frame of the sample."""
-        total = 0.0
-        for plane in self.planes:
-            clip = plane.clips[0]
-            prepared = self.report["seconds"]["prior and flow"] / self.report["frames_trained_on"]
-            total += prepared / len(self.planes)
-            if not clip.targets:
-                continue
-            for _ in range(2):  # the first round warms up
-                start = time.monotonic()
-                target = clip.targets[0]
-                frames = dict(enumerate(clip.frames[: target + 3]))
-                features = {t: encode_frame(self.networks.temporal, f) for t, f in frames.items()}
-                around = clip.neighbours[target]
-                anchor = predict_anchor(self.networks.temporal, frames, features, around, target)
-                refine_frame(self.networks.refiner, clip.frames[target], anchor)
-                measured = time.monotonic() - start
-            total += measured
-        return total
+    def _seconds_per_frame(self, sample: Sample) -> float:
+        """Measure inference on one frame of the sample and scale it to whole frames."""
+        prepared = self.report["seconds"]["prior and flow"] / sample.frames
+        stages = sum(seconds_of_stages(self.networks, plane.clips[0]) for plane in self.planes)
+        whole, seen = self.layout.padded, sample.layout.padded
+        return (prepared + stages) * (whole[0] * whole[1]) / (seen[0] * seen[1])
 
     def _choose(self) -> None:
         """Choose each plane's output by its estimated error, from training clips."""

@@ -15,9 +15,13 @@ from f2r.flow.warp import compose_flows, visibility
 from f2r.models.prior import ImagePrior, joint_input
 from f2r.models.temporal import OFFSETS
 from f2r.noise.models import NoiseModel
+from f2r.tiles import Box, Tile, Tiling
 
 REACH = max(OFFSETS)
 """Frames on either side that a target needs."""
+
+LEVEL_REACH = 2
+"""How far from a pixel the level lies that its noise is computed from."""
 
 
 @dataclass
@@ -29,7 +33,7 @@ class PreparedFrame:
     denoised: Tensor
     """(3, H, W) float32 D(y_i)."""
     sigma: Tensor
-    """(3, H, W) float32 noise level."""
+    """(3, H, W) float32 noise level; (3, 0, 0) where it is made anew for every tile."""
     to_previous: Tensor | None = None
     """(2, H, W) V_{i-1->i} on the grid of this frame; None at the start of a shot."""
     to_next: Tensor | None = None
@@ -60,10 +64,18 @@ class Preprocessor:
         prior: frozen image denoiser D, on the device to work on.
         noise: the noise model of the clip.
         flow: estimates flow between denoised frames.
+        tiling: in what pieces the prior is applied; None applies it to whole frames.
     """
 
-    def __init__(self, prior: ImagePrior, noise: NoiseModel, flow: FlowEstimator) -> None:
+    def __init__(
+        self,
+        prior: ImagePrior,
+        noise: NoiseModel,
+        flow: FlowEstimator,
+        tiling: Tiling | None = None,
+    ) -> None:
         self.prior, self.noise, self.flow = prior.eval().requires_grad_(False), noise, flow
+        self.tiling = tiling or Tiling()
         self.device = next(prior.parameters()).device
 
     @torch.no_grad()
@@ -73,11 +85,20 @@ class Preprocessor:
             denoised: Tensor = self.prior(noisy, sigma)
         return denoised
 
-    def prepare(self, noisy: Tensor) -> PreparedFrame:
+    def prepare(self, noisy: Tensor, keep_sigma: bool = True) -> PreparedFrame:
         """Apply the prior to one (3, H, W) frame; flows are added by `link`."""
         batch = noisy.to(self.device)[None].contiguous(memory_format=torch.channels_last)
-        sigma = sigma_map(self.noise, batch)
-        return PreparedFrame(batch[0], self.denoise(batch, sigma)[0], sigma[0])
+        sigma = sigma_map(self.noise, batch) if keep_sigma else batch[..., :0, :0]
+
+        def compute(tile: Tile) -> Tensor:
+            part = tile.outer.cut(batch)
+            level = tile.outer.cut(sigma) if keep_sigma else sigma_map(self.noise, part)
+            return self.denoise(part, level)[0]
+
+        height, width = batch.shape[-2:]
+        halo = self.prior.reach + LEVEL_REACH
+        denoised = self.tiling.apply((height, width), halo, compute)
+        return PreparedFrame(batch[0], denoised, sigma[0])
 
     def link(self, earlier: PreparedFrame, later: PreparedFrame) -> None:
         """Estimate the flows between two consecutive frames, both ways, unless a cut parts them."""
@@ -119,8 +140,17 @@ def neighbourhood(frames: dict[int, PreparedFrame], target: int) -> Neighbourhoo
     )
 
 
-def chained_flow(frames: dict[int, PreparedFrame], start: int, offset: int) -> Tensor | None:
-    """Give V_{start+offset->start} on the grid of `start`; None if the chain is broken."""
+def chained_flow(
+    frames: dict[int, PreparedFrame], start: int, offset: int, box: Box | None = None
+) -> Tensor | None:
+    """Give V_{start+offset->start} on the grid of `start`; None if the chain is broken.
+
+    Args:
+        frames: linked frames by index.
+        start: index of the frame on whose grid the flow lies.
+        offset: from it to the other frame.
+        box: part of the grid; None for all of it.
+    """
     step = 1 if offset > 0 else -1
     total: Tensor | None = None
     for index in range(start, start + offset, step):
@@ -128,5 +158,9 @@ def chained_flow(frames: dict[int, PreparedFrame], start: int, offset: int) -> T
         flow = None if frame is None else frame.to_next if step > 0 else frame.to_previous
         if flow is None:
             return None
-        total = flow if total is None else compose_flows(total[None], flow[None])[0]
+        if total is None:
+            total = flow if box is None else box.cut(flow)
+            continue
+        at = (0, 0) if box is None else (box.top, box.left)
+        total = compose_flows(total[None], flow[None], at)[0]
     return total

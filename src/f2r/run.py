@@ -1,28 +1,55 @@
-"""Denoise a file into a file, with what belongs beside it: report, picture, training state."""
+"""Denoise a file into a file, with what belongs beside it: report, picture, state of the run."""
 
-import hashlib
-import json
-import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from f2r.config import DenoiseConfig
-from f2r.denoiser import Denoiser, Result
+from f2r.denoiser import Denoiser
 from f2r.errors import InputError
-from f2r.io import default_output, open_reader, open_writer
-from f2r.io.clip import ClipInfo, FrameReader
+from f2r.io import EncodeOptions, default_output, open_reader, open_writer
+from f2r.io.clip import Frame, FrameReader, FrameWriter
+from f2r.io.output import check_output
+from f2r.io.overlap import WriteBehind, read_ahead
 from f2r.noise.models import NoiseModel
 from f2r.picture import write_before_after
+from f2r.prepared import load_prepared, save_prepared
 from f2r.report import environment, write_report
+from f2r.sampling import sample_gib
+from f2r.sentences import (
+    describe_choice,
+    describe_cuts,
+    describe_disk,
+    describe_input,
+    describe_look,
+    describe_memory,
+    expected_memory,
+)
+from f2r.spool import Mark
+from f2r.state import RunState, identity_of, is_finishing
 from f2r.train.loop import ProgressCallback
 
-LEAK_LIMIT = 0.015
-"""Correlation of the anchor's error with its frame's noise above which the user is warned."""
-
 Announce = Callable[[str], None]
+
+PIPE = "-"
+"""Standard input or output."""
+
+
+@dataclass(frozen=True)
+class FileOptions:
+    """How files are read, written and kept."""
+
+    overwrite: bool = False
+    """Replace an existing output, and throw away an interrupted run's folder."""
+    resume: bool = False
+    """Go on from where an interrupted run was killed."""
+    skip_corrupt: bool = False
+    """Leave damaged video packets out instead of stopping at them."""
+    encode: EncodeOptions = field(default_factory=EncodeOptions)
+    """How to compress the output."""
 
 
 @dataclass(frozen=True)
@@ -30,147 +57,158 @@ class Outcome:
     """Where everything went."""
 
     output: Path
-    """The denoised clip."""
-    report_path: Path
-    """JSON with every decision, figure and time."""
-    picture: Path
-    """Before/after picture of the middle frame."""
+    """The denoised clip; '-' is standard output."""
+    report_path: Path | None
+    """JSON with every decision, figure and time; None for standard output."""
+    picture: Path | None
+    """Before/after picture of the middle frame; None where a pipe is involved."""
     report: dict[str, Any]
     """Content of the JSON."""
 
 
-def denoise_file(  # noqa: PLR0913
+def denoise_file(
     source: str,
     output: Path | None,
     noise: NoiseModel | None,
     config: DenoiseConfig,
-    *,
-    overwrite: bool = False,
-    resume: bool = False,
+    files: FileOptions = FileOptions(),
     announce: Announce = lambda _: None,
     progress: ProgressCallback | None = None,
 ) -> Outcome:
-    """Denoise a clip from disk.
+    """Denoise a clip from disk or from a pipe.
 
     Args:
         source: video file, folder of frames, TIFF stack, `.npy`, or '-'.
         output: where to write; None puts `NAME.f2r.EXT` beside the input.
         noise: noise model; None estimates it.
         config: the user's choices.
-        overwrite: replace an existing output.
-        resume: go on from the training state of an interrupted run.
+        files: how files are read, written and kept.
         announce: told in plain sentences what was decided.
         progress: called with `Progress` reports.
 
     Raises:
         InputError: input, output or options cannot be used.
     """
-    if "-" in (source, str(output)):
-        raise InputError("pipes cannot be denoised yet: training reads the clip twice; use a file")
     target = output or default_output(source)
-    with open_reader(source) as reader, _opened(target, reader, overwrite) as writer:
-        for loss in writer.losses:
-            announce(f"cannot be kept: {loss}")
-        with training_state(target, source, noise, config, resume) as state:
-            run = Denoiser(reader, noise, config, state, progress)
-            announce(_describe(reader.info))
-            run.prepare()
-            for sentence in decisions(run.report):
-                announce(sentence)
-            shown = None
-            for i, result in enumerate(run.results()):
-                writer.write(result.denoised)
-                shown = result if i <= run.report["frames"] // 2 else shown
-    return _finish(target, source, config, run.report, shown)
+    has_pipe = PIPE in {source, str(target)}
+    if has_pipe and files.resume:
+        raise InputError("a pipe cannot be resumed: read from a file and write to a file")
+    with open_reader(source, skip_corrupt=files.skip_corrupt) as reader:
+        announce(describe_input(reader.info))
+        run = Denoiser(reader, noise, config, progress=progress)
+        announce(describe_memory(run.memory, sample_gib(config)))
+        job = _Job(run, reader, announce)
+        if has_pipe:
+            with _open_writer(target, reader, files, announce) as writer:
+                job.denoise(writer, None)
+            return _finish(source, target, None, run)
+        overwrites = files.overwrite or (files.resume and is_finishing(target))
+        check_output(target, Path(source), overwrite=overwrites)
+        identity = identity_of(source, run, asdict(files.encode) | {"skip": files.skip_corrupt})
+        with RunState(
+            target, identity, resume=files.resume, overwrite=files.overwrite, announce=announce
+        ) as state:
+            run.checkpoints = state.folder
+            announce(describe_disk(reader.info, state.folder))
+            with _open_writer(target, reader, files, announce, overwrites) as writer:
+                job.denoise(writer, state)
+                state.mark_finishing()
+            return _finish(source, target, state, run)
 
 
-@contextmanager
-def _opened(target: Path, reader: FrameReader, overwrite: bool) -> Iterator[Any]:
-    with open_writer(target, reader.info, overwrite=overwrite) as writer:
-        yield writer
+def _open_writer(
+    target: Path,
+    reader: FrameReader,
+    files: FileOptions,
+    announce: Announce,
+    overwrite: bool = False,
+) -> FrameWriter:
+    overwrite = overwrite or files.overwrite
+    writer = open_writer(target, reader.info, overwrite=overwrite, options=files.encode)
+    for loss in writer.losses:
+        announce(f"cannot be kept: {loss}")
+    return writer
 
 
-def _describe(info: ClipInfo) -> str:
-    count = "?" if info.frames is None else str(info.frames)
-    kind = "colour" if info.is_colour else f"{info.channels} channel(s)"
-    return f"input: {count} frames, {info.width}x{info.height}, {kind}, {info.bit_depth} bit"
+@dataclass
+class _Job:
+    """One clip on its way from reader to writer."""
+
+    run: Denoiser
+    reader: FrameReader
+    announce: Announce
+
+    def denoise(self, writer: FrameWriter, state: RunState | None) -> None:
+        """Prepare and denoise the clip, or go on where `state` ends."""
+        done = state.spool.marks.copy() if state else []
+        if state is None or not load_prepared(state.folder, self.run):
+            self._prepare()
+            if state is not None:
+                save_prepared(state.folder, self.run)
+        elif done:
+            self.announce(f"going on after frame {len(done)}")
+            self.run.report["resumed_after_frame"] = len(done)
+        with closing(read_ahead(self.reader)) as frames, WriteBehind() as behind:
+            replayed = _replay(frames, len(done), writer, state, behind)
+            middle = self.run.report["frames"] // 2
+            for i, result in enumerate(self.run.results(replayed, done), start=len(done)):
+                if state is not None and i == middle:
+                    write_before_after(state.picture, result.noisy, result.denoised)
+                behind.submit(partial(_deliver, writer, state, result.denoised, result.mark))
+        for sentence in describe_cuts(self.run.report):
+            self.announce(sentence)
+
+    def _prepare(self) -> None:
+        self.run.look()
+        for sentence in describe_look(self.run.report):
+            self.announce(sentence)
+        self.run.train()
+        for sentence in describe_choice(self.run.report):
+            self.announce(sentence)
 
 
-def decisions(report: dict[str, Any]) -> list[str]:
-    """Say in plain sentences what a prepared run has decided."""
-    said = [f"device: {report['device']}"]
-    said += [f"noise: {entry['text']}" for entry in report["noise"]]
-    for entry in report["estimated_psnr"]:
-        figures = ", ".join(f"{k} {entry[k]:.2f}" for k in ("prior", "anchor", "refined"))
-        said.append(f"estimated PSNR in dB: {figures}; output: {entry['output']}")
-        if entry["leak"] > LEAK_LIMIT:
-            said.append(f"warning: the anchor leaks (correlation {entry['leak']:.3f})")
-    if not report["estimated_psnr"]:
-        said.append("no frame has a neighbour: the image prior works alone")
-    return said
+def _deliver(writer: FrameWriter, state: RunState | None, frame: Frame, mark: Mark) -> None:
+    samples = writer.pack(frame)
+    if state is not None:
+        state.spool.append(samples, mark)
+    writer.put(samples)
 
 
-def _finish(
-    target: Path, source: str, config: DenoiseConfig, report: dict[str, Any], shown: Result | None
-) -> Outcome:
+def _replay(
+    frames: Iterable[Frame],
+    done: int,
+    writer: FrameWriter,
+    state: RunState | None,
+    behind: WriteBehind,
+) -> Iterator[Frame]:
+    """Yield all frames of the input; give the writer the first `done` finished ones on the way.
+
+    A frame is written after it was decoded, as ever: decoding tells its timestamp.
+    """
+    for i, frame in enumerate(frames):
+        if state is not None and i < done:
+            behind.submit(partial(_copy, writer, state, i))
+        yield frame
+
+
+def _copy(writer: FrameWriter, state: RunState, index: int) -> None:
+    writer.put(state.spool.read(index))
+
+
+def _finish(source: str, target: Path, state: RunState | None, run: Denoiser) -> Outcome:
     report = {
         "input": source,
         "output": str(target),
-        "config": asdict(config),
-        **report,
+        "config": asdict(run.config),
+        "memory_planned_gib": expected_memory(run.memory, sample_gib(run.config)) / 2**30,
+        **run.report,
         "environment": environment(),
     }
-    report_path = target.with_name(target.name + ".json")
-    picture = target.with_name(target.name + ".png")
+    if str(target) == PIPE:
+        return Outcome(target, None, None, report)
+    report_path, picture = (target.with_name(target.name + end) for end in (".json", ".png"))
     write_report(report_path, report)
-    if shown is not None:
-        write_before_after(picture, shown.noisy, shown.denoised)
+    if state is None or not state.picture.exists():
+        return Outcome(target, report_path, None, report)
+    state.picture.replace(picture)
     return Outcome(target, report_path, picture, report)
-
-
-@contextmanager
-def training_state(
-    target: Path, source: str, noise: NoiseModel | None, config: DenoiseConfig, resume: bool
-) -> Iterator[Path]:
-    """Keep a folder `OUTPUT.run` for training state, removed when the run succeeds.
-
-    Raises:
-        InputError: asked to resume where nothing, or a different run, was interrupted.
-    """
-    folder = target.with_name(target.name + ".run")
-    identity = _identity(source, noise, config)
-    stamp = folder / "run.json"
-    if resume:
-        if not stamp.exists():
-            raise InputError(f"{folder}: nothing to resume: run without --resume")
-        if json.loads(stamp.read_text()) != identity:
-            raise InputError(
-                f"{folder}: belongs to another input or other options: repeat those, or run "
-                "without --resume"
-            )
-    else:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
-        stamp.write_text(json.dumps(identity))
-    try:
-        yield folder
-    except KeyboardInterrupt:
-        if not any(folder.glob("*.ckpt")):  # nothing that --resume could go on from
-            shutil.rmtree(folder, ignore_errors=True)
-        raise
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def _identity(source: str, noise: NoiseModel | None, config: DenoiseConfig) -> dict[str, Any]:
-    """Tell a run from others by its input's names, sizes and times, and by its options."""
-    path = Path(source)
-    files = sorted(path.iterdir()) if path.is_dir() else [path] if path.exists() else []
-    facts = [(f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in files]
-    return {
-        "input": hashlib.sha256(repr(facts).encode()).hexdigest(),
-        "noise": noise.to_dict() if noise else None,
-        "config": json.loads(json.dumps(asdict(config))),
-    }

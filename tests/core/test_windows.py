@@ -1,15 +1,17 @@
 import itertools
 
+import numpy as np
 import pytest
 import torch
 
 from f2r.flow.estimator import DisFlow
 from f2r.flow.warp import warp_backward
+from f2r.io.array import ArrayReader
 from f2r.models.prior import ImagePrior
 from f2r.noise.models import Gaussian
 from f2r.preprocess import Preprocessor
 from f2r.train.clip import prepare_clip
-from f2r.train.sample import choose_stretches, read_stretches
+from f2r.train.sample import choose_stretches, read_stretches, region_size, spread_regions
 from f2r.train.windows import CropConfig, CropSampler, augment, flip_image
 
 
@@ -53,10 +55,25 @@ def test_a_long_clip_is_sampled_evenly_and_read_in_one_pass():
     assert sum(len(s) for s in stretches) <= 40
     assert stretches[0].start == 0
     assert stretches[-1].stop == 1000
-    read = read_stretches(iter(range(1000)), stretches)
-    assert read == [list(s) for s in stretches]
+    info = ArrayReader(np.zeros((1, 24, 32, 3), np.float32)).info
+    regions = spread_regions(info, (8, 16), len(stretches))
+    frames = (np.full((24, 32, 3), i, np.float32) for i in range(1000))
+    read = read_stretches(frames, stretches, regions)
+    assert [[int(f[0, 0, 0]) for f in taken] for taken in read] == [list(s) for s in stretches]
+    assert {f.shape for taken in read for f in taken} == {(8, 16, 3)}
 
 
 @pytest.mark.parametrize("frames", [1, 2, 4, 40])
 def test_a_short_clip_is_taken_whole(frames):
     assert choose_stretches(frames, 40) == [range(frames)]
+
+
+@pytest.mark.parametrize(("height", "width"), [(100, 120), (1080, 1920), (2160, 3840)])
+def test_large_frames_are_cut_so_that_the_sample_fits(height, width):
+    info = ArrayReader(np.broadcast_to(np.float32(0), (1, height, width, 3))).info
+    size = region_size(info, 1.0, 36)
+    assert 36 * size[0] * size[1] * 72 <= 2**30
+    assert size == (height, width) or size[0] * size[1] * 72 * 36 > 0.9 * 2**30
+    for region in spread_regions(info, size, 9):
+        assert 0 <= region.top <= height - size[0]
+        assert 0 <= region.left <= width - size[1]

@@ -58,10 +58,10 @@ def main(arguments: list[str] | None = None) -> int:
     except F2RError as error:
         return _fail(str(error), FAILED)
     except KeyboardInterrupt:
-        resumable = isinstance(args, DenoiseArgs) and args.preset != "fast"
-        hint = ": repeat the command with --resume to go on" if resumable else ""
-        hint = ": repeat the command to go on" if isinstance(args, TrainClipsArgs) else hint
+        hint = ": repeat the command to go on" if isinstance(args, TrainClipsArgs) else ""
         return _fail(f"interrupted{hint}", INTERRUPTED)
+    except OSError as error:  # a full disk, a folder that went away
+        return _fail(f"{error.filename or 'disk'}: {error.strerror or error}", FAILED)
     except MemoryError:
         return _fail("out of memory: use a smaller clip or close other programs", FAILED)
     return DONE

@@ -1,8 +1,13 @@
 """Backward warping, and the geometry that follows from it: composition and visibility."""
 
+from typing import TypeAlias
+
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+Place: TypeAlias = tuple[int, int]
+"""Row and column of a pixel."""
 
 
 def warp_backward(source: Tensor, flow: Tensor, mode: str = "bilinear") -> Tensor:
@@ -30,12 +35,37 @@ def warp_backward(source: Tensor, flow: Tensor, mode: str = "bilinear") -> Tenso
     return warped.to(source.dtype)
 
 
-def compose_flows(first: Tensor, second: Tensor) -> Tensor:
-    """Chain V_{b->a} and V_{c->b} to V_{c->a}; each (B, 2, H, W) in pixels."""
-    return first + warp_backward(second, first)
+def move_flow(flow: Tensor, at: Place, into: Place) -> Tensor:
+    """Let a flow on a part of the frame point into another part.
+
+    Args:
+        flow: (B, 2, H, W) in pixels, on a grid whose first pixel lies at `at`.
+        at: row and column in the frame.
+        into: row and column of the first pixel of what is going to be warped.
+    """
+    shift = flow.new_tensor([at[1] - into[1], at[0] - into[0]])
+    return flow + shift[:, None, None]
 
 
-def visibility(forward: Tensor, backward: Tensor) -> Tensor:
+def compose_flows(first: Tensor, second: Tensor, at: Place = (0, 0)) -> Tensor:
+    """Chain V_{b->a} and V_{c->b} to V_{c->a}; each (B, 2, H, W) in pixels.
+
+    Args:
+        first: on a part of the frame.
+        second: on the whole frame.
+        at: row and column of the first pixel of `first`.
+    """
+    moved = first if at == (0, 0) else move_flow(first, at, (0, 0))
+    return first + warp_backward(second, moved)
+
+
+def visibility(
+    forward: Tensor,
+    backward: Tensor,
+    at: Place = (0, 0),
+    into: Place = (0, 0),
+    size: tuple[int, int] | None = None,
+) -> Tensor:
     """Tell which target pixels the neighbour shows, by forward-backward consistency.
 
     Geometry only: no pixel value of the target enters, so a blind estimator may use it.
@@ -43,6 +73,9 @@ def visibility(forward: Tensor, backward: Tensor) -> Tensor:
     Args:
         forward: (B, 2, H, W) V_{i->t} on the grid of the target t.
         backward: (B, 2, H, W) V_{t->i} on the grid of the neighbour i.
+        at: row and column of the first pixel of `forward` in the frame.
+        into: the same of `backward`.
+        size: rows and columns of the frame, if `forward` is only a part of it.
 
     Returns:
         (B, 1, H, W) in [0, 1]: 1 where the two flows cancel, 0 where they differ by many
@@ -50,11 +83,13 @@ def visibility(forward: Tensor, backward: Tensor) -> Tensor:
 
     Source: Sundaram, Brox, Keutzer 2010, "Dense point trajectories", made soft.
     """
-    mismatch = (forward + warp_backward(backward, forward)).square().sum(1, keepdim=True)
+    moved = forward if at == into else move_flow(forward, at, into)
+    mismatch = (forward + warp_backward(backward, moved)).square().sum(1, keepdim=True)
     travelled = forward.square().sum(1, keepdim=True)
     score = torch.exp(-mismatch / (0.5 + 0.02 * travelled))
-    height, width = forward.shape[-2:]
-    x = forward[:, :1] + torch.arange(width, device=forward.device)
-    y = forward[:, 1:] + torch.arange(height, device=forward.device)[:, None]
+    rows, columns = forward.shape[-2:]
+    height, width = size or (rows, columns)
+    x = forward[:, :1] + torch.arange(at[1], at[1] + columns, device=forward.device)
+    y = forward[:, 1:] + torch.arange(at[0], at[0] + rows, device=forward.device)[:, None]
     inside = (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)
     return score * inside

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from f2r.infer.stages import Features, encode_frame, predict_anchor, refine_frame
+from f2r.infer.tiled import Window, predict_anchor_tiled, refine_frame_tiled
 from f2r.models.prior import ImagePrior
 from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import TemporalEstimator
 from f2r.preprocess import REACH, PreparedFrame, Preprocessor, neighbourhood
+from f2r.tiles import Tiling
 
 
 @dataclass(frozen=True)
@@ -46,11 +48,12 @@ class PlaneStream:
     """Denoises frames as they come, two behind the newest.
 
     Everything derived from a frame (prior, flow, features) is computed once and dropped when
-    no later target needs it.
+    no later target needs it. Of frames larger than a tile only frames and flows are kept, and
+    features are computed anew for every tile.
 
     Args:
         networks: trained networks.
-        preprocessor: prior, noise model and flow of the clip.
+        preprocessor: prior, noise model and flow of the clip, and the size of tiles.
     """
 
     def __init__(self, networks: Networks, preprocessor: Preprocessor) -> None:
@@ -62,11 +65,14 @@ class PlaneStream:
 
     def push(self, noisy: Tensor) -> Iterator[Estimate]:
         """Take the next (3, H, W) frame and yield the estimate that it completes, if any."""
-        frame = self.preprocessor.prepare(noisy)
+        size = (noisy.shape[-2], noisy.shape[-1])
+        frame = self.preprocessor.prepare(noisy, keep_sigma=self._tiling.is_whole(size))
         if self._received:
             self.preprocessor.link(self._frames[self._received - 1], frame)
         self._frames[self._received] = frame
-        self._features[self._received] = encode_frame(self.networks.temporal, frame)
+        features = self._tiling.attempt(size, lambda: encode_frame(self.networks.temporal, frame))
+        if features is not None:
+            self._features[self._received] = features
         self._received += 1
         if self._received > REACH:
             yield self._deliver()
@@ -76,19 +82,37 @@ class PlaneStream:
         while self._delivered < self._received:
             yield self._deliver()
 
+    @property
+    def _tiling(self) -> Tiling:
+        return self.preprocessor.tiling
+
     def _deliver(self) -> Estimate:
         target = self._delivered
         frame = self._frames[target]
-        around = neighbourhood(self._frames, target)
+        has_neighbours = frame.to_previous is not None or frame.to_next is not None
         anchor = refined = frame.denoised
-        has_neighbours = bool(around.present.any())
         if has_neighbours:
-            anchor = predict_anchor(
-                self.networks.temporal, self._frames, self._features, around, target
-            )
-            refined = refine_frame(self.networks.refiner, frame, anchor)
+            anchor, refined = self._estimate(target)
         self._delivered += 1
         self._frames.pop(target - REACH, None)
         self._features.pop(target - REACH, None)
         starts = frame.to_previous is None
         return Estimate(frame.noisy, frame.denoised, anchor, refined, has_neighbours, starts)
+
+    def _estimate(self, target: int) -> tuple[Tensor, Tensor]:
+        """Give anchor and refined frame: at once if memory allows, else in tiles."""
+        window = Window(self._frames, target)
+        whole = self._tiling.attempt(window.size, lambda: self._estimate_whole(target))
+        if whole is not None:
+            return whole
+        self._features.clear()
+        anchor = predict_anchor_tiled(self.networks.temporal, self.preprocessor, window)
+        frame = self._frames[target]
+        return anchor, refine_frame_tiled(self.networks.refiner, self.preprocessor, frame, anchor)
+
+    def _estimate_whole(self, target: int) -> tuple[Tensor, Tensor]:
+        around = neighbourhood(self._frames, target)
+        anchor = predict_anchor(
+            self.networks.temporal, self._frames, self._features, around, target
+        )
+        return anchor, refine_frame(self.networks.refiner, self._frames[target], anchor)

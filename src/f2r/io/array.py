@@ -14,6 +14,7 @@ from f2r.io.clip import (
     ClipInfo,
     Closing,
     Frame,
+    Samples,
     Source,
     check_finite,
     check_frame_size,
@@ -150,9 +151,12 @@ class NpyWriter(FileWriter):
         # numpy pads the header so that the first axis can grow in place
         np.lib.format.write_array_header_1_0(self._file, header)
 
-    def _put(self, frame: Frame) -> None:
-        samples = to_samples(frame, self.info.dtype, white(self.info.dtype))
-        self._file.write(samples.astype(samples.dtype.newbyteorder("<"), copy=False).tobytes())
+    def _pack(self, frame: Frame) -> Samples:
+        return [to_samples(frame, self.info.dtype, white(self.info.dtype))]
+
+    def _put(self, samples: Samples) -> None:
+        little = samples[0].dtype.newbyteorder("<")
+        self._file.write(samples[0].astype(little, copy=False).tobytes())
 
     def _finish(self) -> None:
         self._file.seek(0)

@@ -17,6 +17,9 @@ Frame: TypeAlias = NDArray[np.float32]
 
 SampleType: TypeAlias = Literal["uint8", "uint16", "float32"]
 
+Samples: TypeAlias = list[NDArray[Any]]
+"""One frame as its file stores it: one array per plane, rounded and clipped."""
+
 MAX_PIXELS = 2**27
 """Pixels of the largest frame that is accepted; 16K video (15360x8640) just fits."""
 
@@ -103,6 +106,12 @@ class FrameWriter(Protocol):
 
     def write(self, frame: Frame) -> None:
         """Append one (H, W, C) float32 frame in nominal units."""
+
+    def pack(self, frame: Frame) -> Samples:
+        """Turn a frame into the samples that the file stores; writes nothing."""
+
+    def put(self, samples: Samples) -> None:
+        """Append a packed frame: `put(pack(frame))` is `write(frame)`."""
 
     def close(self) -> None:
         """Finish the file and move it into place."""

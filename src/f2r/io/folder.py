@@ -14,6 +14,7 @@ from f2r.io.clip import (
     Closing,
     EncodeOptions,
     Frame,
+    Samples,
     SampleType,
     Source,
     check_finite,
@@ -148,9 +149,11 @@ class FolderWriter(FileWriter):
         with self._explained():
             self._part.mkdir()
 
-    def _put(self, frame: Frame) -> None:
-        samples = to_samples(frame, self._dtype, white(self._dtype))
-        picture.write_picture(self._part / self._name(), samples)
+    def _pack(self, frame: Frame) -> Samples:
+        return [to_samples(frame, self._dtype, white(self._dtype))]
+
+    def _put(self, samples: Samples) -> None:
+        picture.write_picture(self._part / self._name(), samples[0])
 
     def _name(self) -> str:
         if self.count >= len(self._names):

@@ -7,9 +7,14 @@ from f2r.io.clip import ClipInfo, EncodeOptions, FrameReader, FrameWriter
 from f2r.io.output import check_output
 
 ARRAY_SUFFIXES = {".npy"}
+ZARR_SUFFIXES = {".zarr"}
 TIFF_SUFFIXES = {".tif", ".tiff", ".btf"}
 VIDEO_SUFFIXES = {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".y4m"}
 """Containers that can be written; many more can be read."""
+READABLE_SUFFIXES = VIDEO_SUFFIXES | {
+    *(".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".wmv", ".flv", ".mxf", ".3gp", ".ogv", ".ivf")
+}
+"""Files of a folder that are taken for videos."""
 PICTURE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp"}
 FOLDER_SUFFIXES = {"", ".f2r"}
 
@@ -42,6 +47,10 @@ def open_reader(path: str | Path, *, skip_corrupt: bool = False) -> FrameReader:
         return PipeReader()
     path = Path(path)
     if path.is_dir():
+        from f2r.io.ome_zarr import ZarrReader, is_zarr
+
+        if is_zarr(path):
+            return ZarrReader(path)
         from f2r.io.folder import FolderReader
 
         return FolderReader(path)
@@ -84,6 +93,10 @@ def open_writer(
     path = Path(path)
     check_output(path, info.source.path if info.source else None, overwrite=overwrite)
     suffix = path.suffix.lower()
+    if suffix in ZARR_SUFFIXES:
+        from f2r.io.ome_zarr import ZarrWriter
+
+        return ZarrWriter(path, info)
     if path.is_dir() or suffix in FOLDER_SUFFIXES:
         from f2r.io.folder import FolderWriter
 
@@ -100,11 +113,32 @@ def open_writer(
         from f2r.io.video_writer import VideoWriter
 
         return VideoWriter(path, info, options)
-    known = sorted(VIDEO_SUFFIXES | TIFF_SUFFIXES | ARRAY_SUFFIXES)
+    known = sorted(VIDEO_SUFFIXES | TIFF_SUFFIXES | ARRAY_SUFFIXES | ZARR_SUFFIXES)
     raise InputError(
         f"{path}: unknown output type '{suffix}': use one of {' '.join(known)}, or a name without "
         "extension for a folder of pictures"
     )
+
+
+def list_clips(folder: Path) -> list[str]:
+    """List the video files of a folder by name, without what F2R itself made of them."""
+    return [
+        str(file)
+        for file in sorted(folder.iterdir())
+        if file.is_file()
+        and file.suffix.lower() in READABLE_SUFFIXES
+        and not file.name.startswith(".")
+        and Path(file.stem).suffix not in {".f2r", ".part"}
+    ]
+
+
+def is_folder_of_clips(path: Path) -> bool:
+    """Tell a folder of video files from one of pictures, which is one clip."""
+    if not path.is_dir():
+        return False
+    pictures = PICTURE_SUFFIXES | TIFF_SUFFIXES
+    has_pictures = any(file.suffix.lower() in pictures for file in path.iterdir())
+    return not has_pictures and bool(list_clips(path))
 
 
 def default_output(path: str | Path) -> Path:
@@ -114,10 +148,18 @@ def default_output(path: str | Path) -> Path:
         return path
     if path.is_dir():
         folder = path.resolve()
+        if folder.suffix.lower() in ZARR_SUFFIXES:
+            return _beside(folder)
         return folder.with_name(folder.name + ".f2r")
     suffix = path.suffix
     if suffix.lower() not in VIDEO_SUFFIXES | TIFF_SUFFIXES | ARRAY_SUFFIXES:
         return path.with_name(path.stem + ".f2r.mkv")
+    return _beside(path)
+
+
+def _beside(path: Path) -> Path:
+    """Put `.f2r` before the extension, `.ome` included."""
+    suffix = path.suffix
     if path.name.lower().endswith(f".ome{suffix.lower()}"):
         suffix = path.name[-len(suffix) - 4 :]
     return path.with_name(path.name.removesuffix(suffix) + ".f2r" + suffix)

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import ClassVar, Self
 
 from f2r.errors import InputError
-from f2r.io.clip import ClipInfo, Frame
+from f2r.io.clip import ClipInfo, Frame, Samples
 
 
 def part_path(path: Path) -> Path:
@@ -71,13 +71,21 @@ class FileWriter(ABC):
 
     def write(self, frame: Frame) -> None:
         """Append one (H, W, C) float32 frame in nominal units."""
+        self.put(self.pack(frame))
+
+    def pack(self, frame: Frame) -> Samples:
+        """Turn a frame into the samples that the file stores; writes nothing."""
         shape = (self.info.height, self.info.width, self.info.channels)
         if frame.shape != shape:
-            raise ValueError(f"frame of shape {frame.shape}, expected {shape}")
+            raise ValueError(f"frame of shape {frame.shape}, the clip has {shape}")
+        return self._pack(frame)
+
+    def put(self, samples: Samples) -> None:
+        """Append a packed frame."""
         if not self._is_open:
             raise ValueError(f"{self.path} is closed")
         with self._explained():
-            self._put(frame)
+            self._put(samples)
         self.count += 1
 
     def close(self) -> None:
@@ -132,8 +140,12 @@ class FileWriter(ABC):
             ) from error
 
     @abstractmethod
-    def _put(self, frame: Frame) -> None:
-        """Append a frame of the right shape."""
+    def _pack(self, frame: Frame) -> Samples:
+        """Turn a frame of the right shape into the samples of the file."""
+
+    @abstractmethod
+    def _put(self, samples: Samples) -> None:
+        """Append packed samples."""
 
     @abstractmethod
     def _finish(self) -> None:

@@ -12,9 +12,9 @@ import av
 from av.video.stream import VideoStream
 
 from f2r.errors import InputError
-from f2r.io.clip import ClipInfo, Closing, EncodeOptions, Frame
+from f2r.io.clip import ClipInfo, Closing, EncodeOptions, Frame, Samples
 from f2r.io.encoders import choose_encoding, clock
-from f2r.io.pixels import encode_frame
+from f2r.io.pixels import make_picture, pack_frame
 from f2r.io.video import VideoReader
 from f2r.io.video_writer import check_channels, output_colour
 
@@ -76,7 +76,15 @@ class PipeWriter:
 
     def write(self, frame: Frame) -> None:
         """Send one (H, W, C) frame."""
-        picture = encode_frame(frame, self._encoding.layout, self._colour)
+        self.put(self.pack(frame))
+
+    def pack(self, frame: Frame) -> Samples:
+        """Turn a frame into the planes that are sent."""
+        return pack_frame(frame, self._encoding.layout, self._colour)
+
+    def put(self, samples: Samples) -> None:
+        """Send a packed frame."""
+        picture = make_picture(samples, self._encoding.layout)
         picture.pts, picture.time_base = self._count, 1 / self._fps
         self._send(picture)
         self._count += 1

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from f2r.errors import InputError
-from f2r.io.clip import Frame
+from f2r.io.clip import Frame, Samples
 
 DEPTHS = (8, 9, 10, 12, 14, 16)
 SUBSAMPLINGS = {
@@ -149,8 +149,8 @@ def decode_frame(picture: av.VideoFrame, layout: PixelLayout, colour: Colour) ->
     return _join(luma, blue, red, weights, layout.subsampling)
 
 
-def encode_frame(frame: Frame, layout: PixelLayout, colour: Colour) -> av.VideoFrame:
-    """Turn an (H, W, C) nominal frame into a picture of `layout.name`, rounded and clipped."""
+def pack_frame(frame: Frame, layout: PixelLayout, colour: Colour) -> Samples:
+    """Turn an (H, W, C) nominal frame into the planes of `layout.name`, rounded and clipped."""
     height, width, channels = frame.shape
     if layout.family == "rgb":
         planes = [frame[..., i % channels] * np.float32(layout.peak) for i in (1, 2, 0)]
@@ -162,10 +162,16 @@ def encode_frame(frame: Frame, layout: PixelLayout, colour: Colour) -> av.VideoF
             _apply_range(plane, layout.depth, is_full=is_full, is_chroma=i > 0)
             for i, plane in enumerate(planes)
         ]
+    return [np.rint(plane).clip(0, layout.peak).astype(layout.dtype) for plane in planes]
+
+
+def make_picture(planes: Samples, layout: PixelLayout) -> av.VideoFrame:
+    """Turn packed planes into a picture of `layout.name`."""
+    height, width = planes[0].shape
     picture = av.VideoFrame(width, height, layout.name)
     for target, plane in zip(picture.planes, planes, strict=True):
         rows = np.frombuffer(memoryview(target), layout.dtype).reshape(target.height, -1)
-        rows[:, : target.width] = np.rint(plane).clip(0, layout.peak)
+        rows[:, : target.width] = plane
     return picture
 
 

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import tifffile
 
-from f2r.io.clip import ClipInfo, Frame, SampleType, to_samples, white
+from f2r.io.clip import ClipInfo, Frame, Samples, to_samples, white
 from f2r.io.output import FileWriter
 from f2r.io.tiff import TiffSource
 
@@ -95,12 +95,15 @@ class MirrorTiffWriter(FileWriter):
         assert place is not None
         return place[0]
 
-    def _put(self, frame: Frame) -> None:
+    def _pack(self, frame: Frame) -> Samples:
+        return [to_samples(frame, self.info.dtype, self._scale)]
+
+    def _put(self, samples: Samples) -> None:
         shape = self._source.plane_shape
         size = prod(shape) * self._dtype.itemsize
-        samples = to_samples(frame, self.info.dtype, self._scale).astype(self._dtype)
+        ordered = samples[0].astype(self._dtype)
         planes = self._source.planes(self.count)
-        for plane, values in zip(planes, np.split(samples, len(planes), axis=2), strict=True):
+        for plane, values in zip(planes, np.split(ordered, len(planes), axis=2), strict=True):
             page = np.moveaxis(values, -1, 0) if self._source.plane_axes == "SYX" else values
             self._file.seek(self._offset + plane * size)
             self._file.write(page.tobytes())
@@ -148,18 +151,18 @@ class PlainTiffWriter(FileWriter):
             is_big = size is None or size > BIG
             self._tif = tifffile.TiffWriter(self._part, bigtiff=is_big, ome=False)
 
-    def _put(self, frame: Frame) -> None:
-        dtype: SampleType = self.info.dtype
-        samples = to_samples(frame, dtype, white(dtype))
+    def _pack(self, frame: Frame) -> Samples:
+        samples = to_samples(frame, self.info.dtype, white(self.info.dtype))
+        return [samples[..., 0] if self.info.channels == 1 else samples]
+
+    def _put(self, samples: Samples) -> None:
         options: dict[str, Any] = {
             "photometric": "rgb" if self.info.is_colour else "minisblack",
             "metadata": {"axes": "TYX" if self.info.channels == 1 else "TYXS"},
         }
-        if self.info.channels == 1:
-            samples = samples[..., 0]
-        else:
+        if self.info.channels > 1:
             options["planarconfig"] = "contig"
-        self._tif.write(samples, contiguous=True, **options)
+        self._tif.write(samples[0], contiguous=True, **options)
 
     def _finish(self) -> None:
         self._tif.close()

@@ -12,7 +12,7 @@ from av.container import OutputContainer
 from av.video.stream import VideoStream
 
 from f2r.errors import InputError
-from f2r.io.clip import ClipInfo, EncodeOptions, Frame
+from f2r.io.clip import ClipInfo, EncodeOptions, Frame, Samples
 from f2r.io.encoders import Encoding, choose_encoding, clock
 from f2r.io.output import FileWriter
 from f2r.io.passengers import Passengers
@@ -22,8 +22,9 @@ from f2r.io.pixels import (
     LIMITED,
     UNSPECIFIED,
     Colour,
-    encode_frame,
     guess_matrix,
+    make_picture,
+    pack_frame,
 )
 from f2r.io.video import VideoSource
 from f2r.io.video_losses import PLAIN, container_losses
@@ -138,8 +139,11 @@ class VideoWriter(FileWriter):
             return None
         return AspectTagger(self.info, self._encoding.pixel_format, self._time_base, aspect)
 
-    def _put(self, frame: Frame) -> None:
-        picture = encode_frame(frame, self._encoding.layout, self._colour)
+    def _pack(self, frame: Frame) -> Samples:
+        return pack_frame(frame, self._encoding.layout, self._colour)
+
+    def _put(self, samples: Samples) -> None:
+        picture = make_picture(samples, self._encoding.layout)
         if self._encoding.pixel_format.replace("yuvj", "yuv") != self._encoding.layout.name:
             picture = picture.reformat(format=self._encoding.pixel_format)
         if self._aspect is not None:

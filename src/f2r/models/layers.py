@@ -50,6 +50,16 @@ class Up(nn.ConvTranspose2d):
         super().__init__(channels_in, channels_out, kernel_size=2, stride=2)
 
 
+def reach_of(layers: Sequence[int]) -> int:
+    """Say how far from a pixel its inputs can lie, in pixels of the image.
+
+    Args:
+        layers: 3x3 convolutions on the longest way through each level; level k has a resolution
+            of 1 / 2^(k+1). The 2x2 convolutions between levels add at most a coarse pixel each.
+    """
+    return sum((count + 1) * 2 ** (k + 1) for k, count in enumerate(layers))
+
+
 class UNet(nn.Module):
     """U-Net of residual blocks that works on pixel-unshuffled images.
 
@@ -80,6 +90,9 @@ class UNet(nn.Module):
         self.ups = nn.ModuleList(Up(widths[i + 1], widths[i]) for i in levels)
         self.decoders = nn.ModuleList(residual_blocks(widths[i], depths[i]) for i in levels)
         self.tail = nn.Conv2d(widths[0], 4 * channels_out, 3, padding=1)
+        sides = [4 * depth for depth in depths[:-1]] + [2 * depths[-1]]  # 3x3 layers of a level
+        sides[0] += 2
+        self.reach = reach_of(sides)
 
     def forward(self, image: Tensor, guides: Sequence[Tensor] = ()) -> Tensor:
         """Map (B, C_in, H, W) to (B, C_out, H, W); H and W multiples of `size_multiple`.

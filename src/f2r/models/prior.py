@@ -29,6 +29,11 @@ class ImagePrior(nn.Module):
         """Height and width must be multiples of this."""
         return self.net.size_multiple
 
+    @property
+    def reach(self) -> int:
+        """How far from a pixel its inputs can lie, in pixels."""
+        return self.net.reach
+
     def forward(self, frames: Tensor, sigma: Tensor) -> Tensor:
         """Denoise.
 

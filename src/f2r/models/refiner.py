@@ -32,6 +32,11 @@ class SpatialRefiner(nn.Module):
         """Height and width must be multiples of this."""
         return self.net.size_multiple
 
+    @property
+    def reach(self) -> int:
+        """How far from a pixel its inputs can lie, in pixels."""
+        return self.net.reach
+
     def forward(self, anchor: Tensor, joint: Tensor, sigma: Tensor) -> Tensor:
         """Refine.
 

@@ -12,13 +12,16 @@ from torch.nn import functional
 
 from f2r.flow.pyramid import flow_pyramid
 from f2r.flow.warp import warp_backward
-from f2r.models.layers import Down, UNet, residual_blocks
+from f2r.models.layers import Down, UNet, reach_of, residual_blocks
 
 OFFSETS = (-2, -1, 1, 2)
 """Neighbours i - t that the estimator sees; the centre, 0, is not among them."""
 
 CANDIDATES = 2 * len(OFFSETS)
 """Pixels to copy from: every neighbour as it is and denoised."""
+
+FUSION_REACH = 8
+"""What the 3x3 convolution at the coarsest scale adds to the reach of the network."""
 
 ABSENT = -1e4
 """Score of a neighbour that does not exist (clip end, scene cut)."""
@@ -50,6 +53,11 @@ class FrameEncoder(nn.Module):
             Down(fine, coarse) for fine, coarse in itertools.pairwise(widths)
         )
         self.blocks = nn.ModuleList(residual_blocks(width, 1) for width in widths[1:])
+
+    @property
+    def reach(self) -> int:
+        """How far from a pixel its inputs can lie, in pixels."""
+        return reach_of([0, 1, *(2 for _ in self.blocks)])
 
     def forward(self, joint: Tensor, sigma: Tensor) -> tuple[Tensor, ...]:
         """Encode (B, 6, H, W) z and its (B, 3, H, W) noise level."""
@@ -104,6 +112,11 @@ class TemporalEstimator(nn.Module):
         self.net = UNet(7 * len(OFFSETS), CANDIDATES + 3, widths, depths)
         nn.init.zeros_(self.net.tail.weight)
         nn.init.zeros_(self.net.tail.bias)  # type: ignore[arg-type]
+
+    @property
+    def reach(self) -> int:
+        """How far from a target pixel its aligned neighbours can lie, in pixels."""
+        return self.net.reach + FUSION_REACH
 
     def encode(self, joint: Tensor, sigma: Tensor) -> tuple[Tensor, ...]:
         """Encode frames once; see `FrameEncoder`. Every target that needs a frame shares them."""

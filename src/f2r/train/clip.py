@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor
 
-from f2r.infer.stages import encode_frame, predict_anchor
+from f2r.infer.stages import Features, encode_frame, predict_anchor
 from f2r.models.temporal import TemporalEstimator
-from f2r.preprocess import Neighbourhood, PreparedFrame, Preprocessor, neighbourhood
+from f2r.preprocess import REACH, Neighbourhood, PreparedFrame, Preprocessor, neighbourhood
 from f2r.train.windows import TrainingClip
 
 
@@ -57,9 +57,13 @@ def clip_anchors(
     A frame without neighbours takes the prior's estimate.
     """
     frames = dict(enumerate(clip.frames))
-    features = {t: encode_frame(estimator, frame) for t, frame in frames.items()}
+    features: dict[int, Features] = {}
     anchors = []
     for t, around in enumerate(clip.neighbours):
+        for i in range(max(t - REACH, 0), min(t + REACH + 1, len(frames))):
+            if i not in features:
+                features[i] = encode_frame(estimator, frames[i])
+        features.pop(t - REACH - 1, None)
         anchor = clip.frames[t].denoised
         if t in clip.targets:
             anchor = predict_anchor(estimator, frames, features, around, t)

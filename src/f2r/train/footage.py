@@ -166,8 +166,9 @@ def plan_frames(sources: Sequence[ClipSource], gib: float) -> list[int]:
     lengths, per_frame = [], []
     for source in sources:
         with source.open() as reader:
-            lengths.append(reader.info.frames or UNKNOWN_LENGTH)
-            per_frame.append(frame_bytes(reader.info))
+            info = reader.info
+            lengths.append(info.frames or UNKNOWN_LENGTH)
+            per_frame.append(frame_bytes(info, (info.height, info.width)))
     wanted = [n * size for n, size in zip(lengths, per_frame, strict=True)]
     least = [min(n, LEAST_FRAMES) * size for n, size in zip(lengths, per_frame, strict=True)]
     given = share_memory(wanted, least, int(gib * 2**30))

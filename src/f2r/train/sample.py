@@ -1,6 +1,7 @@
-"""Which frames of a long clip to train on, within bounded memory."""
+"""Which frames of a long clip, and how much of each, to train on within bounded memory."""
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from f2r.io.clip import ClipInfo, Frame
 
@@ -10,6 +11,57 @@ neighbours, an anchor."""
 
 RUN = 9
 """Consecutive frames of one sampled stretch; enough for full windows in its middle."""
+
+SMALLEST = 256
+"""Sides of the part of a frame that is trained on are at least this, or the frame's."""
+
+
+class Region(NamedTuple):
+    """Part of a frame in pixels."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+    def cut(self, frame: Frame) -> Frame:
+        """Copy the part out of an (H, W, C) frame."""
+        part: Frame = frame[self.top : self.top + self.height, self.left : self.left + self.width]
+        return part if part.shape == frame.shape else part.copy()
+
+
+def planes_of(info: ClipInfo) -> int:
+    """Count the planes that are denoised apart from each other."""
+    return 1 if info.is_colour else info.channels
+
+
+def region_size(info: ClipInfo, gib: float, frames: int) -> tuple[int, int]:
+    """Choose rows and columns of each frame such that `frames` prepared ones fit into `gib` GiB."""
+    pixels = gib * 2**30 / (BYTES_PER_PIXEL * planes_of(info) * frames)
+    shrink = min((pixels / (info.height * info.width)) ** 0.5, 1.0)
+    if shrink == 1.0:
+        return info.height, info.width
+    height, width = (
+        min(max(int(side * shrink) // 8 * 8, SMALLEST), side) for side in (info.height, info.width)
+    )
+    return height, width
+
+
+def spread_regions(info: ClipInfo, size: tuple[int, int], count: int) -> list[Region]:
+    """Place `count` regions so that together they see much of the frame; the first is central.
+
+    Source: Roberts 2018, the R2 low-discrepancy sequence.
+    """
+    height, width = size
+    return [
+        Region(
+            int((0.5 + k * 0.7548777) % 1 * (info.height - height)) // 2 * 2,
+            int((0.5 + k * 0.5698403) % 1 * (info.width - width)) // 2 * 2,
+            height,
+            width,
+        )
+        for k in range(count)
+    ]
 
 
 def choose_stretches(frames: int, limit: int) -> list[range]:
@@ -32,25 +84,26 @@ def choose_stretches(frames: int, limit: int) -> list[range]:
     return [range(start, start + run) for start in starts]
 
 
-def frames_within(info: ClipInfo, gib: float) -> int:
-    """Say how many prepared frames of a clip fit into `gib` GiB; at least a window of five."""
-    return max(int(gib * 2**30 / frame_bytes(info)), 5)
+def frames_within(info: ClipInfo, size: tuple[int, int], gib: float) -> int:
+    """Say how many prepared frames of `size` fit into `gib` GiB; at least a window of five."""
+    return max(int(gib * 2**30 / frame_bytes(info, size)), 5)
 
 
-def frame_bytes(info: ClipInfo) -> int:
-    """Say how many bytes a prepared frame of a clip takes."""
-    planes = 1 if info.is_colour else info.channels
-    return info.height * info.width * BYTES_PER_PIXEL * planes
+def frame_bytes(info: ClipInfo, size: tuple[int, int]) -> int:
+    """Say how many bytes a prepared frame of `size` rows and columns takes."""
+    return size[0] * size[1] * BYTES_PER_PIXEL * planes_of(info)
 
 
-def read_stretches(frames: Iterable[Frame], stretches: Sequence[range]) -> list[list[Frame]]:
-    """Read the frames of each stretch in one pass over the clip, which stops at the last."""
+def read_stretches(
+    frames: Iterable[Frame], stretches: Sequence[range], regions: Sequence[Region]
+) -> list[list[Frame]]:
+    """Read the region of each stretch in one pass over the clip, which stops at the last."""
     wanted = {i: k for k, stretch in enumerate(stretches) for i in stretch}
     last = max(wanted)
     taken: list[list[Frame]] = [[] for _ in stretches]
     for i, frame in enumerate(frames):
         if i in wanted:
-            taken[wanted[i]].append(frame)
+            taken[wanted[i]].append(regions[wanted[i]].cut(frame))
         if i >= last:
             break
     return [stretch for stretch in taken if stretch]

@@ -19,7 +19,7 @@ from f2r.processes import Processes
 from f2r.train.clip import prepare_clip
 from f2r.train.footage import ClipSource, Footage, list_sources, plan_frames
 from f2r.train.loop import Progress, ProgressCallback
-from f2r.train.sample import choose_stretches, read_stretches
+from f2r.train.sample import choose_stretches, read_stretches, spread_regions
 from f2r.train.windows import TrainingClip
 
 CLEAN = 0.5 / 255
@@ -119,7 +119,9 @@ def prepare_source(
     """
     with source.open() as reader:
         info = reader.info
-        read = read_stretches(reader, choose_stretches(info.frames or limit, limit))
+        stretches = choose_stretches(info.frames or limit, limit)
+        whole = spread_regions(info, (info.height, info.width), len(stretches))
+        read = read_stretches(reader, stretches, whole)
     layout = layout_of(info)
     if footage.add_noise and info.is_colour and footage.spread.is_grey(source.index):
         layout = PlaneLayout(info.height, info.width, ((0,),))

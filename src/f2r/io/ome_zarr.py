@@ -1,0 +1,222 @@
+"""OME-Zarr images, read and written frame by frame; needs the extra `frames2residual[zarr]`.
+
+Source: OME-NGFF 0.4 (Zarr format 2) and 0.5 (Zarr format 3), "multiscales" metadata.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from f2r.errors import InputError
+from f2r.io.clip import (
+    ClipInfo,
+    Closing,
+    Frame,
+    Samples,
+    Source,
+    check_finite,
+    check_frame_size,
+    sample_type,
+    to_nominal,
+    to_samples,
+    white,
+)
+from f2r.io.output import FileWriter
+
+MAX_CHANNELS = 4096
+MARKS = ("zarr.json", ".zgroup", ".zarray")
+"""Files by which a folder is known to be Zarr."""
+VERSIONS = {2: "0.4", 3: "0.5"}
+"""Version of OME-NGFF by Zarr format."""
+NO_CLOCK = "OME-Zarr keeps no timestamps, no sound and no colour tags."
+
+
+@dataclass(frozen=True)
+class ZarrSource(Source):
+    """Axes and metadata of an OME-Zarr image."""
+
+    axes: str = "tyx"
+    """Names of the axes of `shape`, one letter each."""
+    shape: tuple[int, ...] = ()
+    chunks: tuple[int, ...] = ()
+    time_axis: int | None = 0
+    """Index of the axis along which frames follow each other; None for one frame."""
+    zarr_format: int = 3
+    attributes: dict[str, Any] = field(default_factory=dict)
+    """What the group says, with the finest resolution only."""
+
+
+def is_zarr(path: Path) -> bool:
+    """Tell a Zarr folder from others."""
+    return path.is_dir() and any((path / name).is_file() for name in MARKS)
+
+
+def _library() -> Any:
+    try:
+        import zarr
+    except ImportError as error:
+        raise InputError(
+            "OME-Zarr needs a further library: pip install 'frames2residual[zarr]'"
+        ) from error
+    return zarr
+
+
+class ZarrReader(Closing):
+    """Frames of the finest resolution of an OME-Zarr image.
+
+    Time is the axis t; without one, z. All other axes become channels, each of its own.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            group = _library().open_group(str(path), mode="r")
+            attributes = dict(group.attrs)
+            image = attributes.get("ome", attributes)["multiscales"][0]
+            axes = "".join(axis["name"] for axis in image["axes"])
+            self._array = group[image["datasets"][0]["path"]]
+            self._source = _describe_source(path, self._array, axes, attributes)
+        except (KeyError, IndexError, TypeError, ValueError, OSError) as error:
+            raise InputError(
+                f"{path}: is no OME-Zarr image ({type(error).__name__}: {error}): its group needs "
+                '"multiscales" metadata'
+            ) from error
+        self.info = _describe(self._source, np.dtype(self._array.dtype))
+
+    def __iter__(self) -> Iterator[Frame]:
+        source = self._source
+        size = (-1, self.info.height, self.info.width)
+        for i in range(self.info.frames or 0):
+            index = [i if a == source.time_axis else slice(None) for a in range(len(source.axes))]
+            samples = np.moveaxis(np.asarray(self._array[tuple(index)]).reshape(size), 0, -1)
+            frame = to_nominal(samples, self.info.scale)
+            if self.info.dtype == "float32":
+                check_finite(frame, i, self._path)
+            yield frame
+
+
+def _describe_source(path: Path, array: Any, axes: str, attributes: dict[str, Any]) -> ZarrSource:
+    if not axes.endswith("yx") or len(axes) != len(array.shape):
+        raise InputError(f"{path}: axes {axes} are not supported: the last must be y and x")
+    time = next((axes.index(name) for name in "tz" if name in axes), None)
+    kept = {k: v for k, v in attributes.items() if k in {"ome", "multiscales", "omero"}}
+    images = kept.get("ome", kept)["multiscales"]
+    kept_image = images[0] | {"datasets": images[0]["datasets"][:1]}
+    if "ome" in kept:
+        kept["ome"] = kept["ome"] | {"multiscales": [kept_image]}
+    else:
+        kept["multiscales"] = [kept_image]
+    left = len(images[0]["datasets"]) - 1
+    unread = (f"{left} coarser resolutions are left out.",) if left else ()
+    shape, chunks = tuple(array.shape), tuple(array.chunks)
+    return ZarrSource(path, unread, axes, shape, chunks, time, array.metadata.zarr_format, kept)
+
+
+def _describe(source: ZarrSource, dtype: np.dtype[Any]) -> ClipInfo:
+    height, width = source.shape[-2:]
+    check_frame_size(height, width, source.path)
+    kind = sample_type(dtype, source.path)
+    frames = 1 if source.time_axis is None else source.shape[source.time_axis]
+    if frames == 0:
+        raise InputError(f"{source.path}: has no frames")
+    channels = prod(source.shape) // (height * width * frames)
+    if not 1 <= channels <= MAX_CHANNELS or channels * height * width > 2**30:
+        raise InputError(f"{source.path}: {channels} planes per frame are too many: split the file")
+    return ClipInfo(
+        frames=frames,
+        height=height,
+        width=width,
+        channels=channels,
+        is_colour=False,
+        bit_depth=32 if kind == "float32" else 8 * dtype.itemsize,
+        dtype=kind,
+        scale=white(kind),
+        source=source,
+    )
+
+
+class ZarrWriter(FileWriter):
+    """An OME-Zarr image with the axes and metadata of the one that was read."""
+
+    failures = (OSError, ValueError)
+
+    def __init__(self, path: Path, info: ClipInfo) -> None:
+        if path.exists() and not is_zarr(path):
+            raise InputError(f"{path}: is no Zarr folder and is not replaced: name another output")
+        zarr = _library()
+        super().__init__(path, info, (NO_CLOCK,) if info.fps is not None else ())
+        is_mirror = isinstance(info.source, ZarrSource)
+        self._layout = info.source if isinstance(info.source, ZarrSource) else _make_source(info)
+        with self._explained():
+            group = zarr.open_group(str(self._part), mode="w", zarr_format=self._layout.zarr_format)
+            group.attrs.update(self._layout.attributes)
+            name = _image(self._layout.attributes)["datasets"][0]["path"]
+            self._array = group.create_array(
+                name,
+                shape=self._layout.shape,
+                chunks=self._layout.chunks,
+                dtype=info.dtype,
+            )
+        self._scale = info.scale if is_mirror else white(info.dtype)
+
+    def _pack(self, frame: Frame) -> Samples:
+        return [to_samples(frame, self.info.dtype, self._scale)]
+
+    def _put(self, samples: Samples) -> None:
+        layout = self._layout
+        time = layout.time_axis
+        if time is not None and self.count >= self._array.shape[time]:
+            self._resize(self.count + 1)
+        index = [self.count if a == time else slice(None) for a in range(len(layout.axes))]
+        shape = [n for a, n in enumerate(layout.shape) if a != time]
+        self._array[tuple(index)] = np.moveaxis(samples[0], -1, 0).reshape(shape)
+
+    def _resize(self, frames: int) -> None:
+        shape = list(self._array.shape)
+        shape[self._layout.time_axis or 0] = frames
+        self._array.resize(tuple(shape))
+
+    def _finish(self) -> None:
+        if self._layout.time_axis is not None:
+            self._resize(self.count)
+
+    def _release(self) -> None:
+        """Nothing is held open."""
+
+
+def _image(attributes: dict[str, Any]) -> dict[str, Any]:
+    image: dict[str, Any] = attributes.get("ome", attributes)["multiscales"][0]
+    return image
+
+
+def _make_source(info: ClipInfo) -> ZarrSource:
+    """Describe the image that a clip from elsewhere becomes."""
+    has_channels = info.channels > 1
+    axes = "tcyx" if has_channels else "tyx"
+    sizes = {"t": info.frames or 1, "c": info.channels, "y": info.height, "x": info.width}
+    chunks = tuple(1 if name in "tc" else sizes[name] for name in axes)
+    kinds = {"t": "time", "c": "channel", "y": "space", "x": "space"}
+    step = 1.0 if info.fps is None else float(1 / info.fps)
+    image = {
+        "axes": [{"name": name, "type": kinds[name]} for name in axes],
+        "datasets": [
+            {
+                "path": "0",
+                "coordinateTransformations": [
+                    {"type": "scale", "scale": [step if name == "t" else 1.0 for name in axes]}
+                ],
+            }
+        ],
+    }
+    attributes = {"ome": {"version": VERSIONS[3], "multiscales": [image]}}
+    return ZarrSource(
+        path=None,
+        axes=axes,
+        shape=tuple(sizes[name] for name in axes),
+        chunks=chunks,
+        attributes=attributes,
+    )

@@ -1,0 +1,163 @@
+"""Finished frames on disk, in the order in which they were made: what a killed run goes on from.
+
+One file grows by one record per frame and is brought to the disk after each. A record is a header
+and the compressed samples that the output's file stores, so that the output written from here is
+the output of an uninterrupted run.
+"""
+
+import io
+import os
+import struct
+import zlib
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from f2r.errors import InputError
+from f2r.io.clip import Samples
+
+HEADER = struct.Struct("<4sQIB")
+"""Mark of a record, bytes of its content, their CRC-32, what is known of the frame."""
+
+RECORD = b"F2Rf"
+
+
+class Mark(NamedTuple):
+    """What the report says of one frame."""
+
+    starts_shot: bool
+    """Whether it is the first of the clip or the first after a scene cut."""
+    is_alone: bool
+    """Whether it has no neighbour, so that the image prior worked alone."""
+
+
+class FrameSpool:
+    """An append-only file of frames.
+
+    Args:
+        path: the file; an existing one is continued after its last whole record.
+
+    Raises:
+        InputError: the file cannot be opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.marks: list[Mark] = []
+        """One per frame."""
+        self._starts: list[int] = []
+        try:
+            self._file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o644), "r+b")
+        except OSError as error:
+            raise InputError(f"{path}: cannot be written ({error.strerror})") from error
+        self._end = self._scan()
+        self._file.truncate(self._end)
+
+    def __len__(self) -> int:
+        return len(self.marks)
+
+    def append(self, samples: Samples, mark: Mark) -> None:
+        """Add a frame; when this returns, it survives a power cut.
+
+        Raises:
+            InputError: the disk is full.
+        """
+        content = zlib.compress(_pack(samples), 1)
+        flags = mark.starts_shot + 2 * mark.is_alone
+        header = HEADER.pack(RECORD, len(content), zlib.crc32(content), flags)
+        try:
+            self._file.seek(self._end)
+            self._file.write(header + content)
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise InputError(
+                f"{self.path}: cannot grow ({error.strerror}): free some space on that disk"
+            ) from error
+        self._starts.append(self._end)
+        self.marks.append(mark)
+        self._end += len(header) + len(content)
+
+    def read(self, index: int) -> Samples:
+        """Return the samples of a frame.
+
+        Raises:
+            InputError: the record was damaged since it was written.
+        """
+        content = self._content(self._starts[index])
+        if content is None:
+            raise InputError(f"{self.path}: is damaged: run without --resume, with --overwrite")
+        return _unpack(zlib.decompress(content))
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
+    def _scan(self) -> int:
+        """Find the records by their headers; return where the last whole one ends."""
+        size = self._file.seek(0, os.SEEK_END)
+        end = 0
+        while (found := self._header(end)) is not None:
+            length, _, flags = found
+            if end + HEADER.size + length > size:
+                break
+            self._starts.append(end)
+            self.marks.append(Mark(bool(flags & 1), bool(flags & 2)))
+            end += HEADER.size + length
+        if self._starts and self._content(self._starts[-1]) is None:  # only the last can be torn
+            self.marks.pop()
+            end = self._starts.pop()
+        return end
+
+    def _header(self, start: int) -> tuple[int, int, int] | None:
+        self._file.seek(start)
+        data = self._file.read(HEADER.size)
+        if len(data) < HEADER.size or not data.startswith(RECORD):
+            return None
+        _, length, checksum, flags = HEADER.unpack(data)
+        return length, checksum, flags
+
+    def _content(self, start: int) -> bytes | None:
+        found = self._header(start)
+        if found is None:
+            return None
+        content = self._file.read(found[0])
+        return content if zlib.crc32(content) == found[1] else None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _pack(samples: Samples) -> bytes:
+    buffer = io.BytesIO()
+    for plane in samples:
+        np.save(buffer, _differences(plane), allow_pickle=False)
+    return buffer.getvalue()
+
+
+def _unpack(content: bytes) -> Samples:
+    buffer = io.BytesIO(content)
+    planes = []
+    while buffer.tell() < len(content):
+        planes.append(_sums(np.load(buffer, allow_pickle=False)))
+    return planes
+
+
+def _differences(plane: NDArray[Any]) -> NDArray[Any]:
+    """Replace integers by their difference from the left, which compresses better."""
+    if plane.dtype.kind != "u":
+        return plane
+    changes = plane.copy()
+    changes[:, 1:] -= plane[:, :-1]
+    return changes
+
+
+def _sums(changes: NDArray[Any]) -> NDArray[Any]:
+    if changes.dtype.kind != "u":
+        return changes
+    return np.cumsum(changes, axis=1, dtype=changes.dtype)
