@@ -119,9 +119,9 @@ def prepare_source(
     """
     with source.open() as reader:
         info = reader.info
-        stretches = choose_stretches(info.frames or limit, limit)
-        whole = spread_regions(info, (info.height, info.width), len(stretches))
-        read = read_stretches(reader, stretches, whole)
+        chosen = choose_stretches(info.frames or limit, limit)
+        whole = spread_regions(info, (info.height, info.width), len(chosen))
+        read = read_stretches(reader, chosen, whole)
     layout = layout_of(info)
     if footage.add_noise and info.is_colour and footage.spread.is_grey(source.index):
         layout = PlaneLayout(info.height, info.width, ((0,),))
