@@ -6,7 +6,7 @@ The only module that joins io, noise, train and infer.
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,24 +16,20 @@ from torch import Tensor
 from f2r.config import TRAINING_SECONDS, DenoiseConfig
 from f2r.device import choose_device, describe_device
 from f2r.errors import InputError
-from f2r.flow.estimator import DisFlow
 from f2r.infer.choose import estimate_errors
 from f2r.infer.planes import layout_of
 from f2r.infer.stages import encode_frame, predict_anchor, refine_frame
 from f2r.infer.stream import Estimate, Networks, PlaneStream
 from f2r.io.clip import Frame, FrameReader
-from f2r.levels import normalise
 from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import TemporalEstimator
 from f2r.models.weights import load_prior, load_shipped
 from f2r.noise.models import NoiseModel
-from f2r.noise.scale import scale_noise
-from f2r.preprocess import Preprocessor
+from f2r.plane import Plane, make_plane
 from f2r.train.adapt import AdaptConfig, adapt
 from f2r.train.clip import clip_anchors, prepare_clip
 from f2r.train.loop import Progress, ProgressCallback
 from f2r.train.sample import choose_stretches, frames_within, read_stretches
-from f2r.train.windows import TrainingClip
 
 LOOK = 18
 """Frames that are prepared to measure noise and quality when nothing is trained."""
@@ -57,22 +53,6 @@ class Result:
     """Stage 1's estimate."""
     denoised: Frame
     """The output."""
-
-
-@dataclass
-class Plane:
-    """One plane of the clip: three channels, or one grey channel, with its own noise."""
-
-    preprocessor: Preprocessor
-    """Prior and flow under the noise model of the multiplied levels."""
-    scale: float
-    """What levels are multiplied by before anything else."""
-    noise: NoiseModel
-    """Noise model in the units of the input."""
-    clips: list[TrainingClip] = field(default_factory=list)
-    """Prepared stretches to train on."""
-    output: str = "refined"
-    """Which estimate becomes the output: 'refined', 'anchor' or 'prior'."""
 
 
 class Denoiser:
@@ -161,7 +141,7 @@ class Denoiser:
             merge(lambda e, _: e.noisy),
             merge(lambda e, _: e.prior),
             merge(lambda e, _: e.anchor),
-            merge(lambda e, plane: torch.lerp(e.noisy, getattr(e, plane.output), strength)),
+            merge(lambda e, plane: torch.lerp(e.noisy, plane.finish(e), strength)),
         )
 
     def _read_sample(self) -> list[list[list[Tensor]]]:
@@ -182,11 +162,9 @@ class Denoiser:
         height, width = self.layout.height, self.layout.width
         channels = 1 if self.layout.is_grey(index) else 3
         seen = [frame[:channels, :height, :width] for frame in frames]
-        scale, noise = normalise(seen, self.noise)
-        found = scale_noise(noise, 1 / scale)
-        entry = found.to_dict() | {"text": found.describe(), "levels_multiplied_by": scale}
-        self.report.setdefault("noise", []).append(entry)
-        return Plane(Preprocessor(self.networks.prior, noise, DisFlow()), scale, found)
+        plane = make_plane(seen, self.noise, self.networks.prior)
+        self.report.setdefault("noise", []).append(plane.entry())
+        return plane
 
     def _prepare_clips(self, stretches: list[list[list[Tensor]]]) -> None:
         total = sum(len(stretch) for stretch in stretches) * len(self.planes)
@@ -204,7 +182,8 @@ class Denoiser:
                 plane.clips.append(clip)
 
     def _train(self) -> None:
-        clips = [clip for plane in self.planes for clip in plane.clips if clip.targets]
+        noisy = [plane for plane in self.planes if not plane.is_noise_free]
+        clips = [clip for plane in noisy for clip in plane.clips if clip.targets]
         seconds = self._training_seconds() if clips else 0.0
         self.report["training_seconds_planned"] = round(seconds, 1)
         if seconds <= 0:
@@ -218,10 +197,18 @@ class Denoiser:
             self.config.seed,
             self.checkpoints,
             self.progress,
+            self._revise_noise,
         )
         self.networks.temporal.eval()
         self.networks.refiner.eval()
         self.report["training"] = asdict(done)
+
+    def _revise_noise(self) -> None:
+        """Where nobody said what the noise is, estimate it again from what the anchors leave."""
+        size = self.layout.height, self.layout.width
+        for k, plane in enumerate(self.planes):
+            if self.noise is None and not plane.is_noise_free:
+                self.report["noise"][k] = plane.revise(self.networks.temporal, size)
 
     def _training_seconds(self) -> float:
         """Say how long to train: by the preset, or by what the time budget leaves."""
@@ -254,15 +241,18 @@ class Denoiser:
 
     def _choose(self) -> None:
         """Choose each plane's output by its estimated error, from training clips."""
+        untrained = [c for plane in self.planes for c in plane.clips if c.targets and not c.anchors]
+        for clip in untrained:
+            clip.anchors = clip_anchors(clip, self.networks.temporal)
+        if untrained:
+            self._revise_noise()
         estimated = []
         for plane in self.planes:
             clip = next((c for c in plane.clips if c.targets), None)
             if clip is None:
                 continue
-            if not clip.anchors:
-                clip.anchors = clip_anchors(clip, self.networks.temporal)
             errors = estimate_errors(self.networks, plane.preprocessor, clip, self._generator)
-            plane.output = errors.best()
+            plane.output = "noisy" if plane.is_noise_free else errors.best()
             estimated.append(errors.psnr() | {"leak": errors.leak, "output": plane.output})
         self.report["estimated_psnr"] = estimated
 

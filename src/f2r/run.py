@@ -99,7 +99,8 @@ def _describe(info: ClipInfo) -> str:
 def decisions(report: dict[str, Any]) -> list[str]:
     """Say in plain sentences what a prepared run has decided."""
     said = [f"device: {report['device']}"]
-    said += [f"noise: {entry['text']}" for entry in report["noise"]]
+    for entry in report["noise"]:
+        said += describe_noise(entry)
     for entry in report["estimated_psnr"]:
         figures = ", ".join(f"{k} {entry[k]:.2f}" for k in ("prior", "anchor", "refined"))
         said.append(f"estimated PSNR in dB: {figures}; output: {entry['output']}")
@@ -107,6 +108,19 @@ def decisions(report: dict[str, Any]) -> list[str]:
             said.append(f"warning: the anchor leaks (correlation {entry['leak']:.3f})")
     if not report["estimated_psnr"]:
         said.append("no frame has a neighbour: the image prior works alone")
+    return said
+
+
+def describe_noise(entry: dict[str, Any]) -> list[str]:
+    """Say what was found out about the noise of one plane."""
+    said = [f"noise: {entry['text']}"]
+    if entry["is_noise_free"]:
+        said.append("hardly any noise: the clip is returned as it is; --sigma overrides that")
+    if entry.get("estimates", {}).get("used") == "second":
+        said.append(f"noise, before training: {entry['estimates']['first']['text']}")
+    if entry["hot_pixels"]:
+        count = entry["hot_pixels"]
+        said.append(f"{count} hot or dead pixels: --hot-pixels remove repairs them")
     return said
 
 

@@ -1,7 +1,7 @@
 """Train both stages on the clip itself, starting from given weights."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -49,7 +49,7 @@ class Adaptation:
     """Last training loss of stage 2, likewise."""
 
 
-def adapt(
+def adapt(  # noqa: PLR0913, PLR0917
     networks: Networks,
     preprocessor: Preprocessor,
     clips: Sequence[TrainingClip],
@@ -57,6 +57,7 @@ def adapt(
     seed: int,
     checkpoints: Path | None = None,
     progress: ProgressCallback | None = None,
+    on_anchors: Callable[[], None] | None = None,
 ) -> Adaptation:
     """Train stage 1, compute the anchors, train stage 2; the networks change in place.
 
@@ -68,6 +69,7 @@ def adapt(
         seed: seed of crops and recorruption noise.
         checkpoints: folder for training state; an interrupted run resumes from it.
         progress: called a few times a second.
+        on_anchors: called between the stages; may change the noise model and the anchors.
     """
     generator = torch.Generator().manual_seed(seed)
     sampler = CropSampler(clips, config.crops)
@@ -83,6 +85,8 @@ def adapt(
     anchors_start = time.monotonic()
     for clip in clips:
         clip.anchors = clip_anchors(clip, networks.temporal)
+    if on_anchors:
+        on_anchors()
     spent = first.elapsed + time.monotonic() - anchors_start
     second = Trainer(
         "stage 2",
