@@ -42,6 +42,8 @@ def denoise(  # noqa: PLR0913 - keyword options of the public call
     device: str = "auto",
     seed: int = 0,
     strength: float = 1.0,
+    hot_pixels: str = "keep",
+    fixed_pattern: str = "keep",
     progress: ProgressCallback | None = None,
 ) -> Denoised:
     """Denoise a clip.
@@ -57,6 +59,8 @@ def denoise(  # noqa: PLR0913 - keyword options of the public call
         device: 'auto', 'cpu', 'cuda' or 'mps'.
         seed: seed of all randomness.
         strength: share of the estimated noise that is removed, in [0, 1.5].
+        hot_pixels: 'remove' replaces hot and dead pixels first.
+        fixed_pattern: 'remove' subtracts offsets that stay in place while the scene moves.
         progress: called with `Progress` reports.
 
     Returns:
@@ -73,7 +77,15 @@ def denoise(  # noqa: PLR0913 - keyword options of the public call
     """
     if sigma is not None and noise is not None:
         raise InputError("give either sigma or noise, not both")
-    config = DenoiseConfig(_preset(preset), time_budget, device, seed, strength)
+    config = DenoiseConfig(
+        _preset(preset),
+        time_budget,
+        device,
+        seed,
+        strength,
+        hot_pixels=hot_pixels,
+        fixed_pattern=fixed_pattern,
+    )
     array = frames.detach().cpu().numpy() if isinstance(frames, torch.Tensor) else frames
     reader = ArrayReader(np.asarray(array))
     run = Denoiser(reader, _model(sigma, noise), config, progress=progress)

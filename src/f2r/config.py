@@ -42,6 +42,11 @@ class DenoiseConfig:
     """Memory for the part of the clip that is trained on, in GiB; a longer clip is sampled
     evenly; > 0."""
 
+    hot_pixels: str = "keep"
+    """'remove' puts the median of their neighbours in place of hot and dead pixels."""
+    fixed_pattern: str = "keep"
+    """'remove' subtracts offsets of rows, columns and pixels that stay while the scene moves."""
+
     @property
     def trains(self) -> bool:
         """Whether the run trains on the clip."""
@@ -52,6 +57,9 @@ class DenoiseConfig:
             raise InputError(f"time budget must be a positive time, not {self.time_budget:g} s")
         if not 0 <= self.strength <= 1.5:
             raise InputError(f"strength must lie in [0, 1.5], not {self.strength:g}")
+        for name in ("hot_pixels", "fixed_pattern"):
+            if getattr(self, name) not in {"keep", "remove"}:
+                raise InputError(f"{name} must be keep or remove, not {getattr(self, name)}")
         if self.seed < 0:
             raise InputError(f"seed must not be negative, not {self.seed}")
         if not self.sample_gib > 0:

@@ -26,6 +26,7 @@ from f2r.models.temporal import TemporalEstimator
 from f2r.models.weights import load_prior, load_shipped
 from f2r.noise.models import NoiseModel
 from f2r.plane import Plane, make_plane
+from f2r.repair import repaired
 from f2r.train.adapt import AdaptConfig, adapt
 from f2r.train.clip import clip_anchors, prepare_clip
 from f2r.train.loop import Progress, ProgressCallback
@@ -91,6 +92,7 @@ class Denoiser:
     def prepare(self) -> None:
         """Estimate the noise, prepare a sample of the clip, train on it, choose the output."""
         with self._timed("read sample"):
+            self.reader = repaired(self.reader, self.config, self.report)
             stretches = self._read_sample()
         with self._timed("estimate noise"):
             self.planes = [
@@ -253,7 +255,8 @@ class Denoiser:
                 continue
             errors = estimate_errors(self.networks, plane.preprocessor, clip, self._generator)
             plane.output = "noisy" if plane.is_noise_free else errors.best()
-            estimated.append(errors.psnr() | {"leak": errors.leak, "output": plane.output})
+            entry = errors.psnr() | {"leak": errors.leak, "output": plane.output}
+            estimated.append(entry | {"interval_95": errors.intervals()})
         self.report["estimated_psnr"] = estimated
 
     def _tell(self, stage: str, fraction: float) -> None:

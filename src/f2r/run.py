@@ -99,16 +99,28 @@ def _describe(info: ClipInfo) -> str:
 def decisions(report: dict[str, Any]) -> list[str]:
     """Say in plain sentences what a prepared run has decided."""
     said = [f"device: {report['device']}"]
+    if "repaired" in report:
+        count, spread = report["repaired"]["hot_pixels"], report["repaired"]["fixed_pattern"]
+        said.append(
+            f"repaired: {count} hot pixels, a fixed pattern of sd {255 * spread:.2f} of 255"
+        )
     for entry in report["noise"]:
         said += describe_noise(entry)
     for entry in report["estimated_psnr"]:
-        figures = ", ".join(f"{k} {entry[k]:.2f}" for k in ("prior", "anchor", "refined"))
-        said.append(f"estimated PSNR in dB: {figures}; output: {entry['output']}")
+        said.append(f"estimated PSNR in dB: {figures_of(entry)}; output: {entry['output']}")
         if entry["leak"] > LEAK_LIMIT:
             said.append(f"warning: the anchor leaks (correlation {entry['leak']:.3f})")
     if not report["estimated_psnr"]:
         said.append("no frame has a neighbour: the image prior works alone")
     return said
+
+
+def figures_of(entry: dict[str, Any]) -> str:
+    """Write the estimated PSNRs with their 95 % confidence intervals."""
+    parts = []
+    for name, (low, high) in entry["interval_95"].items():
+        parts.append(f"{name} {entry[name]:.2f} ({low:.2f} to {high:.2f})")
+    return ", ".join(parts)
 
 
 def describe_noise(entry: dict[str, Any]) -> list[str]:

@@ -29,6 +29,10 @@ class DenoiseArgs:
     """Time for the whole run, such as 90s, 10m or 1h; overrides the preset's training time."""
     strength: float = 1.0
     """How much of the noise to remove: 0 nothing, 1 the estimate; at most 1.5."""
+    hot_pixels: Literal["keep", "remove"] = "keep"
+    """remove: replace hot and dead pixels first; keep: a star is not taken for a defect."""
+    fixed_pattern: Literal["keep", "remove"] = "keep"
+    """remove: subtract offsets of rows, columns and pixels that stay while the scene moves."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Where to compute."""
     seed: int = 0
@@ -54,7 +58,15 @@ def denoise_command(args: DenoiseArgs) -> None:
             raise InputError(f"--sigma {args.sigma:g}: must lie in [0, 255], in 8-bit units")
         noise = Gaussian(args.sigma / 255)
     budget = None if args.time_budget is None else seconds_of(args.time_budget)
-    config = DenoiseConfig(Preset(args.preset), budget, args.device, args.seed, args.strength)
+    config = DenoiseConfig(
+        Preset(args.preset),
+        budget,
+        args.device,
+        args.seed,
+        args.strength,
+        hot_pixels=args.hot_pixels,
+        fixed_pattern=args.fixed_pattern,
+    )
     with Display() as display:
         outcome = denoise_file(
             args.input,

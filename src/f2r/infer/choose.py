@@ -26,6 +26,10 @@ MARGIN = 0.01
 """A simpler estimate replaces the refined one only if its error is lower by this share."""
 
 
+NAMES = ("prior", "anchor", "refined")
+TWO_SIDED_95 = 1.96
+
+
 @dataclass(frozen=True)
 class Errors:
     """Estimated mean squared errors, nominal units squared."""
@@ -38,6 +42,9 @@ class Errors:
     """Of stage 2."""
     leak: float
     """Correlation of the anchor's error with the noise of its own frame; below 0.015 is fine."""
+    spread: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """Standard errors of prior, anchor and refined, by the scatter over the judged tiles; what
+    an error of the noise model adds to all three is not in them."""
 
     def best(self) -> str:
         """Name the best estimate: 'refined' unless another is clearly better."""
@@ -46,7 +53,18 @@ class Errors:
 
     def psnr(self) -> dict[str, float]:
         """Give the estimated PSNR of each in dB, of the mean error over all judged frames."""
-        return {name: to_psnr(getattr(self, name)) for name in ("prior", "anchor", "refined")}
+        return {name: to_psnr(getattr(self, name)) for name in NAMES}
+
+    def intervals(self) -> dict[str, tuple[float, float]]:
+        """Give the 95 % confidence interval of each estimated PSNR in dB, lower end first."""
+        spreads = dict(zip(NAMES, self.spread, strict=True))
+        return {
+            name: (
+                to_psnr(getattr(self, name) + TWO_SIDED_95 * spreads[name]),
+                to_psnr(getattr(self, name) - TWO_SIDED_95 * spreads[name]),
+            )
+            for name in NAMES
+        }
 
 
 @torch.no_grad()
@@ -54,21 +72,33 @@ def estimate_errors(
     networks: Networks, preprocessor: Preprocessor, clip: TrainingClip, generator: torch.Generator
 ) -> Errors:
     """Judge the three estimates on a few frames of a clip whose anchors are known."""
-    totals = torch.zeros(3, dtype=torch.float64)
+    rows = []
     judged = _spread(clip.targets, FRAMES)
     for t in judged:
         here = (..., *_tile(clip.size, generator))
         noisy, anchor = clip.frames[t].noisy[here][None], clip.anchors[t][here][None]
-        errors = _frame_errors(networks, preprocessor, noisy, anchor, clip, generator)
-        totals += torch.tensor(errors)
-    prior, blind, refined = (totals / len(judged)).tolist()
+        rows.append(_frame_errors(networks, preprocessor, noisy, anchor, clip, generator))
+    table = torch.tensor(rows, dtype=torch.float64)
+    prior, blind, refined = table.mean(0).tolist()
     probed = _spread(clip.targets, LEAK_FRAMES)
     copies = [copied_noise(networks, preprocessor, clip, t, generator) for t in probed]
     copied = Copied(*torch.tensor(copies).mean(0).tolist())
     blind += 2 * copied.anchor
     noise = float(clip.noise.variance(clip.anchors[probed[0]]).mean())
     leak = copied.anchor / max(noise * blind, 1e-12) ** 0.5
-    return Errors(prior, blind, refined + 2 * copied.refined, leak)
+    return Errors(prior, blind, refined + 2 * copied.refined, leak, standard_errors(table))
+
+
+def standard_errors(table: Tensor) -> tuple[float, float, float]:
+    """Give the standard error of each column's mean, rows (K, 3) taken for independent.
+
+    A single row says nothing of its scatter: its own size stands in for it.
+    """
+    if len(table) < 2:
+        only: tuple[float, float, float] = tuple(table[0].abs().tolist())
+        return only
+    spread: tuple[float, float, float] = tuple((table.std(0) / len(table) ** 0.5).tolist())
+    return spread
 
 
 def _spread(indices: Sequence[int], count: int) -> list[int]:
