@@ -16,7 +16,7 @@ from torch import Tensor
 from f2r.config import TRAINING_SECONDS, DenoiseConfig
 from f2r.device import choose_device, describe_device
 from f2r.errors import InputError
-from f2r.infer.choose import estimate_errors
+from f2r.infer.choose import ESTIMATED_DOUBT, estimate_errors
 from f2r.infer.planes import layout_of
 from f2r.infer.stages import encode_frame, predict_anchor, refine_frame
 from f2r.infer.stream import Estimate, Networks, PlaneStream
@@ -253,7 +253,10 @@ class Denoiser:
             clip = next((c for c in plane.clips if c.targets), None)
             if clip is None:
                 continue
-            errors = estimate_errors(self.networks, plane.preprocessor, clip, self._generator)
+            doubt = ESTIMATED_DOUBT if self.noise is None else 0.0
+            errors = estimate_errors(
+                self.networks, plane.preprocessor, clip, self._generator, doubt
+            )
             plane.output = "noisy" if plane.is_noise_free else errors.best()
             entry = errors.psnr() | {"leak": errors.leak, "output": plane.output}
             estimated.append(entry | {"interval_95": errors.intervals()})

@@ -1,5 +1,6 @@
 """Which of prior, anchor and refined frame is best, told without a clean reference."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -22,6 +23,9 @@ FRAMES = 24
 LEAK_FRAMES = 2
 """Frames on which the leak is measured; each costs ten flows and two anchors."""
 
+ESTIMATED_DOUBT = 0.015
+"""Relative standard error of an estimated noise variance, as docs/benchmarks.md measures it."""
+
 MARGIN = 0.01
 """A simpler estimate replaces the refined one only if its error is lower by this share."""
 
@@ -42,9 +46,9 @@ class Errors:
     """Of stage 2."""
     leak: float
     """Correlation of the anchor's error with the noise of its own frame; below 0.015 is fine."""
-    spread: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    """Standard errors of prior, anchor and refined, by the scatter over the judged tiles; what
-    an error of the noise model adds to all three is not in them."""
+    spread: tuple[float, ...] = (0.0, 0.0, 0.0)
+    """Standard errors of prior, anchor and refined: their scatter over the judged tiles, and what
+    an error of the noise model adds to all three."""
 
     def best(self) -> str:
         """Name the best estimate: 'refined' unless another is clearly better."""
@@ -69,9 +73,21 @@ class Errors:
 
 @torch.no_grad()
 def estimate_errors(
-    networks: Networks, preprocessor: Preprocessor, clip: TrainingClip, generator: torch.Generator
+    networks: Networks,
+    preprocessor: Preprocessor,
+    clip: TrainingClip,
+    generator: torch.Generator,
+    doubt: float = 0.0,
 ) -> Errors:
-    """Judge the three estimates on a few frames of a clip whose anchors are known."""
+    """Judge the three estimates on a few frames of a clip whose anchors are known.
+
+    Args:
+        networks: the three networks.
+        preprocessor: prior, noise model and flow of the clip.
+        clip: prepared frames with their anchors.
+        generator: randomness of tiles and probes.
+        doubt: relative standard error of the noise variance; 0 where the noise is known.
+    """
     rows = []
     judged = _spread(clip.targets, FRAMES)
     for t in judged:
@@ -86,19 +102,18 @@ def estimate_errors(
     blind += 2 * copied.anchor
     noise = float(clip.noise.variance(clip.anchors[probed[0]]).mean())
     leak = copied.anchor / max(noise * blind, 1e-12) ** 0.5
-    return Errors(prior, blind, refined + 2 * copied.refined, leak, standard_errors(table))
+    spread = [math.hypot(error, doubt * noise) for error in standard_errors(table)]
+    return Errors(prior, blind, refined + 2 * copied.refined, leak, tuple(spread))
 
 
-def standard_errors(table: Tensor) -> tuple[float, float, float]:
+def standard_errors(table: Tensor) -> list[float]:
     """Give the standard error of each column's mean, rows (K, 3) taken for independent.
 
     A single row says nothing of its scatter: its own size stands in for it.
     """
     if len(table) < 2:
-        only: tuple[float, float, float] = tuple(table[0].abs().tolist())
-        return only
-    spread: tuple[float, float, float] = tuple((table.std(0) / len(table) ** 0.5).tolist())
-    return spread
+        return [abs(float(value)) for value in table[0]]
+    return [float(value) for value in table.std(0) / len(table) ** 0.5]
 
 
 def _spread(indices: Sequence[int], count: int) -> list[int]:
