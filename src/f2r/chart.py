@@ -13,7 +13,7 @@ from f2r.picture import INK, PAPER, Pixels
 
 WIDTH, HEIGHT = 680, 480
 """Size of a panel in pixels."""
-LEFT, RIGHT, TOP, BOTTOM = 92, 24, 52, 64
+LEFT, RIGHT, TOP, BOTTOM = 92, 24, 72, 64
 """Margins between a panel's edge and its plot."""
 FAINT, POINT, LINE = (226, 226, 226), (38, 99, 176), (206, 74, 40)
 """Colours of the grid, of what was measured, and of the model."""
@@ -36,9 +36,9 @@ class Panel:
 
     def __post_init__(self) -> None:
         self.pixels = np.full((HEIGHT, WIDTH, 3), PAPER, np.uint8)
-        self.write(self.title, (LEFT, 32), 0.7, 2)
+        self.write(self.title, (LEFT, 30), 0.7, 2)
         self.write(self.labels[0], (WIDTH // 2 - 5 * len(self.labels[0]), HEIGHT - 14), 0.5)
-        self.write(self.labels[1], (8, TOP - 10), 0.5)
+        self.write(self.labels[1], (LEFT, TOP - 16), 0.5)
 
     def place(self, x: float, y: float) -> tuple[int, int]:
         """Give the pixel of a value, held inside the plot."""
@@ -103,8 +103,8 @@ class Panel:
         import cv2
 
         share = np.clip(values / largest, -1, 1)[..., None].astype(np.float32)
-        strong = np.where(share > 0, np.float32(LINE), np.float32(POINT))
-        colours = PAPER * (1 - np.abs(share)) + strong * np.abs(share)
+        strong = np.where(share > 0, np.array(LINE), np.array(POINT))
+        colours = np.array(PAPER) * (1 - np.abs(share)) + strong * np.abs(share)
         room = (WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM)
         scale = min(room[0] / values.shape[1], room[1] / values.shape[0])
         size = [max(round(side * scale), 1) for side in values.shape[::-1]]

@@ -244,8 +244,8 @@ class Denoiser:
     def _choose(self) -> None:
         """Choose each plane's output by its estimated error, from training clips."""
         untrained = [c for plane in self.planes for c in plane.clips if c.targets and not c.anchors]
-        for clip in untrained:
-            clip.anchors = clip_anchors(clip, self.networks.temporal)
+        for shot in untrained:
+            shot.anchors = clip_anchors(shot, self.networks.temporal)
         if untrained:
             self._revise_noise()
         estimated = []

@@ -40,12 +40,14 @@ class PlaneNoise:
     def measures(self) -> list[tuple[str, str]]:
         """Name every figure and write it, in 8-bit units."""
         found, judged = self.estimate.evidence, self.diagnosis
-        fixed = judged.fixed_pattern
+        fixed, near = judged.fixed_pattern, judged.autocorrelation
+        y, x = near.shape[0] // 2, near.shape[1] // 2
+        beside = (near[y, x + 1] + near[y + 1, x]) / 2
         return [
             ("noise, root mean square", f"{255 * self.estimate.sigma:.2f} of 255"),
             ("found over predicted", f"{judged.level:.2f}"),
             ("fit of variance, misfit", f"{100 * found.misfit:.0f} %"),
-            ("next pixels", _number(found.neighbours)),
+            ("next pixels", f"{float(beside):.2f}"),
             ("channels", f"{found.channels:.2f}"),
             ("next frames", _number(judged.frames)),
             ("fixed pattern", "?" if fixed is None else f"{255 * fixed / self.scale:.2f} of 255"),
