@@ -44,6 +44,8 @@ def denoise(  # noqa: PLR0913 - keyword options of the public call
     seed: int = 0,
     strength: float = 1.0,
     weights: str | Path | None = None,
+    hot_pixels: str = "keep",
+    fixed_pattern: str = "keep",
     progress: ProgressCallback | None = None,
 ) -> Denoised:
     """Denoise a clip.
@@ -60,6 +62,8 @@ def denoise(  # noqa: PLR0913 - keyword options of the public call
         seed: seed of all randomness.
         strength: share of the estimated noise that is removed, in [0, 1.5].
         weights: folder or file of own weights to start from; None: the shipped ones.
+        hot_pixels: 'remove' replaces hot and dead pixels first.
+        fixed_pattern: 'remove' subtracts offsets that stay in place while the scene moves.
         progress: called with `Progress` reports.
 
     Returns:
@@ -83,6 +87,8 @@ def denoise(  # noqa: PLR0913 - keyword options of the public call
         seed=seed,
         strength=strength,
         weights=None if weights is None else str(weights),
+        hot_pixels=hot_pixels,
+        fixed_pattern=fixed_pattern,
     )
     array = frames.detach().cpu().numpy() if isinstance(frames, torch.Tensor) else frames
     reader = ArrayReader(np.asarray(array))

@@ -52,6 +52,11 @@ class DenoiseConfig:
     flow: str = "auto"
     """'dis' (OpenCV, on the CPU), 'variational' (torch, on the device), or 'auto' by device."""
 
+    hot_pixels: str = "keep"
+    """'remove' puts the median of their neighbours in place of hot and dead pixels."""
+    fixed_pattern: str = "keep"
+    """'remove' subtracts offsets of rows, columns and pixels that stay while the scene moves."""
+
     @property
     def trains(self) -> bool:
         """Whether the run trains on the clip."""
@@ -67,6 +72,9 @@ class DenoiseConfig:
             raise InputError("give either steps or a time budget, not both")
         if not 0 <= self.strength <= 1.5:
             raise InputError(f"strength must lie in [0, 1.5], not {self.strength:g}")
+        for name in ("hot_pixels", "fixed_pattern"):
+            if getattr(self, name) not in {"keep", "remove"}:
+                raise InputError(f"{name} must be keep or remove, not {getattr(self, name)}")
         if self.seed < 0:
             raise InputError(f"seed must not be negative, not {self.seed}")
         if self.memory_gib is not None and not self.memory_gib > 0:

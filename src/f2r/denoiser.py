@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +18,16 @@ from f2r.config import TRAINING_SECONDS, DenoiseConfig
 from f2r.device import choose_device, describe_device
 from f2r.flow.choice import choose_flow
 from f2r.infer.budget import plan_memory
-from f2r.infer.choose import estimate_errors
+from f2r.infer.choose import ESTIMATED_DOUBT, add_leak, estimate_errors
 from f2r.infer.networks import describe_networks, load_networks
 from f2r.infer.planes import PlaneLayout, layout_of
 from f2r.infer.speed import seconds_of_stages
 from f2r.infer.stream import Estimate, PlaneStream
 from f2r.io.clip import Frame, FrameReader
-from f2r.levels import normalise
 from f2r.noise.models import NoiseModel
-from f2r.noise.scale import scale_noise
-from f2r.preprocess import REACH, Preprocessor
+from f2r.plane import Plane, look_at_plane, plane_from_dict
+from f2r.preprocess import REACH
+from f2r.repair import repaired
 from f2r.result import PlaneEstimate, Result
 from f2r.sampling import Sample, take_sample
 from f2r.spool import Mark
@@ -35,29 +35,12 @@ from f2r.tiles import Tiling
 from f2r.train.adapt import AdaptConfig, adapt
 from f2r.train.clip import clip_anchors, prepare_clip
 from f2r.train.loop import Progress, ProgressCallback
-from f2r.train.windows import TrainingClip
 
 CHOICE = 10
 """What choosing the output costs, in frames of inference."""
 
 SAFETY = 0.96
 """Share of a time budget that is planned for; the rest absorbs what was misjudged."""
-
-
-@dataclass
-class Plane:
-    """One plane of the clip: three channels, or one grey channel, with its own noise."""
-
-    preprocessor: Preprocessor
-    """Prior and flow under the noise model of the multiplied levels."""
-    scale: float
-    """What levels are multiplied by before anything else."""
-    noise: NoiseModel
-    """Noise model in the units of the input."""
-    clips: list[TrainingClip] = field(default_factory=list)
-    """Prepared stretches to train on."""
-    output: str = "refined"
-    """Which estimate becomes the output: 'refined', 'anchor' or 'prior'."""
 
 
 class Denoiser:
@@ -79,7 +62,7 @@ class Denoiser:
         checkpoints: Path | None = None,
         progress: ProgressCallback | None = None,
     ) -> None:
-        self.reader, self.noise, self.config = reader, noise, config
+        self.noise, self.config = noise, config
         self.checkpoints, self.progress = checkpoints, progress
         self.device = choose_device(config.device)
         self.layout = layout_of(reader.info)
@@ -87,6 +70,7 @@ class Denoiser:
         """What inference is expected to take."""
         self._tiling = Tiling(self.memory.side)
         self.report: dict[str, Any] = {"device": describe_device(self.device), "seconds": {}}
+        self.reader = repaired(reader, config, self.report)
         self.elapsed_before = 0.0
         """Seconds that earlier sessions of a resumed run took."""
         self._start = time.monotonic()
@@ -125,7 +109,9 @@ class Denoiser:
         self.report["training_seconds_planned"] = round(self._training_seconds(), 1)
 
     def train(self) -> None:
-        """Train on the sample and choose the output; the sample is let go of."""
+        """Judge the networks, train them on the sample, choose the output; let go of the sample."""
+        with self._timed("judge"):
+            self._judge()
         with self._timed("train"):
             self._train()
         with self._timed("choose output"):
@@ -166,7 +152,7 @@ class Denoiser:
                 unwanted -= 1
                 continue
             pairs = zip(estimates, self.planes, strict=True)
-            parts = [PlaneEstimate(e, plane.scale, plane.output) for e, plane in pairs]
+            parts = [PlaneEstimate(e, plane.scale, plane.finish) for e, plane in pairs]
             yield Result(self.layout, parts, self.config.strength)
 
     def _estimates(
@@ -187,26 +173,15 @@ class Denoiser:
         height, width = layout.height, layout.width
         channels = 1 if layout.is_grey(index) else 3
         seen = [frame[:channels, :height, :width] for frame in frames]
-        scale, noise = normalise(seen, self.noise)
-        found = scale_noise(noise, 1 / scale)
-        entry = found.to_dict() | {"text": found.describe(), "levels_multiplied_by": scale}
-        self.report.setdefault("noise", []).append(entry)
-        return self.make_plane(noise, found, scale)
-
-    def make_plane(
-        self, working: NoiseModel, noise: NoiseModel, scale: float, output: str = "refined"
-    ) -> Plane:
-        """Make a plane from what was decided of it.
-
-        Args:
-            working: noise of the multiplied levels.
-            noise: noise in the units of the input.
-            scale: what levels are multiplied by.
-            output: which estimate becomes the output.
-        """
         flow = choose_flow(self.config.flow, self.device)
-        preprocessor = Preprocessor(self.networks.prior, working, flow, self._tiling)
-        return Plane(preprocessor, scale, noise, output=output)
+        plane = look_at_plane(seen, self.noise, self.networks.prior, flow, self._tiling)
+        self.report.setdefault("noise", []).append(plane.entry())
+        return plane
+
+    def restore_plane(self, content: dict[str, Any]) -> Plane:
+        """Make a plane from what an earlier session of the run decided."""
+        flow = choose_flow(self.config.flow, self.device)
+        return plane_from_dict(content, self.networks.prior, flow, self._tiling)
 
     def _prepare_clips(self, stretches: list[list[list[Tensor]]]) -> None:
         total = sum(len(stretch) for stretch in stretches) * len(self.planes)
@@ -224,15 +199,33 @@ class Denoiser:
                 clip = prepare_clip(frames, plane.preprocessor, self.layout.is_grey(k), count)
                 plane.clips.append(clip)
 
+    def _judge(self) -> None:
+        """Estimate the noise again from the anchors, then the errors of the networks as they are.
+
+        On a clip that they were not trained on, the estimates need no pixels to be withheld.
+        """
+        for plane in self.planes:
+            for clip in plane.shots:
+                clip.anchors = clip_anchors(clip, self.networks.temporal)
+        size = self.layout.height, self.layout.width
+        for k, plane in enumerate(self.planes):
+            if self.noise is None and not plane.is_noise_free:
+                self.report["noise"][k] = plane.revise(self.networks.temporal, size)
+            if plane.shots:
+                doubt = ESTIMATED_DOUBT if self.noise is None else 0.0
+                plane.errors = estimate_errors(
+                    self.networks, plane.preprocessor, plane.shots[0], self._generator, doubt
+                )
+
     def _train(self) -> None:
-        clips = [clip for plane in self.planes for clip in plane.clips if clip.targets]
-        seconds = self.report["training_seconds_planned"]
+        noisy = [plane for plane in self.planes if not plane.is_noise_free]
+        clips = [clip for plane in noisy for clip in plane.shots]
+        seconds = self._training_seconds()
         if seconds <= 0 or not clips:
             return
-        preprocessor = self.planes[0].preprocessor
         done = adapt(
             self.networks,
-            preprocessor,
+            noisy[0].preprocessor,
             clips,
             self._adaptation(seconds),
             self.config.seed,
@@ -241,6 +234,11 @@ class Denoiser:
         )
         self.networks.temporal.eval()
         self.networks.refiner.eval()
+        changes = {id(clip): change for clip, change in zip(clips, done.changes, strict=True)}
+        for plane in noisy:
+            if plane.errors and plane.shots:
+                change = changes[id(plane.shots[0])]
+                plane.errors = plane.errors.changed_by(change.anchor, change.refined)
         self.report["training"] = asdict(done)
 
     def _adaptation(self, seconds: float) -> AdaptConfig:
@@ -266,18 +264,20 @@ class Denoiser:
         return (prepared + stages) * (whole[0] * whole[1]) / (seen[0] * seen[1])
 
     def _choose(self) -> None:
-        """Choose each plane's output by its estimated error, from training clips."""
-        estimated = []
+        """Choose each plane's output by its estimated error."""
+        self.report["estimated_psnr"] = []
         for plane in self.planes:
-            clip = next((c for c in plane.clips if c.targets), None)
-            if clip is None:
+            if plane.errors is None:
                 continue
-            if not clip.anchors:
-                clip.anchors = clip_anchors(clip, self.networks.temporal)
-            errors = estimate_errors(self.networks, plane.preprocessor, clip, self._generator)
-            plane.output = errors.best()
-            estimated.append(errors.psnr() | {"leak": errors.leak, "output": plane.output})
-        self.report["estimated_psnr"] = estimated
+            errors = add_leak(
+                plane.errors, self.networks, plane.preprocessor, plane.shots[0], self._generator
+            )
+            plane.output = "noisy" if plane.is_noise_free else errors.best()
+            self.report["estimated_psnr"].append(
+                errors.psnr()
+                | {"interval_95": errors.intervals()}
+                | {"leak": errors.leak, "output": plane.output}
+            )
 
     def _tell(self, stage: str, fraction: float) -> None:
         if self.progress:

@@ -9,7 +9,7 @@ from torch import Tensor
 from f2r.flow.estimator import DisFlow
 from f2r.infer.planes import PlaneLayout, layout_of
 from f2r.infer.stream import Networks, PlaneStream
-from f2r.io import open_reader
+from f2r.io import FrameReader, open_reader
 from f2r.levels import normalise
 from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import TemporalEstimator
@@ -32,7 +32,49 @@ class PlaneNoise:
     estimate: NoiseEstimate
     """Fitted model and its evidence."""
     diagnosis: Diagnosis
-    """Which assumptions hold, judged against the anchor of the shipped stage 1."""
+    """Which assumptions hold, judged against the anchor of the shipped stage 1; levels are
+    multiplied by `scale`."""
+    scale: float
+    """What levels were multiplied by before they were judged."""
+
+    def measures(self) -> list[tuple[str, str]]:
+        """Name every figure and write it, in 8-bit units."""
+        found, judged = self.estimate.evidence, self.diagnosis
+        fixed, near = judged.fixed_pattern, judged.autocorrelation
+        y, x = near.shape[0] // 2, near.shape[1] // 2
+        beside = (near[y, x + 1] + near[y + 1, x]) / 2
+        return [
+            ("noise, root mean square", f"{255 * self.estimate.sigma:.2f} of 255"),
+            ("found over predicted", f"{judged.level:.2f}"),
+            ("fit of variance, misfit", f"{100 * found.misfit:.0f} %"),
+            ("next pixels", f"{float(beside):.2f}"),
+            ("channels", f"{found.channels:.2f}"),
+            ("next frames", _number(judged.frames)),
+            ("fixed pattern", "?" if fixed is None else f"{255 * fixed / self.scale:.2f} of 255"),
+            ("hot or dead pixels", str(int(judged.hot.any(0).sum()))),
+            (
+                "at black, at white",
+                f"{_share(found.limits.low_share)}, {_share(found.limits.high_share)}",
+            ),
+        ]
+
+    def advice(self) -> str:
+        """Say in one line what to do."""
+        if self.estimate.is_noise_free:
+            return "hardly any noise: nothing needs to be removed"
+        if self.diagnosis.holds:
+            return "F2R can work on this clip: run f2r denoise as it is"
+        if self.diagnosis.frames is None:
+            return "only the image prior can work on a single frame; give a clip"
+        return "f2r denoise will work, less well where an assumption fails; do what is said above"
+
+
+def _number(value: float | None) -> str:
+    return "?" if value is None else f"{value:.2f}"
+
+
+def _share(value: float) -> str:
+    return f"{100 * value:.1f} %"
 
 
 def inspect_noise(source: str) -> list[PlaneNoise]:
@@ -41,12 +83,17 @@ def inspect_noise(source: str) -> list[PlaneNoise]:
     Raises:
         InputError: the clip cannot be read.
     """
+    with open_reader(source) as reader:
+        return inspect_reader(reader)
+
+
+def inspect_reader(reader: FrameReader) -> list[PlaneNoise]:
+    """Measure the noise of each plane of an open clip, as `inspect_noise` does."""
     networks = Networks(
         load_prior(), load_shipped(TemporalEstimator).eval(), load_shipped(SpatialRefiner).eval()
     )
-    with open_reader(source) as reader:
-        layout = layout_of(reader.info)
-        frames = [layout.split(frame) for frame in islice(reader, FRAMES)]
+    layout = layout_of(reader.info)
+    frames = [layout.split(frame) for frame in islice(reader, FRAMES)]
     return [
         _inspect_plane([planes[k] for planes in frames], layout, k, networks)
         for k in range(len(layout.groups))
@@ -68,4 +115,4 @@ def _inspect_plane(
     anchor = torch.stack([e.anchor[cut] for e in estimates])
     names = {3: "colour"} | ({1: "grey"} if len(layout.groups) == 1 else {})
     name = names.get(channels, f"channel {index + 1}")
-    return PlaneNoise(name, estimate, diagnose(noisy, anchor, noise))
+    return PlaneNoise(name, estimate, diagnose(noisy, anchor, noise), scale)

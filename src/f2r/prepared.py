@@ -9,21 +9,13 @@ from torch import Tensor
 
 from f2r.denoiser import Denoiser
 from f2r.durable import write_durably
-from f2r.noise.parse import noise_from_dict
+from f2r.plane import plane_to_dict
 
 
 def save_prepared(folder: Path, run: Denoiser) -> None:
     """Keep the adapted weights, exactly, and then everything else that was decided."""
     write_durably(folder / "weights.safetensors", lambda path: save_file(_weights(run), path))
-    planes = [
-        {
-            "noise": plane.noise.to_dict(),
-            "working_noise": plane.preprocessor.noise.to_dict(),
-            "scale": plane.scale,
-            "output": plane.output,
-        }
-        for plane in run.planes
-    ]
+    planes = [plane_to_dict(plane) for plane in run.planes]
     content = {"elapsed": run.elapsed, "report": run.report, "planes": planes}
     text = json.dumps(content)  # NaN and infinity come back as they were
     write_durably(folder / "prepared.json", lambda path: _write(path, text))
@@ -41,15 +33,7 @@ def load_prepared(folder: Path, run: Denoiser) -> bool:
         network.load_state_dict(
             {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
         )
-    run.planes = [
-        run.make_plane(
-            noise_from_dict(plane["working_noise"]),
-            noise_from_dict(plane["noise"]),
-            plane["scale"],
-            plane["output"],
-        )
-        for plane in content["planes"]
-    ]
+    run.planes = [run.restore_plane(plane) for plane in content["planes"]]
     run.report = content["report"]
     run.elapsed_before = content["elapsed"]
     return True

@@ -20,8 +20,8 @@ class PlaneEstimate:
     """Levels multiplied by `scale`."""
     scale: float
     """What the levels of this plane were multiplied by."""
-    output: str
-    """Which estimate becomes the output: 'refined', 'anchor' or 'prior'."""
+    finish: Callable[[Estimate], Tensor]
+    """Chooses the output among the estimates, the bias of clipping undone."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,7 @@ class Result:
         return Mark(first.starts_shot, not first.has_neighbours)
 
     def _blend(self, plane: PlaneEstimate) -> Tensor:
-        clean: Tensor = getattr(plane.estimate, plane.output)
-        return torch.lerp(plane.estimate.noisy, clean, self.strength)
+        return torch.lerp(plane.estimate.noisy, plane.finish(plane.estimate), self.strength)
 
     def _merge(self, part: Callable[[PlaneEstimate], Tensor]) -> Frame:
         return self.layout.merge([part(plane) / plane.scale for plane in self.planes])

@@ -97,7 +97,7 @@ def denoise_file(
         announce(describe_input(reader.info))
         run = Denoiser(reader, noise, config, progress=progress)
         announce(describe_memory(run.memory, sample_gib(config)))
-        job = _Job(run, reader, announce)
+        job = _Job(run, run.reader, announce)
         if has_pipe:
             with _open_writer(target, reader, files, announce) as writer:
                 job.denoise(writer, None)

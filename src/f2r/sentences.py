@@ -53,7 +53,13 @@ def describe_disk(info: ClipInfo, folder: Path) -> str:
 def describe_look(report: dict[str, Any]) -> list[str]:
     """Say what a look at the clip has found."""
     said = [f"device: {report['device']}"]
-    said += [f"noise: {entry['text']}" for entry in report["noise"]]
+    if "repaired" in report:
+        count, spread = report["repaired"]["hot_pixels"], report["repaired"]["fixed_pattern"]
+        said.append(
+            f"repaired: {count} hot pixels, a fixed pattern of sd {255 * spread:.2f} of 255"
+        )
+    for entry in report["noise"]:
+        said += describe_noise(entry)
     each, training = report["seconds_per_frame"], report["training_seconds_planned"]
     total = describe_seconds(each * report["frames"])
     first = f", after {describe_seconds(training)} of training" if training else ""
@@ -63,12 +69,37 @@ def describe_look(report: dict[str, Any]) -> list[str]:
 def describe_choice(report: dict[str, Any]) -> list[str]:
     """Say which estimate becomes the output, and how good it is thought to be."""
     said = []
+    for entry in report["noise"]:
+        if entry.get("estimates", {}).get("used") == "second":
+            said.append(f"noise, estimated again from what stage 1 leaves: {entry['text']}")
     for entry in report["estimated_psnr"]:
-        figures = ", ".join(f"{k} {entry[k]:.2f}" for k in ("prior", "anchor", "refined"))
-        said.append(f"estimated PSNR in dB: {figures}; output: {entry['output']}")
+        said.append(f"estimated PSNR in dB: {figures_of(entry)}; output: {entry['output']}")
         if entry["leak"] > LEAK_LIMIT:
             said.append(f"warning: the anchor leaks (correlation {entry['leak']:.3f})")
-    return said or ["no frame has a neighbour: the image prior works alone"]
+    return (
+        said
+        if report["estimated_psnr"]
+        else ["no frame has a neighbour: the image prior works alone"]
+    )
+
+
+def figures_of(entry: dict[str, Any]) -> str:
+    """Write the estimated PSNRs with their 95 % confidence intervals."""
+    parts = []
+    for name, (low, high) in entry["interval_95"].items():
+        parts.append(f"{name} {entry[name]:.2f} ({low:.2f} to {high:.2f})")
+    return ", ".join(parts)
+
+
+def describe_noise(entry: dict[str, Any]) -> list[str]:
+    """Say what was found out about the noise of one plane."""
+    said = [f"noise: {entry['text']}"]
+    if entry["is_noise_free"]:
+        said.append("hardly any noise: the clip is returned as it is; --sigma overrides that")
+    if entry["hot_pixels"]:
+        count = entry["hot_pixels"]
+        said.append(f"{count} hot or dead pixels: --hot-pixels remove repairs them")
+    return said
 
 
 def describe_cuts(report: dict[str, Any]) -> list[str]:

@@ -35,6 +35,10 @@ class DenoiseArgs:
     """Time for the whole run, such as 90s, 10m or 1h; overrides the preset's training time."""
     strength: float = 1.0
     """How much of the noise to remove: 0 nothing, 1 the estimate; at most 1.5."""
+    hot_pixels: Literal["keep", "remove"] = "keep"
+    """remove: replace hot and dead pixels first; keep: a star is not taken for a defect."""
+    fixed_pattern: Literal["keep", "remove"] = "keep"
+    """remove: subtract offsets of rows, columns and pixels that stay while the scene moves."""
     steps: int | None = None
     """Optimiser steps of each stage instead of a training time: the run can be repeated exactly."""
     sample_memory: float = 2.0
@@ -110,6 +114,8 @@ def _config_of(args: DenoiseArgs) -> DenoiseConfig:
         args.memory,
         args.weights,
         args.flow,
+        args.hot_pixels,
+        args.fixed_pattern,
     )
 
 

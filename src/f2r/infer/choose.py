@@ -1,7 +1,8 @@
 """Which of prior, anchor and refined frame is best, told without a clean reference."""
 
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -22,8 +23,15 @@ FRAMES = 24
 LEAK_FRAMES = 2
 """Frames on which the leak is measured; each costs ten flows and two anchors."""
 
+ESTIMATED_DOUBT = 0.015
+"""Relative standard error of an estimated noise variance, as docs/benchmarks.md measures it."""
+
 MARGIN = 0.01
 """A simpler estimate replaces the refined one only if its error is lower by this share."""
+
+
+NAMES = ("prior", "anchor", "refined")
+TWO_SIDED_95 = 1.96
 
 
 @dataclass(frozen=True)
@@ -36,39 +44,98 @@ class Errors:
     """Of stage 1."""
     refined: float
     """Of stage 2."""
-    leak: float
+    leak: float = 0.0
     """Correlation of the anchor's error with the noise of its own frame; below 0.015 is fine."""
+    spread: tuple[float, ...] = (0.0, 0.0, 0.0)
+    """Standard errors of prior, anchor and refined: their scatter over the judged tiles, and what
+    an error of the noise model adds to all three."""
 
     def best(self) -> str:
         """Name the best estimate: 'refined' unless another is clearly better."""
         simpler = min(("anchor", "prior"), key=lambda name: float(getattr(self, name)))
         return simpler if getattr(self, simpler) < (1 - MARGIN) * self.refined else "refined"
 
+    def changed_by(self, anchor: float, refined: float) -> "Errors":
+        """Give the errors after a training that changed them by so much."""
+        return replace(self, anchor=self.anchor + anchor, refined=self.refined + refined)
+
     def psnr(self) -> dict[str, float]:
         """Give the estimated PSNR of each in dB, of the mean error over all judged frames."""
-        return {name: to_psnr(getattr(self, name)) for name in ("prior", "anchor", "refined")}
+        return {name: to_psnr(getattr(self, name)) for name in NAMES}
+
+    def intervals(self) -> dict[str, tuple[float, float]]:
+        """Give the 95 % confidence interval of each estimated PSNR in dB, lower end first."""
+        spreads = dict(zip(NAMES, self.spread, strict=True))
+        return {
+            name: (
+                to_psnr(getattr(self, name) + TWO_SIDED_95 * spreads[name]),
+                to_psnr(getattr(self, name) - TWO_SIDED_95 * spreads[name]),
+            )
+            for name in NAMES
+        }
 
 
 @torch.no_grad()
 def estimate_errors(
-    networks: Networks, preprocessor: Preprocessor, clip: TrainingClip, generator: torch.Generator
+    networks: Networks,
+    preprocessor: Preprocessor,
+    clip: TrainingClip,
+    generator: torch.Generator,
+    doubt: float = 0.0,
 ) -> Errors:
-    """Judge the three estimates on a few frames of a clip whose anchors are known."""
-    totals = torch.zeros(3, dtype=torch.float64)
+    """Judge the three estimates on a few frames of a clip whose anchors are known.
+
+    What leaks through the flow is left out; `add_leak` adds it.
+
+    Args:
+        networks: the three networks.
+        preprocessor: prior, noise model and flow of the clip.
+        clip: prepared frames with their anchors.
+        generator: randomness of tiles and probes.
+        doubt: relative standard error of the noise variance; 0 where the noise is known.
+    """
+    rows = []
     judged = _spread(clip.targets, FRAMES)
     for t in judged:
         here = (..., *_tile(clip.size, generator))
         noisy, anchor = clip.frames[t].noisy[here][None], clip.anchors[t][here][None]
-        errors = _frame_errors(networks, preprocessor, noisy, anchor, clip, generator)
-        totals += torch.tensor(errors)
-    prior, blind, refined = (totals / len(judged)).tolist()
+        rows.append(_frame_errors(networks, preprocessor, noisy, anchor, clip, generator))
+    table = torch.tensor(rows, dtype=torch.float64)
+    prior, blind, refined = table.mean(0).tolist()
+    noise = _noise_power(clip)
+    spread = [math.hypot(error, doubt * noise) for error in standard_errors(table)]
+    return Errors(prior, blind, refined, spread=tuple(spread))
+
+
+@torch.no_grad()
+def add_leak(
+    errors: Errors,
+    networks: Networks,
+    preprocessor: Preprocessor,
+    clip: TrainingClip,
+    generator: torch.Generator,
+) -> Errors:
+    """Measure how much of a frame's noise reaches its anchor, and correct the errors for it."""
     probed = _spread(clip.targets, LEAK_FRAMES)
     copies = [copied_noise(networks, preprocessor, clip, t, generator) for t in probed]
     copied = Copied(*torch.tensor(copies).mean(0).tolist())
-    blind += 2 * copied.anchor
-    noise = float(clip.noise.variance(clip.anchors[probed[0]]).mean())
-    leak = copied.anchor / max(noise * blind, 1e-12) ** 0.5
-    return Errors(prior, blind, refined + 2 * copied.refined, leak)
+    blind = errors.anchor + 2 * copied.anchor
+    leak = copied.anchor / max(_noise_power(clip) * blind, 1e-12) ** 0.5
+    return replace(errors, anchor=blind, refined=errors.refined + 2 * copied.refined, leak=leak)
+
+
+def _noise_power(clip: TrainingClip) -> float:
+    return float(clip.noise.variance(clip.anchors[clip.targets[0]]).mean())
+
+
+def standard_errors(table: Tensor) -> list[float]:
+    """Give the standard error of each column's mean, rows (K, 3) taken for independent.
+
+    A single row says nothing of its scatter: its own size stands in for it.
+    """
+    if len(table) < 2:
+        return [abs(float(value)) for value in table[0]]
+    return [float(value) for value in table.std(0) / len(table) ** 0.5]
 
 
 def _spread(indices: Sequence[int], count: int) -> list[int]:

@@ -11,11 +11,15 @@ from f2r.noise.correlated import Correlated
 from f2r.noise.correlation import REACH, flat_mask, measure_covariance, score_blocks, slopes
 from f2r.noise.hot import find_hot_pixels
 from f2r.noise.models import NoiseModel
+from f2r.noise.pattern import FixedPattern, find_fixed_pattern
 
 FRAMES_LIMIT = 0.1
 PIXELS_LIMIT = 0.12
 LEVEL_LIMIT = 0.15
 FIXED_LIMIT = 0.25
+LINES_LIMIT = 0.1
+"""Offsets of rows or columns show earlier than those of pixels."""
+MOST_LAGS = 5
 CLIPPED_LIMIT = 0.02
 HARDLY_ANY = 1e-3
 
@@ -43,6 +47,12 @@ class Diagnosis:
     """Standard deviation found over that of the model; 1 when the model is right."""
     fixed_pattern: float | None
     """Standard deviation of what stays in place, nominal units; None below four frames."""
+    pattern: FixedPattern | None
+    """Offsets that stay in place; None below four frames."""
+    standing: Tensor
+    """(C, H, W): mean over time of y - reference, nominal units."""
+    lags: tuple[float, ...]
+    """Correlation of frames 1, 2, ... apart, at most five."""
     hot: Tensor
     """(C, H, W): true at hot and dead pixels."""
     limits: Limits
@@ -61,7 +71,10 @@ class Diagnosis:
             "pixel_correlation": self.pixels,
             "frame_correlation": self.frames,
             "level": self.level,
+            "frame_correlation_by_distance": self.lags,
             "fixed_pattern": self.fixed_pattern,
+            "fixed_rows": None if self.pattern is None else self.pattern.rows,
+            "fixed_columns": None if self.pattern is None else self.pattern.columns,
             "hot_pixels": int(self.hot.any(0).sum()),
             "clipped_low": self.limits.low_share,
             "clipped_high": self.limits.high_share,
@@ -92,8 +105,10 @@ def diagnose(noisy: Tensor, reference: Tensor, noise: NoiseModel) -> Diagnosis:
     pixels = _beside(autocorrelation) - _expected_beside(noise)
     mask = flat_mask(residual, scores)
     residual = residual[..., : mask.shape[-2], : mask.shape[-1]]
-    frames = _between_frames(residual, mask)
+    lags = _between_frames(residual, mask)
+    frames = lags[0] if lags else None
     fixed = _fixed_pattern(residual, mask)
+    pattern = find_fixed_pattern(noisy - reference)
     hot = find_hot_pixels(noisy, sigma)
     findings = [_judge_frames(frames), _judge_clipping(limits)]
     if sigma < HARDLY_ANY * float(reference.max() - reference.min()):
@@ -103,7 +118,7 @@ def diagnose(noisy: Tensor, reference: Tensor, noise: NoiseModel) -> Diagnosis:
         findings += [
             _judge_level(power**0.5),
             _judge_pixels(pixels),
-            _judge_fixed(fixed, sigma),
+            _judge_fixed(fixed, sigma, pattern),
             _judge_hot(hot),
         ]
     return Diagnosis(
@@ -111,6 +126,9 @@ def diagnose(noisy: Tensor, reference: Tensor, noise: NoiseModel) -> Diagnosis:
         pixels=pixels,
         frames=frames,
         level=power**0.5,
+        pattern=pattern,
+        standing=(noisy - reference).mean(0),
+        lags=lags,
         fixed_pattern=None if fixed is None else fixed * sigma,
         hot=hot,
         limits=limits,
@@ -129,13 +147,15 @@ def _expected_beside(noise: NoiseModel) -> float:
     return _beside(noise.correlation.diagonal().mean(-1))
 
 
-def _between_frames(residual: Tensor, mask: Tensor) -> float | None:
-    if len(residual) < 2:
-        return None
-    both = mask[1:] * mask[:-1]
-    now, then = residual[:-1] * both, residual[1:] * both
-    scale = (now.square().sum() * then.square().sum()).clamp(min=1e-24).sqrt()
-    return float((now * then).sum() / scale)
+def _between_frames(residual: Tensor, mask: Tensor) -> tuple[float, ...]:
+    """Correlate frames 1, 2, ... apart where both are flat."""
+    found = []
+    for lag in range(1, min(len(residual), MOST_LAGS + 1)):
+        both = mask[lag:] * mask[:-lag]
+        now, then = residual[:-lag] * both, residual[lag:] * both
+        scale = (now.square().sum() * then.square().sum()).clamp(min=1e-24).sqrt()
+        found.append(float((now * then).sum() / scale))
+    return tuple(found)
 
 
 def _fixed_pattern(residual: Tensor, mask: Tensor) -> float | None:
@@ -186,13 +206,17 @@ def _judge_frames(correlation: float | None) -> Finding:
     )
 
 
-def _judge_fixed(fixed: float | None, sigma: float) -> Finding:
-    if fixed is None or fixed < FIXED_LIMIT:
+def _judge_fixed(fixed: float | None, sigma: float, pattern: FixedPattern | None) -> Finding:
+    lines = max(pattern.rows, pattern.columns) if pattern else 0.0
+    strong = fixed is not None and fixed >= FIXED_LIMIT
+    if not strong and lines < LINES_LIMIT * sigma:
         return Finding(True, "no fixed pattern stands out")
+    spread = max(lines, (fixed or 0.0) * sigma)
+    where = "in rows or columns " if lines >= LINES_LIMIT * sigma else ""
     return Finding(
         False,
-        f"a pattern of sd {255 * fixed * sigma:.2f} of 255 stays in place: it is kept as if it "
-        "were scene; subtract a dark frame first",
+        f"a pattern of sd {255 * spread:.2f} of 255 stays in place {where}and is kept as if it "
+        "were scene: denoise with --fixed-pattern remove, or subtract a dark frame first",
     )
 
 
@@ -200,7 +224,7 @@ def _judge_hot(hot: Tensor) -> Finding:
     count = int(hot.any(0).sum())
     if count == 0:
         return Finding(True, "no hot or dead pixels")
-    return Finding(False, f"{count} hot or dead pixels: have them replaced before denoising")
+    return Finding(False, f"{count} hot or dead pixels: denoise with --hot-pixels remove")
 
 
 def _judge_clipping(limits: Limits) -> Finding:
@@ -210,6 +234,6 @@ def _judge_clipping(limits: Limits) -> Finding:
     return Finding(
         False,
         f"{100 * limits.low_share:.1f} % of the samples lie at black and "
-        f"{100 * limits.high_share:.1f} % at white: the noise there is cut off; expect slightly "
-        "grey blacks, or record with headroom",
+        f"{100 * limits.high_share:.1f} % at white: the noise there is cut off; F2R undoes the "
+        "bias, but not the loss: record with headroom",
     )

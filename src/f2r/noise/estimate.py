@@ -19,6 +19,7 @@ from f2r.noise.blocks import (
     join,
     measure_blocks,
     measure_curve,
+    unevenness,
 )
 from f2r.noise.correlated import Correlated
 from f2r.noise.correlation import (
@@ -46,6 +47,8 @@ WHITE_CHANNELS = 0.25
 UNEVEN_CHANNELS = 1.6
 REPEATED = 0.3
 COPIED_SHARE = 0.1
+UNEVEN_BLOCKS = 2.1
+"""Unevenness above this is scene; correlated noise has 1.2 to 1.8, clips without noise 2.2 up."""
 
 
 @dataclass(frozen=True)
@@ -91,19 +94,22 @@ def estimate_noise(frames: Iterable[Tensor]) -> NoiseEstimate:
     """
     clip = gather(frames)
     limits = find_limits(clip)
-    white = _fit_white(_white_blocks(clip), limits)
+    blocks = _white_blocks(clip)
+    white = _fit_white(blocks, limits)
     bands = measure_bands(clip, clip, white[0].model, limits) if white else None
     if bands and (bands.frames or 0.0) > REPEATED:
         # Differences of frames that share their noise would hide it.
-        white = _fit_white(drop_fill(measure_blocks(clip, clip)), limits) or white
+        alone = drop_fill(measure_blocks(clip, clip))
+        white = _fit_white(alone, limits) or white
+        blocks = alone if len(alone) else blocks
     if white is None or bands is None:
         return _nothing(limits)
     if len(clip) < 5:
-        return _conclude(clip, limits, white, bands, None)
+        return _conclude(clip, white, blocks, bands, None)
     differences = _differences(clip)
     means = (clip[1:] + clip[:-1]) / 2
     spatial = _Spatial(differences, means, difference_scores(differences))
-    return _conclude(clip, limits, white, bands, spatial)
+    return _conclude(clip, white, blocks, bands, spatial)
 
 
 def estimate_noise_from_anchor(noisy: Tensor, anchor: Tensor) -> NoiseEstimate:
@@ -125,30 +131,33 @@ def estimate_noise_from_anchor(noisy: Tensor, anchor: Tensor) -> NoiseEstimate:
     noisy, anchor = gather(noisy), gather(anchor)
     limits = find_limits(noisy)
     residual = noisy - anchor
-    white = _fit_white(drop_fill(measure_blocks(residual, anchor)), limits)
+    blocks = drop_fill(measure_blocks(residual, anchor))
+    white = _fit_white(blocks, limits)
     bands = measure_bands(residual, anchor, white[0].model, limits) if white else None
     if white is None or bands is None:
         return _nothing(limits)
     spatial = _Spatial(residual, anchor, score_blocks(slopes(anchor)))
-    return _conclude(noisy, limits, white, bands, spatial)
+    return _conclude(noisy, white, blocks, bands, spatial)
 
 
 def _conclude(
     clip: Tensor,
-    limits: Limits,
     white: tuple[Fit, Curve],
+    blocks: Blocks,
     bands: Bands,
     spatial: _Spatial | None,
 ) -> NoiseEstimate:
     fit, curve = white
+    limits, uneven = find_limits(clip), unevenness(blocks, fit.model)
     model: NoiseModel = fit.model
     neighbours, channels = None, bands.channels
     is_shared = (bands.frames or 0.0) > REPEATED
     if spatial is not None and _mean_sigma(model, curve) > 0:
         correlation = _measure_correlation(spatial, model)
         neighbours = _neighbours(correlation)
+        is_correlated = bands.tilt > WHITE_TILT and neighbours > WHITE_NEIGHBOUR
         # What frames share is rather scene than noise, and could not be removed anyway.
-        if bands.tilt > WHITE_TILT and neighbours > WHITE_NEIGHBOUR and not is_shared:
+        if is_correlated and not is_shared and uneven < UNEVEN_BLOCKS:
             fit, curve = _fit_correlated(spatial, correlation, curve, limits)
             model, channels = Correlated(fit.model, trim(correlation)), _at_centre(correlation)
     if not isinstance(model, Correlated) and not _is_white_between_channels(channels):
@@ -163,9 +172,9 @@ def _conclude(
         frames=bands.frames,
         limits=limits,
         misfit=fit.misfit,
+        unevenness=uneven,
     )
-    is_noise_free = sigma < NOISE_FREE * _range_in_use(clip)
-    return NoiseEstimate(model, sigma, fit.errors, is_noise_free, evidence)
+    return NoiseEstimate(model, sigma, fit.errors, is_noise_free(sigma, clip), evidence)
 
 
 def _fit_correlated(
@@ -272,7 +281,8 @@ def _is_white_between_channels(covariance: Tensor) -> bool:
     return bool(shared < WHITE_CHANNELS and uneven < UNEVEN_CHANNELS)
 
 
-def _range_in_use(clip: Tensor) -> float:
+def is_noise_free(sigma: float, clip: Tensor) -> bool:
+    """Tell whether noise of this deviation is too weak in (T, C, H, W) frames to be removed."""
     some = clip.flatten()[:: max(1, clip.numel() // 100_000)]
     low, high = torch.quantile(some, some.new_tensor([0.001, 0.999]))
-    return float(high - low)
+    return sigma <= NOISE_FREE * float(high - low)

@@ -25,6 +25,8 @@ class Evidence:
     """Where the file clips, and how many samples do."""
     misfit: float
     """Relative root mean square error of the model over the levels of the curve."""
+    unevenness: float | None = None
+    """How much the flat blocks differ, see `f2r.noise.blocks`; None where there are none."""
 
 
 @dataclass(frozen=True)
@@ -59,4 +61,5 @@ class NoiseEstimate:
             "clipped_low": found.limits.low_share,
             "clipped_high": found.limits.high_share,
             "misfit": found.misfit,
+            "unevenness": found.unevenness,
         }

@@ -46,7 +46,7 @@ def without_clipping(curve: Curve, limits: Limits) -> Curve:
         return curve
     level, deviation = curve.level.clone(), curve.variance.clamp(min=1e-14).sqrt()
     for _ in range(60):
-        mean, variance = _censored_moments(level, deviation, limits)
+        mean, variance = censored_moments(level, deviation, limits)
         level = level + (curve.level - mean)
         deviation = deviation * (curve.variance / variance.clamp(min=1e-14)).sqrt().clamp(0.8, 1.25)
         deviation = deviation.clamp(max=1.0)
@@ -110,7 +110,7 @@ def _robust_line(curve: Curve, design: Tensor) -> tuple[Tensor, Tensor]:
     return coefficients, torch.linalg.inv(normal).diagonal().sqrt()
 
 
-def _censored_moments(level: Tensor, deviation: Tensor, limits: Limits) -> tuple[Tensor, Tensor]:
+def censored_moments(level: Tensor, deviation: Tensor, limits: Limits) -> tuple[Tensor, Tensor]:
     """Mean and variance of N(level, deviation^2) clipped to the limits."""
     low = torch.full_like(level, max(limits.low, -1e3))
     high = torch.full_like(level, min(limits.high, 1e3))

@@ -1,0 +1,148 @@
+"""One plane of a clip, and everything that was found out about it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from f2r.flow.estimator import FlowEstimator
+from f2r.infer.choose import Errors
+from f2r.infer.stream import Estimate
+from f2r.levels import normalise
+from f2r.models.prior import ImagePrior
+from f2r.models.temporal import TemporalEstimator
+from f2r.noise.blocks import Limits
+from f2r.noise.clipping import before_clipping, clip_noise, find_clipping, unclip
+from f2r.noise.estimate import is_noise_free
+from f2r.noise.hot import find_hot_pixels
+from f2r.noise.models import NoiseModel
+from f2r.noise.parse import noise_from_dict
+from f2r.noise.scale import scale_noise
+from f2r.preprocess import Preprocessor
+from f2r.tiles import Tiling
+from f2r.train.revise import revise_noise
+from f2r.train.windows import TrainingClip
+
+
+@dataclass
+class Plane:
+    """One plane of the clip: three channels, or one grey channel, with its own noise."""
+
+    preprocessor: Preprocessor
+    """Prior and flow under the noise that the frames show, at the multiplied levels."""
+    scale: float
+    """What levels are multiplied by before anything else."""
+    noise: NoiseModel
+    """Noise model in the units of the input, before any clipping."""
+    limits: Limits = field(default_factory=Limits)
+    """Where the multiplied levels are cut off."""
+    is_noise_free: bool = False
+    """Whether nobody said what the noise is and there is none worth removing."""
+    hot_pixels: int = 0
+    """Hot and dead pixels that were found."""
+    clips: list[TrainingClip] = field(default_factory=list)
+    """Prepared stretches to train on."""
+    errors: Errors | None = None
+    """Estimated errors of the networks as they are; None before they were judged."""
+    output: str = "refined"
+    """Which estimate becomes the output: 'refined', 'anchor' or 'prior'; 'noisy' if noise-free."""
+
+    @property
+    def shots(self) -> list[TrainingClip]:
+        """Prepared stretches with a frame that has a neighbour."""
+        return [clip for clip in self.clips if clip.targets]
+
+    def entry(self) -> dict[str, Any]:
+        """Say what is known of the noise, for the report."""
+        return self.noise.to_dict() | {
+            "text": self.noise.describe(),
+            "levels_multiplied_by": self.scale,
+            "is_noise_free": self.is_noise_free,
+            "clipped_low": self.limits.low_share,
+            "clipped_high": self.limits.high_share,
+            "hot_pixels": self.hot_pixels,
+        }
+
+    def revise(self, temporal: TemporalEstimator, size: tuple[int, int]) -> dict[str, Any]:
+        """Estimate the noise again from what the anchors leave.
+
+        Args:
+            temporal: stage 1.
+            size: rows and columns of a frame without its padding.
+
+        Returns:
+            The new entry of the report, with both estimates.
+        """
+        found = revise_noise(self.clips, self.preprocessor, temporal, size, self.limits)
+        if found is None:
+            return self.entry()
+        self.noise = scale_noise(found.model, 1 / self.scale)
+        return self.entry() | {"estimates": found.in_units(1 / self.scale).to_dict()}
+
+    def finish(self, estimate: Estimate) -> Tensor:
+        """Give the output of one frame, the bias of clipping undone."""
+        if self.output == "noisy":
+            return estimate.noisy
+        return unclip(getattr(estimate, self.output), self.preprocessor.noise)
+
+
+def look_at_plane(
+    frames: Sequence[Tensor],
+    noise: NoiseModel | None,
+    prior: ImagePrior,
+    flow: FlowEstimator,
+    tiling: Tiling,
+) -> Plane:
+    """Look at a sample of a plane.
+
+    Args:
+        frames: (C, H, W), consecutive frames as the file gives them, without padding.
+        noise: noise model in nominal units; None estimates it.
+        prior: frozen image denoiser.
+        flow: estimates flow between denoised frames.
+        tiling: in what pieces frames are computed.
+    """
+    scale, model = normalise(frames, noise)
+    clip = scale * torch.stack(list(frames))
+    limits = find_clipping(clip)
+    sigma = float(model.variance(clip[:1]).mean().sqrt())
+    quiet = noise is None and is_noise_free(sigma, clip)
+    return Plane(
+        Preprocessor(prior, clip_noise(model, limits), flow, tiling),
+        scale,
+        scale_noise(model, 1 / scale),
+        limits,
+        quiet,
+        int(find_hot_pixels(clip, sigma).any(0).sum()),
+        output="noisy" if quiet else "refined",
+    )
+
+
+def plane_to_dict(plane: Plane) -> dict[str, Any]:
+    """Give what was decided of a plane as JSON values."""
+    return {
+        "noise": plane.noise.to_dict(),
+        "working_noise": before_clipping(plane.preprocessor.noise).to_dict(),
+        "limits": [plane.limits.low, plane.limits.high],
+        "scale": plane.scale,
+        "is_noise_free": plane.is_noise_free,
+        "output": plane.output,
+    }
+
+
+def plane_from_dict(
+    content: dict[str, Any], prior: ImagePrior, flow: FlowEstimator, tiling: Tiling
+) -> Plane:
+    """Make a plane from what `plane_to_dict` gave; its clips are not kept."""
+    limits = Limits(*content["limits"])
+    working = clip_noise(noise_from_dict(content["working_noise"]), limits)
+    return Plane(
+        Preprocessor(prior, working, flow, tiling),
+        content["scale"],
+        noise_from_dict(content["noise"]),
+        limits,
+        content["is_noise_free"],
+        output=content["output"],
+    )

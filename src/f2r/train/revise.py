@@ -1,0 +1,71 @@
+"""The second estimate of the noise, once stage 1 knows the clip."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from f2r.models.temporal import TemporalEstimator
+from f2r.noise.blocks import Limits
+from f2r.noise.clipping import before_clipping, clip_noise
+from f2r.noise.second import Revision, revise
+from f2r.preprocess import Preprocessor, sigma_map
+from f2r.train.clip import clip_anchors
+from f2r.train.windows import TrainingClip
+
+SEEN = 12
+"""Frames that the second estimate is made from."""
+
+
+def revise_noise(
+    clips: Sequence[TrainingClip],
+    preprocessor: Preprocessor,
+    temporal: TemporalEstimator,
+    size: tuple[int, int],
+    limits: Limits,
+) -> Revision | None:
+    """Estimate the noise of a plane from its anchors and let everything after use the better model.
+
+    Where the second estimate is believed, `preprocessor` and `clips` take it, and prior and
+    anchors are computed anew; the flows stay.
+
+    Args:
+        clips: prepared shots of one plane with their anchors.
+        preprocessor: prior, noise model and flow of the plane.
+        temporal: stage 1.
+        size: rows and columns of a frame without its padding.
+        limits: where the frames clip.
+
+    Returns:
+        Both estimates; None where no frame has a neighbour.
+    """
+    pairs = [
+        (clip.frames[t].noisy, clip.anchors[t], 1 if clip.grey else 3)
+        for clip in clips
+        for t in clip.targets
+    ][:SEEN]
+    if not pairs:
+        return None
+    noisy = torch.stack([_seen(y, channels, size) for y, _, channels in pairs])
+    anchor = torch.stack([_seen(a, channels, size) for _, a, channels in pairs])
+    revision = revise(before_clipping(preprocessor.noise), noisy, anchor)
+    if revision.takes_second:
+        preprocessor.noise = clip_noise(revision.model, limits)
+        for clip in clips:
+            _prepare_again(clip, preprocessor, temporal)
+    return revision
+
+
+def _seen(frame: Tensor, channels: int, size: tuple[int, int]) -> Tensor:
+    return frame[:channels, : size[0], : size[1]].cpu()
+
+
+def _prepare_again(
+    clip: TrainingClip, preprocessor: Preprocessor, temporal: TemporalEstimator
+) -> None:
+    noise = clip.noise = preprocessor.noise
+    for frame in clip.frames:
+        sigma = sigma_map(noise, frame.noisy[None])
+        frame.sigma, frame.denoised = sigma[0], preprocessor.denoise(frame.noisy[None], sigma)[0]
+    if clip.targets:
+        clip.anchors = clip_anchors(clip, temporal)

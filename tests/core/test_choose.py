@@ -1,0 +1,33 @@
+"""Confidence intervals of the estimated quality."""
+
+import math
+
+import pytest
+import torch
+
+from f2r.infer.choose import Errors, standard_errors
+
+
+def test_an_interval_holds_its_estimate_and_widens_with_the_spread() -> None:
+    narrow = Errors(1e-3, 1e-3, 1e-3, 0.0, (1e-5, 1e-5, 1e-5))
+    wide = Errors(1e-3, 1e-3, 1e-3, 0.0, (1e-4, 1e-4, 1e-4))
+    for errors in (narrow, wide):
+        for name, (low, high) in errors.intervals().items():
+            assert low < errors.psnr()[name] < high
+    assert narrow.intervals()["refined"][0] > wide.intervals()["refined"][0]
+    low, high = narrow.intervals()["anchor"]
+    assert high - low == pytest.approx(2 * 10 * 0.0196 / math.log(10), rel=0.01)
+
+
+def test_the_spread_covers_the_mean_as_often_as_it_says() -> None:
+    generator = torch.Generator().manual_seed(0)
+    inside = 0
+    for _ in range(400):
+        table = 1e-3 + 2e-4 * torch.randn(16, 3, generator=generator, dtype=torch.float64)
+        error = standard_errors(table)[0]
+        inside += abs(float(table[:, 0].mean()) - 1e-3) < 1.96 * error
+    assert 0.90 < inside / 400 < 0.98
+
+
+def test_one_tile_is_as_unsure_as_it_is_large() -> None:
+    assert standard_errors(torch.tensor([[2e-3, -1e-3, 0.0]])) == pytest.approx([2e-3, 1e-3, 0.0])
