@@ -11,7 +11,13 @@ from f2r.models.prior import ImagePrior
 from f2r.noise.models import Gaussian
 from f2r.preprocess import Preprocessor
 from f2r.train.clip import prepare_clip
-from f2r.train.sample import choose_stretches, read_stretches, region_size, spread_regions
+from f2r.train.sample import (
+    BYTES_PER_PIXEL,
+    choose_stretches,
+    read_stretches,
+    region_size,
+    spread_regions,
+)
 from f2r.train.windows import CropConfig, CropSampler, augment, flip_image
 
 
@@ -72,8 +78,8 @@ def test_a_short_clip_is_taken_whole(frames):
 def test_large_frames_are_cut_so_that_the_sample_fits(height, width):
     info = ArrayReader(np.broadcast_to(np.float32(0), (1, height, width, 3))).info
     size = region_size(info, 1.0, 36)
-    assert 36 * size[0] * size[1] * 72 <= 2**30
-    assert size == (height, width) or size[0] * size[1] * 72 * 36 > 0.9 * 2**30
+    assert 36 * size[0] * size[1] * BYTES_PER_PIXEL <= 2**30
+    assert size == (height, width) or size[0] * size[1] * BYTES_PER_PIXEL * 36 > 0.9 * 2**30
     for region in spread_regions(info, size, 9):
         assert 0 <= region.top <= height - size[0]
         assert 0 <= region.left <= width - size[1]
