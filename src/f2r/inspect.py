@@ -18,6 +18,7 @@ from f2r.noise.diagnose import Diagnosis, diagnose
 from f2r.noise.estimate import estimate_noise
 from f2r.noise.evidence import NoiseEstimate
 from f2r.preprocess import Preprocessor
+from f2r.raw.mosaic import Mosaic
 
 FRAMES = 12
 """Frames that are looked at, from the start of the clip."""
@@ -28,15 +29,19 @@ class PlaneNoise:
     """The noise of one plane of a clip."""
 
     name: str
-    """'colour', 'grey' or 'channel N'."""
+    """'colour', 'grey', 'channel N' or, of raw clips, the colours."""
     estimate: NoiseEstimate
     """Fitted model and its evidence."""
     diagnosis: Diagnosis
     """Which assumptions hold, judged against the anchor of the shipped stage 1."""
 
 
-def inspect_noise(source: str) -> list[PlaneNoise]:
+def inspect_noise(source: str, mosaic: Mosaic | None = None) -> list[PlaneNoise]:
     """Measure the noise of each plane of a clip.
+
+    Args:
+        source: the clip.
+        mosaic: what its samples mean, where they are raw and the file does not say so.
 
     Raises:
         InputError: the clip cannot be read.
@@ -44,7 +49,7 @@ def inspect_noise(source: str) -> list[PlaneNoise]:
     networks = Networks(
         load_prior(), load_shipped(TemporalEstimator).eval(), load_shipped(SpatialRefiner).eval()
     )
-    with open_reader(source) as reader:
+    with open_reader(source, mosaic=mosaic) as reader:
         layout = layout_of(reader.info)
         frames = [layout.split(frame) for frame in islice(reader, FRAMES)]
     return [
@@ -66,6 +71,4 @@ def _inspect_plane(
     estimates += stream.finish()
     noisy = torch.stack([e.noisy[cut] for e in estimates])
     anchor = torch.stack([e.anchor[cut] for e in estimates])
-    names = {3: "colour"} | ({1: "grey"} if len(layout.groups) == 1 else {})
-    name = names.get(channels, f"channel {index + 1}")
-    return PlaneNoise(name, estimate, diagnose(noisy, anchor, noise))
+    return PlaneNoise(layout.name(index), estimate, diagnose(noisy, anchor, noise))

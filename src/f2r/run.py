@@ -13,9 +13,12 @@ from f2r.config import DenoiseConfig
 from f2r.denoiser import Denoiser, Result
 from f2r.errors import InputError
 from f2r.io import default_output, open_reader, open_writer
-from f2r.io.clip import ClipInfo, FrameReader
+from f2r.io.clip import ClipInfo, Frame, FrameReader
 from f2r.noise.models import NoiseModel
 from f2r.picture import write_before_after
+from f2r.raw.mosaic import Mosaic
+from f2r.raw.render import render_alike
+from f2r.raw.suspicion import pattern_warning
 from f2r.report import environment, write_report
 from f2r.train.loop import ProgressCallback
 
@@ -47,6 +50,7 @@ def denoise_file(  # noqa: PLR0913
     *,
     overwrite: bool = False,
     resume: bool = False,
+    mosaic: Mosaic | None = None,
     announce: Announce = lambda _: None,
     progress: ProgressCallback | None = None,
 ) -> Outcome:
@@ -59,6 +63,7 @@ def denoise_file(  # noqa: PLR0913
         config: the user's choices.
         overwrite: replace an existing output.
         resume: go on from the training state of an interrupted run.
+        mosaic: what the samples mean, where they are raw and the file does not say so.
         announce: told in plain sentences what was decided.
         progress: called with `Progress` reports.
 
@@ -68,12 +73,15 @@ def denoise_file(  # noqa: PLR0913
     if "-" in (source, str(output)):
         raise InputError("pipes cannot be denoised yet: training reads the clip twice; use a file")
     target = output or default_output(source)
-    with open_reader(source) as reader, _opened(target, reader, overwrite) as writer:
+    with open_reader(source, mosaic=mosaic) as reader, _opened(target, reader, overwrite) as writer:
         for loss in writer.losses:
             announce(f"cannot be kept: {loss}")
         with training_state(target, source, noise, config, resume) as state:
             run = Denoiser(reader, noise, config, state, progress)
             announce(_describe(reader.info))
+            warning = pattern_warning(reader)
+            if warning is not None:
+                announce(f"warning: {warning}")
             run.prepare()
             for sentence in decisions(run.report):
                 announce(sentence)
@@ -81,7 +89,8 @@ def denoise_file(  # noqa: PLR0913
             for i, result in enumerate(run.results()):
                 writer.write(result.denoised)
                 shown = result if i <= run.report["frames"] // 2 else shown
-    return _finish(target, source, config, run.report, shown)
+        shown_pair = None if shown is None else shown_frames(reader.info, shown)
+    return _finish(target, source, config, run.report, shown_pair)
 
 
 @contextmanager
@@ -90,9 +99,19 @@ def _opened(target: Path, reader: FrameReader, overwrite: bool) -> Iterator[Any]
         yield writer
 
 
+def shown_frames(info: ClipInfo, result: Result) -> tuple[Frame, Frame]:
+    """Give (noisy, denoised) as they can be shown: raw frames rendered, both alike."""
+    if info.mosaic is None:
+        return result.noisy, result.denoised
+    denoised, noisy = render_alike(info.mosaic, result.denoised, result.noisy)
+    return noisy, denoised
+
+
 def _describe(info: ClipInfo) -> str:
     count = "?" if info.frames is None else str(info.frames)
     kind = "colour" if info.is_colour else f"{info.channels} channel(s)"
+    if info.mosaic is not None:
+        kind = f"raw {info.mosaic.pattern} packed to four channels"
     return f"input: {count} frames, {info.width}x{info.height}, {kind}, {info.bit_depth} bit"
 
 
@@ -111,7 +130,11 @@ def decisions(report: dict[str, Any]) -> list[str]:
 
 
 def _finish(
-    target: Path, source: str, config: DenoiseConfig, report: dict[str, Any], shown: Result | None
+    target: Path,
+    source: str,
+    config: DenoiseConfig,
+    report: dict[str, Any],
+    shown: tuple[Frame, Frame] | None,
 ) -> Outcome:
     report = {
         "input": source,
@@ -124,7 +147,7 @@ def _finish(
     picture = target.with_name(target.name + ".png")
     write_report(report_path, report)
     if shown is not None:
-        write_before_after(picture, shown.noisy, shown.denoised)
+        write_before_after(picture, *shown)
     return Outcome(target, report_path, picture, report)
 
 

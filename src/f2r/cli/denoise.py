@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import tyro
 
 from f2r.cli.quantities import seconds_of
+from f2r.cli.raw import NOT_RAW, MosaicOptions, mosaic_of
 from f2r.config import DenoiseConfig, Preset
 from f2r.errors import InputError
 
@@ -22,7 +23,8 @@ class DenoiseArgs:
     sigma: float | None = None
     """Sd of Gaussian noise in 8-bit units, 0 to 255; short for --noise gaussian:S."""
     noise: str = "auto"
-    """auto, gaussian:S, poisson:GAIN, poisson-gaussian:GAIN,READ, gamma:LOOKS or FILE.json."""
+    """auto, gaussian:S, poisson:GAIN, poisson-gaussian:GAIN,READ, gamma:LOOKS or FILE.json; for
+    raw clips crvd:ISO, or profile for what the file says."""
     preset: Literal["fast", "balanced", "best"] = "balanced"
     """fast: no training on the clip; balanced: 2 minutes of it; best: 15 minutes."""
     time_budget: str | None = None
@@ -37,6 +39,7 @@ class DenoiseArgs:
     """Go on from the training state of an interrupted run."""
     overwrite: bool = False
     """Replace an existing output."""
+    mosaic: MosaicOptions = NOT_RAW
 
 
 def denoise_command(args: DenoiseArgs) -> None:
@@ -44,9 +47,15 @@ def denoise_command(args: DenoiseArgs) -> None:
     from f2r.cli.display import Display
     from f2r.noise.models import Gaussian, NoiseModel
     from f2r.noise.parse import parse_noise
+    from f2r.raw.profile import file_noise
     from f2r.run import denoise_file
 
-    noise: NoiseModel | None = None if args.noise == "auto" else parse_noise(args.noise)
+    mosaic = mosaic_of(args.mosaic)
+    noise: NoiseModel | None = None
+    if args.noise == "profile":
+        noise = file_noise(args.input, mosaic)
+    elif args.noise != "auto":
+        noise = parse_noise(args.noise)
     if args.sigma is not None:
         if noise is not None:
             raise InputError("give either --sigma or --noise, not both")
@@ -63,6 +72,7 @@ def denoise_command(args: DenoiseArgs) -> None:
             config,
             overwrite=args.overwrite,
             resume=args.resume,
+            mosaic=mosaic,
             announce=display.say,
             progress=display.update,
         )

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import tyro
 
+from f2r.cli.raw import NOT_RAW, MosaicOptions, mosaic_of
+
 
 @dataclass(frozen=True)
 class NoiseArgs:
@@ -15,6 +17,7 @@ class NoiseArgs:
     """Video file, folder of frames, TIFF stack or .npy."""
     json: Path | None = None
     """Where to write the measurement; `f2r denoise --noise FILE.json` takes it back."""
+    mosaic: MosaicOptions = NOT_RAW
 
 
 def noise_command(args: NoiseArgs) -> None:
@@ -25,7 +28,7 @@ def noise_command(args: NoiseArgs) -> None:
     from f2r.report import write_report
 
     console = Console(highlight=False)
-    planes = inspect_noise(args.input)
+    planes = inspect_noise(args.input, mosaic_of(args.mosaic))
     for plane in planes:
         console.print(f"[bold]{plane.name}[/]: {plane.estimate.model.describe()}")
         for finding in plane.diagnosis.findings:
