@@ -50,10 +50,10 @@ def test_a_grey_card_is_rendered_grey(tmp_path, pattern):
 def test_dngs_come_back_as_dngs_with_every_sample(tmp_path):
     mosaic = camera("GRBG", orientation=8)
     clip = camera_clip("GRBG")
-    with open_reader(write_dngs(tmp_path / "in", clip, mosaic)) as reader:
-        with open_writer(tmp_path / "out", reader.info) as writer:
-            for frame in reader:
-                writer.write(frame)
+    reader = open_reader(write_dngs(tmp_path / "in", clip, mosaic))
+    with open_writer(tmp_path / "out", reader.info) as writer:
+        for frame in reader:
+            writer.write(frame)
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
         f"shot_{i}.dng" for i in range(3)
     ]
