@@ -107,8 +107,8 @@ def unprocess(picture: Tensor, look: CameraLook) -> Tensor:
 def inverse_isp(picture: Tensor, generator: torch.Generator) -> Tensor:
     """Turn clean sRGB patches into clean packed raw, each by a camera and light of its own.
 
-    The mosaic is RGGB; each packed patch is then flipped at random, upside down and left to right,
-    which gives the geometry of all four patterns. Flipping the pictures instead would not.
+    The mosaic is RGGB; `infer.planes` turns the other patterns so that they look like it. Flip the
+    pictures, not the packed patches.
 
     Args:
         picture: (B, 3, H, W) sRGB in [0, 1], on the generator's device; H and W even.
@@ -129,11 +129,7 @@ def inverse_isp(picture: Tensor, generator: torch.Generator) -> Tensor:
         green[:, 1::2, 0::2],
         blue[:, 1::2, 1::2],
     )
-    packed = torch.stack(sites, 1)
-    for axis in (2, 3):
-        flips = torch.rand(len(packed), 1, 1, 1, generator=generator, device=packed.device) < 0.5
-        packed = torch.where(flips, packed.flip(axis), packed)
-    return packed
+    return torch.stack(sites, 1)
 
 
 def sample_shot_read(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
