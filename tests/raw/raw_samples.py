@@ -1,7 +1,5 @@
 """Raw clips made by formula, and the files that cameras would make of them."""
 
-from pathlib import Path
-
 import numpy as np
 import tifffile
 
@@ -32,22 +30,29 @@ def write_dngs(folder, clip, mosaic):
     return folder
 
 
-def write_odd_dng(path, samples, photometric, pattern=None, size=(2, 2)):
-    """Write a DNG that F2R cannot work on: demosaiced, or with other colour filters."""
+def write_odd_dng(path, samples, photometric, pattern=(), size=(2, 2), more=()):
+    """Write a DNG with few tags: a mosaic of any colour filters, or one demosaiced already."""
+    count = samples.shape[2] if samples.ndim == 3 else 1
     tags = [
-        (50706, 1, 4, bytes((1, 4, 0, 0)), True),
-        (50707, 1, 4, bytes((1, 1, 0, 0)), True),
-        (50708, 2, 0, "Odd", True),
-        (50717, 3, samples.shape[-1] if samples.ndim == 3 else 1, (4095,) * 3 or 4095, True),
-        (50721, 10, 9, (1, 1, 0, 1, 0, 1, 0, 1, 1, 1, 0, 1, 0, 1, 0, 1, 1, 1), True),
-        (50778, 3, 1, 21, True),
+        (50706, 1, 4, bytes((1, 4, 0, 0)), True),  # DNGVersion
+        (50707, 1, 4, bytes((1, 1, 0, 0)), True),  # DNGBackwardVersion
+        (50708, 2, 0, "Odd", True),  # UniqueCameraModel
+        (50717, 3, count, (4095,) * count if count > 1 else 4095, True),  # WhiteLevel
+        (
+            50721,
+            10,
+            9,
+            (1, 1, 0, 1, 0, 1, 0, 1, 1, 1, 0, 1, 0, 1, 0, 1, 1, 1),
+            True,
+        ),  # ColorMatrix1
+        (50778, 3, 1, 21, True),  # CalibrationIlluminant1
+        *more,
     ]
-    if samples.ndim == 2:
-        tags[3] = (50717, 3, 1, 4095, True)
+    if pattern:  # CFARepeatPatternDim and CFAPattern
         tags += [(33421, 3, 2, size, True), (33422, 1, len(pattern), bytes(pattern), True)]
     tags.sort(key=lambda tag: tag[0])
-    options = {"planarconfig": "contig"} if samples.ndim == 3 else {}
+    options = {"planarconfig": "contig"} if count > 1 else {}
     tifffile.imwrite(
         path, samples, photometric=photometric, metadata=None, extratags=tags, **options
     )
-    return Path(path)
+    return path

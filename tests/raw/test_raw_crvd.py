@@ -1,7 +1,5 @@
 """CRVD: files of exactly its layout and type, its noise, and its protocol."""
 
-import math
-
 import numpy as np
 import pytest
 import tifffile
@@ -81,7 +79,7 @@ def test_the_protocol_averages_over_frames_scenes_and_isos(tmp_path):
 def test_a_perfect_result_is_perfect():
     clean = torch.from_numpy(np.linspace(0, 3855, 4 * 64).round() / 3855).view(1, 4, 8, 8).float()
     figures = compare(clean, clean)
-    assert math.isinf(figures.raw_psnr)
+    assert figures.raw_psnr > 120
     assert figures.raw_ssim == pytest.approx(1.0)
 
 
