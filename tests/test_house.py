@@ -9,7 +9,7 @@ from pathlib import Path
 import f2r
 
 ROOT = Path(f2r.__file__).parent
-LOWER = {"models", "flow", "noise", "io"}
+LOWER = {"models", "flow", "noise", "io", "raw"}
 UPPER = {"train", "infer", "cli", "denoiser", "run", "api", "inspect"}
 
 

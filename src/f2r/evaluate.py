@@ -22,6 +22,7 @@ from f2r.metrics import (
     ssim,
     warping_error,
 )
+from f2r.raw.mosaic import Mosaic
 from f2r.train.loop import Progress, ProgressCallback
 
 MIN_FLOW_SIZE = 32
@@ -54,7 +55,10 @@ class Evaluation:
 
 
 def evaluate_files(
-    clean: str | Path, other: str | Path, progress: ProgressCallback | None = None
+    clean: str | Path,
+    other: str | Path,
+    progress: ProgressCallback | None = None,
+    mosaic: Mosaic | None = None,
 ) -> Evaluation:
     """Compare a clip on disk with its clean reference.
 
@@ -62,11 +66,16 @@ def evaluate_files(
         clean: the reference.
         other: the clip to judge; same size, channels and number of frames.
         progress: called with `Progress` reports.
+        mosaic: what the samples of both mean, where they are raw and the files do not say so;
+            raw clips are compared as packed frames.
 
     Raises:
         InputError: a clip cannot be read, or they do not match.
     """
-    with open_reader(clean) as reference, open_reader(other) as judged:
+    with (
+        open_reader(clean, mosaic=mosaic) as reference,
+        open_reader(other, mosaic=mosaic) as judged,
+    ):
         _check_same_kind(reference.info, judged.info, clean, other)
         frames = reference.info.frames
         return evaluate_frames(_counted(reference, frames, progress), judged)

@@ -18,6 +18,7 @@ from f2r.noise.diagnose import Diagnosis, diagnose
 from f2r.noise.estimate import estimate_noise
 from f2r.noise.evidence import NoiseEstimate
 from f2r.preprocess import Preprocessor
+from f2r.raw.mosaic import Mosaic
 
 FRAMES = 12
 """Frames that are looked at, from the start of the clip."""
@@ -28,7 +29,7 @@ class PlaneNoise:
     """The noise of one plane of a clip."""
 
     name: str
-    """'colour', 'grey' or 'channel N'."""
+    """'colour', 'grey', 'channel N' or, of raw clips, the colours."""
     estimate: NoiseEstimate
     """Fitted model and its evidence."""
     diagnosis: Diagnosis
@@ -77,13 +78,17 @@ def _share(value: float) -> str:
     return f"{100 * value:.1f} %"
 
 
-def inspect_noise(source: str) -> list[PlaneNoise]:
+def inspect_noise(source: str, mosaic: Mosaic | None = None) -> list[PlaneNoise]:
     """Measure the noise of each plane of a clip.
+
+    Args:
+        source: the clip.
+        mosaic: what its samples mean, where they are raw and the file does not say so.
 
     Raises:
         InputError: the clip cannot be read.
     """
-    with open_reader(source) as reader:
+    with open_reader(source, mosaic=mosaic) as reader:
         return inspect_reader(reader)
 
 
@@ -113,6 +118,4 @@ def _inspect_plane(
     estimates += stream.finish()
     noisy = torch.stack([e.noisy[cut] for e in estimates])
     anchor = torch.stack([e.anchor[cut] for e in estimates])
-    names = {3: "colour"} | ({1: "grey"} if len(layout.groups) == 1 else {})
-    name = names.get(channels, f"channel {index + 1}")
-    return PlaneNoise(name, estimate, diagnose(noisy, anchor, noise), scale)
+    return PlaneNoise(layout.name(index), estimate, diagnose(noisy, anchor, noise), scale)

@@ -11,13 +11,17 @@ from f2r.config import DenoiseConfig
 from f2r.denoiser import Denoiser
 from f2r.errors import InputError
 from f2r.io import EncodeOptions, default_output, open_reader, open_writer
-from f2r.io.clip import Frame, FrameReader, FrameWriter
+from f2r.io.clip import ClipInfo, Frame, FrameReader, FrameWriter
 from f2r.io.output import check_output
 from f2r.io.overlap import WriteBehind, read_ahead
 from f2r.noise.models import NoiseModel
 from f2r.picture import write_before_after
 from f2r.prepared import load_prepared, save_prepared
+from f2r.raw.mosaic import Mosaic
+from f2r.raw.render import render_alike
+from f2r.raw.suspicion import pattern_warning
 from f2r.report import environment, write_report
+from f2r.result import Result
 from f2r.sampling import sample_gib
 from f2r.sentences import (
     describe_choice,
@@ -50,6 +54,8 @@ class FileOptions:
     """Leave damaged video packets out instead of stopping at them."""
     encode: EncodeOptions = field(default_factory=EncodeOptions)
     """How to compress the output."""
+    mosaic: Mosaic | None = None
+    """What the samples mean, where they are raw and the file does not say so."""
 
 
 @dataclass(frozen=True)
@@ -93,8 +99,11 @@ def denoise_file(
     has_pipe = PIPE in {source, str(target)}
     if has_pipe and files.resume:
         raise InputError("a pipe cannot be resumed: read from a file and write to a file")
-    with open_reader(source, skip_corrupt=files.skip_corrupt) as reader:
+    with open_reader(source, skip_corrupt=files.skip_corrupt, mosaic=files.mosaic) as reader:
         announce(describe_input(reader.info))
+        suspicion = pattern_warning(reader)
+        if suspicion is not None:
+            announce(f"warning: {suspicion}")
         run = Denoiser(reader, noise, config, progress=progress)
         announce(describe_memory(run.memory, sample_gib(config)))
         job = _Job(run, run.reader, announce)
@@ -153,7 +162,7 @@ class _Job:
             middle = self.run.report["frames"] // 2
             for i, result in enumerate(self.run.results(replayed, done), start=len(done)):
                 if state is not None and i == middle:
-                    write_before_after(state.picture, result.noisy, result.denoised)
+                    write_before_after(state.picture, *shown_frames(self.reader.info, result))
                 behind.submit(partial(_deliver, writer, state, result.denoised, result.mark))
         for sentence in describe_cuts(self.run.report):
             self.announce(sentence)
@@ -165,6 +174,14 @@ class _Job:
         self.run.train()
         for sentence in describe_choice(self.run.report):
             self.announce(sentence)
+
+
+def shown_frames(info: ClipInfo, result: Result) -> tuple[Frame, Frame]:
+    """Give (noisy, denoised) as they can be shown: raw frames rendered, both alike."""
+    if info.mosaic is None:
+        return result.noisy, result.denoised
+    denoised, noisy = render_alike(info.mosaic, result.denoised, result.noisy)
+    return noisy, denoised
 
 
 def _deliver(writer: FrameWriter, state: RunState | None, frame: Frame, mark: Mark) -> None:

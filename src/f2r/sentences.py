@@ -19,6 +19,8 @@ def describe_input(info: ClipInfo) -> str:
     """Say what the clip is."""
     count = "?" if info.frames is None else str(info.frames)
     kind = "colour" if info.is_colour else f"{info.channels} channel(s)"
+    if info.mosaic is not None:
+        kind = f"raw {info.mosaic.pattern} packed to four channels"
     return f"input: {count} frames, {info.width}x{info.height}, {kind}, {info.bit_depth} bit"
 
 

@@ -11,6 +11,7 @@ from f2r.errors import InputError
 from f2r.io import ClipInfo, Frame, Source, open_reader, open_writer
 from f2r.io.opening import VIDEO_SUFFIXES
 from f2r.noise.models import NoiseModel
+from f2r.raw.mosaic import Mosaic
 from f2r.report import environment, write_report
 from f2r.train.loop import Progress, ProgressCallback
 
@@ -36,6 +37,7 @@ def simulate_file(
     seed: int,
     *,
     overwrite: bool = False,
+    mosaic: Mosaic | None = None,
     progress: ProgressCallback | None = None,
 ) -> Simulated:
     """Write a noisy version of a clip, frame by frame, with a JSON beside it.
@@ -49,6 +51,7 @@ def simulate_file(
         noise: what to add.
         seed: seed of the noise; >= 0.
         overwrite: replace an existing output.
+        mosaic: what the samples mean, where they are raw and the file does not say so.
         progress: called with `Progress` reports.
 
     Raises:
@@ -59,7 +62,7 @@ def simulate_file(
     if str(output) == "-":
         raise InputError("a simulated clip has a JSON beside it: name a file with -o")
     count, clipped = 0, 0.0
-    with open_reader(clean) as reader:
+    with open_reader(clean, mosaic=mosaic) as reader:
         info = roomy_info(reader.info, output)
         with open_writer(output, info, overwrite=overwrite) as writer:
             for index, frame in enumerate(reader):
@@ -73,7 +76,7 @@ def simulate_file(
     if info.dtype != "float32" and clipped:
         share = clipped / count
         notes += (f"{share:.2%} of the values lay outside [0, 1] and were clipped.",)
-    return _finish(clean, output, noise, seed, count, notes)
+    return finish(clean, output, noise, seed, count, notes)
 
 
 def add_noise(frame: Frame, noise: NoiseModel, seed: int, index: int) -> Frame:
@@ -114,14 +117,16 @@ def roomy_info(info: ClipInfo, output: Path) -> ClipInfo:
     return replace(info, dtype="float32", scale=1.0, bit_depth=32, chroma_subsampled=False)
 
 
-def _finish(
+def finish(
     clean: str | Path,
     output: Path,
     noise: NoiseModel,
     seed: int,
     frames: int,
     notes: tuple[str, ...],
+    more: dict[str, Any] | None = None,
 ) -> Simulated:
+    """Write the JSON beside a simulated clip, with `more` entries."""
     report = {
         "clean": str(clean),
         "output": str(output),
@@ -130,6 +135,7 @@ def _finish(
         "noise_text": noise.describe(),
         "seed": seed,
         "notes": notes,
+        **(more or {}),
         "environment": environment(),
     }
     report_path = output.with_name(output.name + ".json")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from f2r.cli.quantities import seconds_of
+from f2r.cli.raw import NOT_RAW, MosaicOptions, mosaic_of
 from f2r.config import DenoiseConfig, Preset
 from f2r.errors import F2RError, InputError
 
@@ -28,7 +29,8 @@ class DenoiseArgs:
     sigma: float | None = None
     """Sd of Gaussian noise in 8-bit units, 0 to 255; short for --noise gaussian:S."""
     noise: str = "auto"
-    """auto, gaussian:S, poisson:GAIN, poisson-gaussian:GAIN,READ, gamma:LOOKS or FILE.json."""
+    """auto, gaussian:S, poisson:GAIN, poisson-gaussian:GAIN,READ, gamma:LOOKS or FILE.json; for
+    raw clips crvd:ISO, or profile for what the file says."""
     preset: Literal["fast", "balanced", "best"] = "balanced"
     """fast: no training on the clip; balanced: 2 minutes of it; best: 15 minutes."""
     time_budget: str | None = None
@@ -65,6 +67,7 @@ class DenoiseArgs:
     """Go on from where an interrupted run was stopped or killed."""
     overwrite: bool = False
     """Replace an existing output; throw away what an interrupted run left."""
+    mosaic: MosaicOptions = NOT_RAW
 
 
 def denoise_command(args: DenoiseArgs) -> None:
@@ -92,7 +95,10 @@ def denoise_command(args: DenoiseArgs) -> None:
 def _noise_of(args: DenoiseArgs) -> "NoiseModel | None":
     from f2r.noise.models import Gaussian
     from f2r.noise.parse import parse_noise
+    from f2r.raw.profile import file_noise
 
+    if args.noise == "profile" and args.sigma is None:
+        return file_noise(args.inputs[0], mosaic_of(args.mosaic))
     if args.sigma is None:
         return None if args.noise == "auto" else parse_noise(args.noise)
     if args.noise != "auto":
@@ -124,7 +130,7 @@ def _files_of(args: DenoiseArgs, resume: bool) -> "FileOptions":
     from f2r.run import FileOptions
 
     encode = EncodeOptions(args.codec, args.quality)
-    return FileOptions(args.overwrite, resume, args.skip_corrupt, encode)
+    return FileOptions(args.overwrite, resume, args.skip_corrupt, encode, mosaic_of(args.mosaic))
 
 
 def _denoise_one(

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from f2r.cli.raw import NOT_RAW, MosaicOptions, mosaic_of
+
 if TYPE_CHECKING:
     from f2r.evaluate import Evaluation
 
@@ -20,6 +22,7 @@ class EvaluateArgs:
     """The clip to judge; same size, channels and number of frames."""
     json: Path | None = None
     """File for all figures, replaced if it exists."""
+    mosaic: MosaicOptions = NOT_RAW
 
 
 def evaluate_command(args: EvaluateArgs) -> None:
@@ -32,7 +35,7 @@ def evaluate_command(args: EvaluateArgs) -> None:
     if args.json is not None:
         check_output(args.json, None, overwrite=True)
     with Display() as display:
-        result = evaluate_files(args.clean, args.other, display.update)
+        result = evaluate_files(args.clean, args.other, display.update, mosaic_of(args.mosaic))
     _show(result)
     if args.json is not None:
         content = {"clean": args.clean, "other": args.other, **result.to_dict()}

@@ -11,6 +11,7 @@ from f2r.cli.denoise import DenoiseArgs, denoise_command
 from f2r.cli.evaluate import EvaluateArgs, evaluate_command
 from f2r.cli.info import InfoArgs, info_command
 from f2r.cli.noise import NoiseArgs, noise_command
+from f2r.cli.render import RenderArgs, render_command
 from f2r.cli.simulate import SimulateArgs, simulate_command
 from f2r.cli.train import TrainClipsArgs, TrainPriorArgs, train_clips_command, train_prior_command
 from f2r.errors import F2RError, InputError
@@ -27,6 +28,7 @@ Command = (
     | Annotated[NoiseArgs, subcommand("noise", prefix_name=False)]
     | Annotated[SimulateArgs, subcommand("simulate", prefix_name=False)]
     | Annotated[EvaluateArgs, subcommand("evaluate", prefix_name=False)]
+    | Annotated[RenderArgs, subcommand("render", prefix_name=False)]
     | Annotated[InfoArgs, subcommand("info", prefix_name=False)]
     | Annotated[Train, subcommand("train", prefix_name=False, description=TRAIN)]
 )
@@ -36,6 +38,7 @@ COMMANDS: dict[type, Callable[[Any], None]] = {
     NoiseArgs: noise_command,
     SimulateArgs: simulate_command,
     EvaluateArgs: evaluate_command,
+    RenderArgs: render_command,
     InfoArgs: info_command,
     TrainPriorArgs: train_prior_command,
     TrainClipsArgs: train_clips_command,

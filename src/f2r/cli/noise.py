@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from f2r.cli.raw import NOT_RAW, MosaicOptions, mosaic_of
 from f2r.errors import InputError
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class NoiseArgs:
     """Where to write the measurement; `f2r denoise --noise FILE.json` takes it back."""
     picture: Path | None = None
     """Where to draw it, such as noise.png: variance, correlations, fixed pattern."""
+    mosaic: MosaicOptions = NOT_RAW
 
 
 def noise_command(args: NoiseArgs) -> None:
@@ -39,7 +41,7 @@ def noise_command(args: NoiseArgs) -> None:
     if args.picture is not None and args.picture.suffix.lower() not in PICTURES:
         raise InputError(f"--picture {args.picture}: give a name that ends in .png or .jpg")
     console = Console(highlight=False)
-    planes = inspect_noise(args.input)
+    planes = inspect_noise(args.input, mosaic_of(args.mosaic))
     for plane in planes:
         console.print(f"[bold]{plane.name}[/]: {plane.estimate.model.describe()}")
         console.print(_table(plane))

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from f2r.errors import InputError
+from f2r.raw.mosaic import Mosaic
 
 Frame: TypeAlias = NDArray[np.float32]
 """One frame, (H, W, C) float32 in nominal units: 1 is the file's white, values are not clipped."""
@@ -62,6 +63,9 @@ class ClipInfo:
     """Seconds per tick of the file's timestamps, None when it has no clock."""
     source: Source | None = None
     """Origin and metadata for a writer; None for a clip made from nothing."""
+    mosaic: Mosaic | None = None
+    """What the samples of a raw clip mean; its frames are packed: half the rows and columns of the
+    file, and the four channels red, green of the red rows, green of the blue rows, blue."""
 
 
 @dataclass(frozen=True)

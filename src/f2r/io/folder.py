@@ -49,9 +49,9 @@ def natural_key(name: str) -> list[tuple[int, str]]:
 class FolderReader(Closing):
     """Frames of a folder, one picture decoded at a time."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, files: list[Path] | None = None) -> None:
         self._path = path
-        self._files = _find_pictures(path)
+        self._files = _find_pictures(path) if files is None else files
         self._size = _check_sizes(self._files)
         self.info = self._describe()
 

@@ -5,6 +5,8 @@ from pathlib import Path
 from f2r.errors import InputError
 from f2r.io.clip import ClipInfo, EncodeOptions, FrameReader, FrameWriter
 from f2r.io.output import check_output
+from f2r.raw.kinds import RAW_SUFFIXES, is_raw
+from f2r.raw.mosaic import Mosaic
 
 ARRAY_SUFFIXES = {".npy"}
 ZARR_SUFFIXES = {".zarr"}
@@ -31,12 +33,15 @@ MAGIC = {
 """First bytes, what they mean, and the suffixes that go with them."""
 
 
-def open_reader(path: str | Path, *, skip_corrupt: bool = False) -> FrameReader:
-    """Open a clip: a video file, a folder of pictures, a TIFF stack or a `.npy` array.
+def open_reader(
+    path: str | Path, *, skip_corrupt: bool = False, mosaic: Mosaic | None = None
+) -> FrameReader:
+    """Open a clip: a video file, a folder of pictures, a TIFF stack, a `.npy` array or raw.
 
     Args:
         path: the clip; `-` reads YUV4MPEG2 video from standard input.
         skip_corrupt: leave damaged video packets out instead of stopping at them.
+        mosaic: what the samples mean, where they are raw and the file does not say so itself.
 
     Raises:
         InputError: the clip cannot be read; the text says why and what to do.
@@ -46,6 +51,20 @@ def open_reader(path: str | Path, *, skip_corrupt: bool = False) -> FrameReader:
 
         return PipeReader()
     path = Path(path)
+    if is_raw(path):
+        from f2r.raw.opening import open_raw
+
+        return open_raw(path, mosaic)
+    reader = _open_plain(path, skip_corrupt)
+    if mosaic is None:
+        return reader
+    from f2r.raw.packing import MosaicReader
+
+    return MosaicReader(reader, mosaic)
+
+
+def _open_plain(path: Path, skip_corrupt: bool) -> FrameReader:
+    """Open a clip whose samples are levels of grey or colour."""
     if path.is_dir():
         from f2r.io.ome_zarr import ZarrReader, is_zarr
 
@@ -91,7 +110,16 @@ def open_writer(
 
         return PipeWriter(info)
     path = Path(path)
+    if info.mosaic is not None:
+        from f2r.raw.opening import open_raw_writer
+
+        return open_raw_writer(path, info, overwrite, options)
     check_output(path, info.source.path if info.source else None, overwrite=overwrite)
+    return _open_plain_writer(path, info, options)
+
+
+def _open_plain_writer(path: Path, info: ClipInfo, options: EncodeOptions) -> FrameWriter:
+    """Open an output for levels of grey or colour."""
     suffix = path.suffix.lower()
     if suffix in ZARR_SUFFIXES:
         from f2r.io.ome_zarr import ZarrWriter
@@ -152,6 +180,8 @@ def default_output(path: str | Path) -> Path:
             return _beside(folder)
         return folder.with_name(folder.name + ".f2r")
     suffix = path.suffix
+    if suffix.lower() in RAW_SUFFIXES:
+        return path.with_name(path.stem + ".f2r.dng")
     if suffix.lower() not in VIDEO_SUFFIXES | TIFF_SUFFIXES | ARRAY_SUFFIXES:
         return path.with_name(path.stem + ".f2r.mkv")
     return _beside(path)

@@ -10,7 +10,10 @@ from f2r.errors import InputError
 from f2r.noise.correlated import Correlated, correlation_from_lists
 from f2r.noise.models import Gamma, Gaussian, NoiseModel, Poisson, PoissonGaussian
 
-FORMS = "gaussian:SIGMA, poisson:GAIN, poisson-gaussian:GAIN,READ[,OFFSET], gamma:LOOKS, FILE.json"
+FORMS = (
+    "gaussian:SIGMA, poisson:GAIN, poisson-gaussian:GAIN,READ[,OFFSET], gamma:LOOKS, crvd:ISO, "
+    "FILE.json"
+)
 
 _BUILDERS: dict[str, tuple[tuple[int, ...], Callable[..., NoiseModel]]] = {
     "gaussian": ((1,), Gaussian),
@@ -39,8 +42,10 @@ def parse_noise(text: str) -> NoiseModel:
         return load_noise(Path(text))
     name, _, rest = text.partition(":")
     name = name.strip().lower()
-    if name not in _BUILDERS:
+    if name not in {*_BUILDERS, "crvd"}:
         raise InputError(f"--noise {text}: unknown model; give one of {FORMS}")
+    if name == "crvd":
+        return _crvd_noise(text, rest)
     counts, build = _BUILDERS[name]
     numbers = _numbers(text, rest)
     if len(numbers) not in counts:
@@ -53,6 +58,15 @@ def parse_noise(text: str) -> NoiseModel:
     if max(numbers) > 255:
         raise InputError(f"--noise {text}: numbers are in 8-bit units, at most 255")
     return build(*(number / 255 for number in numbers))
+
+
+def _crvd_noise(text: str, iso: str) -> NoiseModel:
+    """Take the noise of the CRVD camera, for raw clips whose black is 0 and white 1."""
+    from f2r.raw.calibration import crvd_noise
+
+    if not iso.strip().isdecimal():
+        raise InputError(f"--noise {text}: give the ISO as a number, such as crvd:12800")
+    return crvd_noise(int(iso))
 
 
 def _numbers(text: str, listed: str) -> list[float]:

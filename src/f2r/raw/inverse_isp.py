@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from f2r.raw.calibration import BLACK, GAIN_AND_READ_VARIANCE, WHITE
+from f2r.raw.colour import SRGB_TO_XYZ
 
 XYZ_TO_CAMERA = (
     ((1.0234, -0.2969, -0.2266), (-0.5625, 1.6328, -0.0469), (-0.0703, 0.2188, 0.6406)),
@@ -23,13 +24,6 @@ XYZ_TO_CAMERA = (
 )
 """DNG colour matrices of Nexus 6P, Sony A7R, Olympus E-M10 and Sony RX100 IV, the cameras of the
 Darmstadt noise dataset, on which the source draws."""
-
-SRGB_TO_XYZ = (
-    (0.4124564, 0.3575761, 0.1804375),
-    (0.2126729, 0.7151522, 0.0721750),
-    (0.0193339, 0.1191920, 0.9503041),
-)
-"""Linear sRGB to CIE XYZ (D65), IEC 61966-2-1."""
 
 RED_GAIN, BLUE_GAIN = (1.9, 2.4), (1.5, 1.9)
 """White balance gains of daylight cameras, drawn evenly between these."""
@@ -113,7 +107,8 @@ def unprocess(picture: Tensor, look: CameraLook) -> Tensor:
 def inverse_isp(picture: Tensor, generator: torch.Generator) -> Tensor:
     """Turn clean sRGB patches into clean packed raw, each by a camera and light of its own.
 
-    The mosaic is RGGB; flips of the packed result are what the other three patterns give.
+    The mosaic is RGGB; `infer.planes` turns the other patterns so that they look like it. Flip the
+    pictures, not the packed patches.
 
     Args:
         picture: (B, 3, H, W) sRGB in [0, 1], on the generator's device; H and W even.

@@ -32,6 +32,8 @@ class Region(NamedTuple):
 
 def planes_of(info: ClipInfo) -> int:
     """Count the planes that are denoised apart from each other."""
+    if info.mosaic is not None:
+        return 2
     return 1 if info.is_colour else info.channels
 
 

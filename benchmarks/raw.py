@@ -1,0 +1,170 @@
+"""Raw clips: noisy, prior alone, F2R and BM4D, per ISO of the CRVD camera.
+
+    python benchmarks/raw.py --clips ../shared/data/clips --names tractor walk foliage \
+        --isos 1600 3200 6400 12800 25600 --presets fast balanced --peers bm4d \
+        --out benchmarks/results/raw.json
+
+A stand-in for CRVD: colour clips taken back to raw as `f2r simulate --raw` does (GBRG, 12 bit,
+levels 240 to 4095), seven frames a scene, noise drawn once per clip and ISO from a stored seed, its
+model given. PSNR and SSIM of the packed frame as in CRVD's protocol, averaged over all frames.
+
+BM4D runs on the stack of each channel after a generalised Anscombe transform. It comes from the
+package `bm4d`, which is free for non-commercial use only and no part of F2R: install it yourself.
+"""
+
+import argparse
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from statistics import fmean
+from time import monotonic
+
+import numpy as np
+import torch
+from record import provenance
+
+from f2r.config import DenoiseConfig, Preset
+from f2r.denoiser import Denoiser
+from f2r.io import open_reader
+from f2r.io.array import ArrayReader
+from f2r.noise.models import PoissonGaussian
+from f2r.raw.calibration import crvd_noise
+from f2r.raw.crvd import ISOS, crvd_mosaic
+from f2r.raw.inverse_isp import draw_look
+from f2r.raw.packing import MosaicReader
+from f2r.raw.protocol import compare
+from f2r.simulate import add_noise
+from f2r.simulate_raw import to_raw, with_look
+
+SEED = 2026
+
+Clip = np.ndarray
+"""(T, H, W, 4) packed frames, nominal units."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """Figures of one method on one clip at one ISO."""
+
+    clip: str
+    iso: int
+    method: str
+    raw_psnr: float
+    raw_ssim: float
+    seconds: float
+
+
+def stand_in(source: Path, frames: int, iso: int) -> tuple[Clip, MosaicReader]:
+    """Make the clean packed frames, and the noisy clip as a camera would store it."""
+    look = draw_look(1, torch.Generator().manual_seed(SEED))
+    mosaic = with_look(crvd_mosaic(), look, iso)
+    with open_reader(source) as reader:
+        clean = np.stack([to_raw(frame, look, mosaic) for frame in islice(reader, frames)])
+    noisy = [add_noise(frame, crvd_noise(iso), SEED, i) for i, frame in enumerate(clean)]
+    samples = np.stack([mosaic.to_samples(np.minimum(frame, 1)) for frame in noisy])
+    stored = np.rint(samples).clip(0, 4095).astype(np.uint16)
+    return clean, MosaicReader(ArrayReader(stored, source.name), mosaic)
+
+
+def run_f2r(reader: MosaicReader, noise: PoissonGaussian, preset: str) -> dict[str, Clip]:
+    """Give F2R's output, and the prior's alone."""
+    run = Denoiser(reader, noise, DenoiseConfig(Preset(preset), seed=SEED))
+    run.prepare()
+    results = list(run.results())
+    return {
+        "prior": np.stack([r.prior for r in results]),
+        f"f2r {preset}": np.stack([r.denoised for r in results]),
+    }
+
+
+def stabilise(levels: Clip, noise: PoissonGaussian) -> Clip:
+    """Apply the generalised Anscombe transform: noise of standard deviation 1.
+
+    Source: Makitalo, Foi 2013, "Optimal inversion of the generalized Anscombe transformation for
+    Poisson-Gaussian noise", equations 2 and 9.
+    """
+    ratio = (noise.read / noise.gain) ** 2
+    return 2 * np.sqrt(np.maximum(levels / noise.gain + 3 / 8 + ratio, 0))
+
+
+def restore(stable: Clip, noise: PoissonGaussian) -> Clip:
+    """Invert `stabilise` without bias (the closed form of the exact inverse)."""
+    d = np.maximum(stable, 2 * np.sqrt(3 / 8 + (noise.read / noise.gain) ** 2))
+    root = np.sqrt(3 / 2)
+    counts = d**2 / 4 + root / (4 * d) - 11 / (8 * d**2) + 5 * root / (8 * d**3) - 1 / 8
+    return noise.gain * (counts - (noise.read / noise.gain) ** 2)
+
+
+def run_bm4d(reader: MosaicReader, noise: PoissonGaussian) -> dict[str, Clip]:
+    """Denoise each channel's stack of frames by BM4D."""
+    from bm4d import bm4d
+
+    stable = stabilise(np.stack(list(reader)).astype(np.float64), noise)
+    stacks = [bm4d(np.moveaxis(stable[..., c], 0, -1), 1.0) for c in range(4)]
+    denoised = np.moveaxis(np.stack(stacks, -1), 2, 0)
+    return {"bm4d": restore(denoised, noise).astype(np.float32)}
+
+
+def score(denoised: Iterable[np.ndarray], clean: Clip) -> tuple[float, float]:
+    """Average raw PSNR and SSIM over frames."""
+    figures = [compare(batch(a), batch(b)) for a, b in zip(denoised, clean, strict=True)]
+    return fmean(f.raw_psnr for f in figures), fmean(f.raw_ssim for f in figures)
+
+
+def batch(frame: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(frame)).permute(2, 0, 1)[None]
+
+
+def measure(source: Path, iso: int, args: argparse.Namespace) -> list[Case]:
+    clean, reader = stand_in(source, args.frames, iso)
+    noise = crvd_noise(iso)
+    cases = [Case(source.name, iso, "noisy", *score(list(reader), clean), 0.0)]
+    methods: list[Callable[[], dict[str, Clip]]] = [
+        lambda preset=preset: run_f2r(reader, noise, preset) for preset in args.presets
+    ]
+    if "bm4d" in args.peers:
+        methods.append(lambda: run_bm4d(reader, noise))
+    for method in methods:
+        start = monotonic()
+        outputs = method()
+        spent = monotonic() - start
+        known = {case.method for case in cases}
+        for name, denoised in outputs.items():
+            if name not in known:
+                cases.append(Case(source.name, iso, name, *score(denoised, clean), spent))
+    return cases
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--clips", type=Path, required=True)
+    parser.add_argument("--names", nargs="+", required=True)
+    parser.add_argument("--isos", nargs="+", type=int, default=list(ISOS))
+    parser.add_argument("--frames", type=int, default=7)
+    parser.add_argument("--presets", nargs="+", default=["fast", "balanced"])
+    parser.add_argument("--peers", nargs="*", default=[], choices=["bm4d"])
+    parser.add_argument("--out", type=Path)
+    args = parser.parse_args()
+    cases: list[Case] = []
+    print("| clip | ISO | method | raw PSNR | raw SSIM | s |\n|---|---|---|---|---|---|")
+    for iso in args.isos:
+        for name in args.names:
+            for case in measure(args.clips / name, iso, args):
+                cases.append(case)
+                print(
+                    f"| {case.clip} | {iso} | {case.method} | {case.raw_psnr:.2f} | "
+                    f"{case.raw_ssim:.4f} | {case.seconds:.0f} |",
+                    flush=True,
+                )
+    for method in dict.fromkeys(case.method for case in cases):
+        mean = fmean(case.raw_psnr for case in cases if case.method == method)
+        print(f"{method}: {mean:.2f} dB")
+    if args.out:
+        content = {"frames": args.frames, "seed": SEED, "cases": [asdict(c) for c in cases]}
+        args.out.write_text(json.dumps(content | provenance(), indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

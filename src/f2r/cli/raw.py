@@ -1,0 +1,47 @@
+"""Options by which bare mosaics are told from grey clips, shared by several commands."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
+
+from f2r.errors import InputError
+
+if TYPE_CHECKING:
+    from f2r.raw.mosaic import Mosaic
+
+
+@dataclass(frozen=True)
+class MosaicArgs:
+    """Only for raw frames in TIFF, PNG or .npy; camera files (DNG) and CRVD folders know."""
+
+    pattern: Literal["RGGB", "BGGR", "GRBG", "GBRG"] | None = None
+    """Colours of the top left 2 x 2 pixels, row by row."""
+    black: float | None = None
+    """Level of no light, in the units of the file."""
+    white: float | None = None
+    """Level of a full pixel, likewise."""
+
+
+NOT_RAW = MosaicArgs()
+MosaicOptions = Annotated[MosaicArgs, tyro.conf.arg(name="")]
+
+
+def mosaic_of(args: MosaicArgs) -> "Mosaic | None":
+    """Build what the options say; None if they say nothing.
+
+    Raises:
+        InputError: only some of the three are given.
+    """
+    from f2r.raw.mosaic import Mosaic
+
+    given = (args.pattern, args.black, args.white)
+    if given == (None, None, None):
+        return None
+    if args.pattern is None or args.black is None or args.white is None:
+        missing = [f"--{name}" for name, value in vars(args).items() if value is None]
+        raise InputError(
+            f"raw frames need {' and '.join(missing)} too, for example --pattern RGGB --black 64 "
+            "--white 1023"
+        )
+    return Mosaic(args.pattern, (args.black,) * 4, args.white)

@@ -1,0 +1,158 @@
+"""The command line on raw files: what a camera engineer types, and what is left on disk."""
+
+import json
+
+import numpy as np
+import pytest
+import tifffile
+import torch
+from raw_samples import LEVELS, camera_clip
+from torch.nn import functional
+
+from f2r.cli.main import main
+from f2r.io import open_reader
+from f2r.io.array import ArrayReader
+from f2r.metrics import psnr
+from f2r.noise.estimate import estimate_noise
+from f2r.raw.calibration import crvd_noise
+from f2r.raw.mosaic import PATTERNS, Mosaic
+from f2r.raw.packing import MosaicReader
+from f2r.raw.suspicion import pattern_warning
+from synthetic import moving_clip
+
+
+def options(pattern):
+    return ["--pattern", pattern, "--black", "240", "--white", "4095"]
+
+
+def denoise(path, pattern, *more):
+    noise = ["--noise", "crvd:1600", "--preset", "fast"]
+    return main(["denoise", str(path), *noise, *options(pattern), *map(str, more)])
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_strength_zero_returns_a_bayer_stack_unchanged(tmp_path, pattern):
+    clip = camera_clip(pattern, noise=100.0)
+    path = tmp_path / "clip.tif"
+    tifffile.imwrite(path, clip, photometric="minisblack", metadata={"axes": "TYX"})
+    assert denoise(path, pattern, "--strength", 0) == 0
+    result = tifffile.imread(tmp_path / "clip.f2r.tif")
+    assert result.dtype == np.uint16
+    assert np.array_equal(result, clip)
+
+
+@pytest.mark.parametrize("kind", ["npy", "folder"])
+def test_strength_zero_returns_other_kinds_unchanged(tmp_path, kind):
+    clip = camera_clip("GBRG", frames=2)
+    path = tmp_path / ("clip.npy" if kind == "npy" else "clip")
+    if kind == "npy":
+        np.save(path, clip)
+    else:
+        path.mkdir()
+        for i, samples in enumerate(clip):
+            tifffile.imwrite(path / f"f{i}.tif", samples)
+    assert denoise(path, "GBRG", "--strength", 0) == 0
+    if kind == "npy":
+        assert np.array_equal(np.load(tmp_path / "clip.f2r.npy"), clip)
+    else:
+        names = sorted((tmp_path / "clip.f2r").iterdir())
+        assert [p.name for p in names] == ["f0.tif", "f1.tif"]
+        assert np.array_equal([tifffile.imread(p) for p in names], clip)
+
+
+def test_a_turned_camera_gives_the_turned_result(tmp_path):
+    clip = camera_clip("RGGB", frames=2, noise=100.0)
+    turns = {"RGGB": (), "GBRG": (1,), "GRBG": (2,), "BGGR": (1, 2)}
+    results = []
+    for pattern, axes in turns.items():
+        path = tmp_path / f"{pattern}.npy"
+        np.save(path, np.flip(clip, axes))
+        assert denoise(path, pattern) == 0
+        results.append(np.flip(np.load(tmp_path / f"{pattern}.f2r.npy"), axes))
+    assert not np.array_equal(results[0], clip)
+    assert all(np.array_equal(results[0], other) for other in results[1:])
+
+
+def simulate(tmp_path, iso, frames=6, size=(96, 128)):
+    clean = moving_clip(frames, *size).permute(0, 2, 3, 1).numpy()
+    np.save(tmp_path / "clean.npy", clean)
+    command = ["simulate", str(tmp_path / "clean.npy"), "--raw", "--iso", str(iso)]
+    noisy, reference = tmp_path / "noisy.tif", tmp_path / "reference.tif"
+    assert main([*command, "-o", str(noisy), "--clean-raw", str(reference)]) == 0
+    return noisy, reference
+
+
+def packed_clip(path):
+    with open_reader(path, mosaic=Mosaic("GBRG", **LEVELS)) as reader:
+        return torch.from_numpy(np.stack(list(reader))).permute(0, 3, 1, 2)
+
+
+def test_a_simulated_raw_clip_has_the_cameras_noise_and_denoising_removes_it(tmp_path):
+    noisy, reference = simulate(tmp_path, 12800)
+    samples = tifffile.imread(noisy)
+    assert (samples.dtype, samples.max() <= 4095) == (np.uint16, True)
+    noise = crvd_noise(12800)
+    before, clean = packed_clip(noisy), packed_clip(reference)
+    measured = (before - clean).var()
+    assert float(measured / noise.variance(clean).mean()) == pytest.approx(1.0, abs=0.05)
+    assert denoise(noisy, "GBRG", "--noise", f"{noisy}.json") == 0
+    report = json.loads((tmp_path / "noisy.f2r.tif.json").read_text())
+    assert len(report["noise"]) == 2
+    after = packed_clip(tmp_path / "noisy.f2r.tif")
+    assert psnr(after, clean).mean() > psnr(before, clean).mean() + 5
+
+
+@pytest.mark.parametrize("iso", [3200, 25600])
+def test_the_noise_of_raw_planes_is_estimated(iso):
+    fine = ((moving_clip(8, 48, 48) - 0.15) / 0.7)[:, [0, 1, 1, 2]] ** 2  # some of it is black
+    clip = functional.interpolate(fine, scale_factor=6, mode="bilinear")
+    noise = crvd_noise(iso)
+    noisy = noise.sample(clip, torch.Generator().manual_seed(0))
+    for plane in ((0, 1, 3), (0, 2, 3)):
+        found = estimate_noise(noisy[:, list(plane)]).model
+        assert found.gain == pytest.approx(noise.gain, rel=0.05)
+        assert found.read == pytest.approx(noise.read, rel=0.15)
+
+
+@pytest.mark.parametrize(("said", "is_wrong"), [("GBRG", False), ("GRBG", False), ("RGGB", True)])
+def test_a_wrong_pattern_is_noticed(said, is_wrong):
+    reader = MosaicReader(ArrayReader(camera_clip("GBRG", noise=100.0)), Mosaic(said, **LEVELS))
+    assert bool(pattern_warning(reader)) == is_wrong
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--pattern", "RGGB", "--white", "4095"], "need --black too"),
+        (["--black", "0"], "need --pattern and --white too"),
+        (["--pattern", "RGGB", "--black", "4095", "--white", "240"], "not below the white"),
+        (["--pattern", "RGGB", "--black", "0", "--white", "9", "-o", "x.mkv"], "cannot hold raw"),
+        (["--noise", "crvd:800"], "calibrated at 1600, 3200"),
+        (["--noise", "profile"], "holds no noise profile"),
+    ],
+)
+def test_wrong_options_end_in_one_line(tmp_path, capsys, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    np.save("clip.npy", camera_clip("RGGB"))
+    assert main(["denoise", "clip.npy", *arguments]) == 2
+    error = capsys.readouterr().err.strip()
+    assert message in error.splitlines()[-1]
+
+
+def test_colour_and_odd_sizes_are_no_mosaics(tmp_path, capsys):
+    for shape, message in (((2, 33, 40), "even sides"), ((2, 32, 32, 3), "has 3 channels")):
+        np.save(tmp_path / "clip.npy", np.zeros(shape, np.uint16))
+        assert denoise(tmp_path / "clip.npy", "RGGB") == 2
+        assert message in capsys.readouterr().err
+
+
+def test_a_clip_is_rendered_for_looking(tmp_path):
+    path = tmp_path / "clip.npy"
+    np.save(path, camera_clip("BGGR"))
+    assert main(["render", str(path), *options("BGGR"), "-o", str(tmp_path / "look.mkv")]) == 0
+    with open_reader(tmp_path / "look.mkv") as reader:
+        frames = np.stack(list(reader))
+    assert frames.shape == (3, 64, 64, 3)
+    means = frames.mean((0, 1, 2))
+    assert abs(means - means.mean()).max() < 0.1  # its mean is made grey
+    assert main(["render", str(path), "-o", str(tmp_path / "other.mkv")]) == 2
