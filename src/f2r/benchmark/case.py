@@ -122,9 +122,7 @@ def _read(path: Path) -> dict[str, Any] | None:
     return content if isinstance(content, dict) else None
 
 
-def _measure(
-    scene: Scene, method: Method, conditions: Conditions, path: Path
-) -> dict[str, Any]:
+def _measure(scene: Scene, method: Method, conditions: Conditions, path: Path) -> dict[str, Any]:
     reset_peak()
     start = time.monotonic()
     outcome = method.denoise(scene.noisy, scene.noise, conditions.budget, conditions.seed)
@@ -156,7 +154,9 @@ def _frames(clip: Tensor) -> Any:
 
 
 def _patch_figures(patch: Any, clean: Any) -> dict[str, float | None]:
-    pair = [torch.from_numpy(np.ascontiguousarray(p)).permute(2, 0, 1)[None] for p in (patch, clean)]
+    pair = [
+        torch.from_numpy(np.ascontiguousarray(p)).permute(2, 0, 1)[None] for p in (patch, clean)
+    ]
     wide = min(pair[0].shape[-2:]) >= SSIM_WINDOW
     return {
         "psnr": float(psnr(*pair)),

@@ -26,9 +26,7 @@ PER_FRAME = 30
 
 def conv(channels_in: int, channels_out: int, stride: int = 1, groups: int = 1) -> nn.Conv2d:
     """Make a 3x3 convolution without bias."""
-    return nn.Conv2d(
-        channels_in, channels_out, 3, stride, padding=1, groups=groups, bias=False
-    )
+    return nn.Conv2d(channels_in, channels_out, 3, stride, padding=1, groups=groups, bias=False)
 
 
 def normed(layer: nn.Conv2d) -> list[nn.Module]:
@@ -51,7 +49,9 @@ class Block(nn.Module):
 
 def twice(channels_in: int, channels_out: int) -> Block:
     """Two normalised convolutions."""
-    return Block(*normed(conv(channels_in, channels_out)), *normed(conv(channels_out, channels_out)))
+    return Block(
+        *normed(conv(channels_in, channels_out)), *normed(conv(channels_out, channels_out))
+    )
 
 
 class TripleDenoiser(nn.Module):

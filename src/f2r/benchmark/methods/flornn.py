@@ -14,6 +14,7 @@ modules with look-ahead forward ones".
 
 from collections import deque
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -242,7 +243,7 @@ class FloRnn:
         """Denoise a clip of at least two frames."""
         seen = apply_prior(Preprocessor(self.prior, noise, DisFlow()), noisy)
         flow = DisFlow()
-        pairs = list(zip(seen[:-1], seen[1:], strict=True))
+        pairs = list(pairwise(seen))
         onward = [flow.estimate(earlier, later).to(self.device) for earlier, later in pairs]
         back = [flow.estimate(later, earlier).to(self.device) for earlier, later in pairs]
         frames = noisy.to(self.device)

@@ -16,6 +16,7 @@ pre-trained image denoisers".
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -87,7 +88,7 @@ class PluggedDenoiser(nn.Module):
     def __init__(self, net: UNet) -> None:
         super().__init__()
         self.net = net.requires_grad_(False)
-        widths = [down.in_channels for down in net.downs]
+        widths = [down.in_channels for down in net.downs if isinstance(down, nn.Conv2d)]
         self.modules_in_skips = nn.ModuleList(TemporalModule(width) for width in widths)
 
     def encode(self, frames: Tensor, sigma: Tensor) -> tuple[list[Tensor], Tensor]:
@@ -127,9 +128,7 @@ class PluggedDenoiser(nn.Module):
             aligned = warp_backward(others[k].flatten(0, 1), moved)
             count = len(NEIGHBOURS)
             joined.append(
-                module(
-                    skips[k], aligned.unflatten(0, (-1, count)), shown.unflatten(0, (-1, count))
-                )
+                module(skips[k], aligned.unflatten(0, (-1, count)), shown.unflatten(0, (-1, count)))
             )
         return joined
 
@@ -185,7 +184,7 @@ class Tap:
             trainer = Trainer(
                 self.name,
                 self.network.modules_in_skips[k],
-                lambda g, clean=pseudo_clean: plugged_loss(self.network, clean, around, noise, g),
+                partial(plugged_loss, self.network, pseudo_clean, around, noise),
                 FitConfig(left, learning_rate=LEARNING_RATE),
                 generator,
             )

@@ -12,6 +12,7 @@ import copy
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -74,9 +75,7 @@ class VideoNoise2Noise:
         begin = time.monotonic()
         self.network = self.start
         padded = pad_sides(noisy, self.start.size_multiple)
-        pairs = adjacent_pairs(
-            prepare_frames(padded, Preprocessor(self.start, noise, DisFlow()))
-        )
+        pairs = adjacent_pairs(prepare_frames(padded, Preprocessor(self.start, noise, DisFlow())))
         if not pairs:
             return 0
         tuned = channels_last(copy.deepcopy(self.start)).requires_grad_(True).train()
@@ -99,7 +98,7 @@ class VideoNoise2Noise:
 def adjacent_pairs(frames: Sequence[PreparedFrame]) -> list[Pair]:
     """Pair each frame with the next and with the previous one, unless a cut parts them."""
     pairs = []
-    for earlier, later in zip(frames[:-1], frames[1:], strict=True):
+    for earlier, later in pairwise(frames):
         if earlier.to_next is None or later.to_previous is None:
             continue
         there, back = earlier.to_next, later.to_previous
