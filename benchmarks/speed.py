@@ -75,6 +75,7 @@ class TimedFlow:
         self.flow, self.seconds = DisFlow(), watch.seconds
 
     def estimate(self, target: Tensor, neighbour: Tensor) -> Tensor:
+        """Estimate V_{neighbour->target}."""
         start = time.perf_counter()
         flow = self.flow.estimate(target, neighbour)
         self.seconds["flow"] += time.perf_counter() - start
@@ -99,6 +100,7 @@ class Ours:
 
     @torch.no_grad()
     def infer(self, noisy: Tensor, _: Gaussian) -> Tensor:
+        """Denoise (T, 3, H, W) frames without training."""
         stream = PlaneStream(self.networks, self.preprocessor)
         refined = []
         for frame in pad_sides(noisy, 8):

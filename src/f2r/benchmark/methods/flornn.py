@@ -240,7 +240,9 @@ class FloRnn:
 
     @torch.no_grad()
     def infer(self, noisy: Tensor, noise: NoiseModel) -> Tensor:
-        """Denoise a clip of at least two frames."""
+        """Denoise a clip; a single frame is shown twice."""
+        if len(noisy) == 1:
+            return self.infer(noisy.repeat(2, 1, 1, 1), noise)[:1]
         seen = apply_prior(Preprocessor(self.prior, noise, DisFlow()), noisy)
         flow = DisFlow()
         pairs = list(pairwise(seen))

@@ -276,7 +276,8 @@ def plugged_loss(
         cut = [clean[t][:, rows, columns]]
         cut += [o[:, top : top + height, left : left + width] for o, top, left in neighbours]
         shift = flow.new_tensor([(columns.start - x, rows.start - y) for _, y, x in neighbours])
-        crops.append((torch.stack(cut), flow + shift[..., None, None], visible))
+        moved = flow + shift[..., None, None]
+        crops.append((torch.stack(cut), moved, visible * _lands_inside(moved)))
     frames, flow, visible = (torch.stack(part) for part in zip(*crops, strict=True))
     noisy = noise.sample(frames, generator)
     sigma = sigma_map(noise, noisy.flatten(0, 1)).unflatten(0, noisy.shape[:2])
@@ -284,6 +285,14 @@ def plugged_loss(
         denoised = network(noisy, sigma, flow, visible)
     variance = sigma[:, 0].square().mean().clamp(min=1e-6)
     return (denoised - frames[:, 0]).square().mean() / variance
+
+
+def _lands_inside(flow: Tensor) -> Tensor:
+    """Tell where (N, 2, H, W) flows point into a crop of their own size, (N, 1, H, W)."""
+    height, width = flow.shape[-2:]
+    x = flow[:, :1] + torch.arange(width, device=flow.device)
+    y = flow[:, 1:] + torch.arange(height, device=flow.device)[:, None]
+    return (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
 
 
 def _follow(

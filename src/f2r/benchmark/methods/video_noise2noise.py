@@ -29,7 +29,7 @@ from f2r.preprocess import PreparedFrame, Preprocessor
 from f2r.train.loop import FitConfig, Trainer
 
 LEARNING_RATE = 2e-4
-"""Peak rate; the best of 5e-5, 2e-4 and 8e-4 on foreman at sigma 30."""
+"""Peak rate of the fine-tuning."""
 BATCH, SIDE = 8, 96
 """Crops a step, and their side in pixels."""
 
