@@ -11,11 +11,11 @@ from f2r.benchmark.methods import method as protocol
 from f2r.benchmark.methods.dvdnet import DvdSpatial
 from f2r.benchmark.methods.fastdvdnet import FastDvdNet, FastDvdNetwork
 from f2r.benchmark.methods.flornn import FloRnnNetwork, splat_forward
-from f2r.benchmark.methods.frames import mirror_index, pad_sides, prepare_frames
+from f2r.benchmark.methods.frames import mirror_index, pad_sides, prepare_frames, surroundings
 from f2r.benchmark.methods.method import train_and_infer
 from f2r.benchmark.methods.nafnet import NafNetwork, NafShape
 from f2r.benchmark.methods.registry import Resources, build_methods
-from f2r.benchmark.methods.tap import PluggedDenoiser, plugged_loss, surroundings
+from f2r.benchmark.methods.tap import NEIGHBOURS, PluggedDenoiser, plugged_loss
 from f2r.benchmark.methods.video_noise2noise import Pair, adjacent_pairs, pair_loss
 from f2r.errors import InputError
 from f2r.flow.estimator import DisFlow
@@ -114,7 +114,7 @@ def test_plugged_modules_change_nothing_at_first_and_leave_the_prior_alone(noisy
     prior = ImagePrior((8, 12, 16), (1, 1, 1))
     network = PluggedDenoiser(prior.net)
     frames = prepare_frames(noisy, Preprocessor(prior, NOISE, DisFlow()))
-    around = [surroundings(frames, t) for t in range(len(frames))]
+    around = [surroundings(frames, t, NEIGHBOURS) for t in range(len(frames))]
     sigma = torch.full((1, 5, 3, 48, 64), 0.1)
     window = noisy[None, [2, 0, 1, 3, 4]]
     first = network(window, sigma, around[2].flow[None], around[2].visible[None])

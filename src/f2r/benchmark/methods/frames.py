@@ -1,14 +1,16 @@
 """What several methods do to frames: pad them, mirror indices at the ends, prepare them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from f2r.flow.warp import visibility
 from f2r.noise.models import NoiseModel
-from f2r.preprocess import PreparedFrame, Preprocessor, sigma_map
+from f2r.preprocess import PreparedFrame, Preprocessor, chained_flow, sigma_map
 
 Item = TypeVar("Item")
 
@@ -50,6 +52,32 @@ def prepare_frames(noisy: Tensor, preprocessor: Preprocessor) -> list[PreparedFr
         if len(prepared) > 1:
             preprocessor.link(prepared[-2], prepared[-1])
     return prepared
+
+
+@dataclass(frozen=True)
+class Around:
+    """How the neighbours of one frame align to it."""
+
+    flow: Tensor
+    """(N, 2, H, W) into each neighbour."""
+    visible: Tensor
+    """(N, 1, H, W) in [0, 1]; zero where there is no neighbour."""
+
+
+def surroundings(frames: Sequence[PreparedFrame], target: int, offsets: Sequence[int]) -> Around:
+    """Chain the flows from one prepared frame to the neighbours at N offsets."""
+    indexed = dict(enumerate(frames))
+    flows, seen = [], []
+    for offset in offsets:
+        there = chained_flow(indexed, target, offset)
+        back = chained_flow(indexed, target + offset, -offset)
+        if there is None or back is None:
+            flows.append(torch.zeros_like(frames[target].noisy[:2]))
+            seen.append(flows[-1][:1])
+        else:
+            flows.append(there)
+            seen.append(visibility(there[None], back[None])[0])
+    return Around(torch.stack(flows), torch.stack(seen))
 
 
 def draw_places(

@@ -15,7 +15,6 @@ pre-trained image denoisers".
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import torch
@@ -23,19 +22,21 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from f2r.benchmark.methods.frames import (
+    Around,
     chosen,
     draw_places,
     mirror_index,
     pad_sides,
     prepare_frames,
+    surroundings,
 )
 from f2r.benchmark.methods.method import Learning, Outcome, train_and_infer
 from f2r.flow.estimator import DisFlow
-from f2r.flow.warp import visibility, warp_backward
+from f2r.flow.warp import warp_backward
 from f2r.models.layers import ResidualBlock, UNet, channels_last
 from f2r.models.weights import load_prior
 from f2r.noise.models import NoiseModel
-from f2r.preprocess import PreparedFrame, Preprocessor, chained_flow, sigma_map
+from f2r.preprocess import PreparedFrame, Preprocessor, sigma_map
 from f2r.train.loop import FitConfig, Trainer
 
 REACH = 2
@@ -66,16 +67,6 @@ class TemporalModule(nn.Module):
         joined = torch.cat((centre, seen, visible.flatten(1, 2).to(centre.dtype)), 1)
         update: Tensor = self.project(self.block(torch.relu(self.merge(joined))))
         return centre + update
-
-
-@dataclass(frozen=True)
-class Around:
-    """How the neighbours of one frame align to it."""
-
-    flow: Tensor
-    """(N, 2, H, W) into each neighbour."""
-    visible: Tensor
-    """(N, 1, H, W) in [0, 1]; zero where there is no neighbour."""
 
 
 class PluggedDenoiser(nn.Module):
@@ -173,7 +164,7 @@ class Tap:
         self.network = self._fresh(seed)
         generator = torch.Generator().manual_seed(seed)
         frames = self._prepare(noisy, noise)
-        around = [surroundings(frames, t) for t in range(len(frames))]
+        around = [surroundings(frames, t, NEIGHBOURS) for t in range(len(frames))]
         noisy_clip = torch.stack([frame.noisy for frame in frames])
         steps = 0
         for k in reversed(range(len(self.network.modules_in_skips))):
@@ -196,7 +187,7 @@ class Tap:
         """Denoise; every frame is encoded once."""
         height, width = noisy.shape[-2:]
         frames = self._prepare(noisy, noise)
-        around = [surroundings(frames, t) for t in range(len(frames))]
+        around = [surroundings(frames, t, NEIGHBOURS) for t in range(len(frames))]
         padded = torch.stack([frame.noisy for frame in frames])
         return self._denoise(padded, around, noise)[..., :height, :width].cpu()
 
@@ -227,22 +218,6 @@ class Tap:
                 denoised.append(self.network.decode(noisy[t : t + 1], joined, features)[0])
                 encoded.pop(t - 2 * REACH, None)
         return torch.stack(denoised)
-
-
-def surroundings(frames: Sequence[PreparedFrame], target: int) -> Around:
-    """Chain the flows from one frame to its neighbours."""
-    indexed = dict(enumerate(frames))
-    flows, seen = [], []
-    for offset in NEIGHBOURS:
-        there = chained_flow(indexed, target, offset)
-        back = chained_flow(indexed, target + offset, -offset)
-        if there is None or back is None:
-            flows.append(torch.zeros_like(frames[target].noisy[:2]))
-            seen.append(flows[-1][:1])
-        else:
-            flows.append(there)
-            seen.append(visibility(there[None], back[None])[0])
-    return Around(torch.stack(flows), torch.stack(seen))
 
 
 def plugged_loss(
