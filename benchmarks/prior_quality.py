@@ -22,11 +22,12 @@ from typing import Any
 
 import cv2
 import torch
-from peers.dvdnet import DvdSpatial, load_authors_weights
 from record import provenance
 from torch import Tensor
 from torch.nn import functional
 
+from f2r.benchmark.methods.checkpoints import fit_checkpoint, read_checkpoint
+from f2r.benchmark.methods.dvdnet import DvdSpatial
 from f2r.flow.estimator import LUMA
 from f2r.metrics import mean_of_frames, psnr
 from f2r.models.prior import ImagePrior
@@ -92,7 +93,7 @@ def ours(weights: Path | None) -> Method:
 
 def dvdnet(weights: Path) -> Method:
     network = DvdSpatial()
-    load_authors_weights(network, weights)
+    fit_checkpoint(network, read_checkpoint(weights), weights, "dvdnet")
     return Method(network, sum(p.numel() for p in network.parameters()), math.sqrt(3))
 
 

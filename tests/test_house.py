@@ -10,7 +10,7 @@ import f2r
 
 ROOT = Path(f2r.__file__).parent
 LOWER = {"models", "flow", "noise", "io", "raw"}
-UPPER = {"train", "infer", "cli", "denoiser", "run", "api", "inspect"}
+UPPER = {"train", "infer", "cli", "denoiser", "run", "api", "inspect", "benchmark"}
 
 
 def imported_rooms(path):

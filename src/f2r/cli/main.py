@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import tyro
 from tyro.conf import subcommand
 
+from f2r.cli.benchmark import BenchmarkArgs, benchmark_command
 from f2r.cli.denoise import DenoiseArgs, denoise_command
 from f2r.cli.evaluate import EvaluateArgs, evaluate_command
 from f2r.cli.info import InfoArgs, info_command
@@ -29,6 +30,7 @@ Command = (
     | Annotated[SimulateArgs, subcommand("simulate", prefix_name=False)]
     | Annotated[EvaluateArgs, subcommand("evaluate", prefix_name=False)]
     | Annotated[RenderArgs, subcommand("render", prefix_name=False)]
+    | Annotated[BenchmarkArgs, subcommand("benchmark", prefix_name=False)]
     | Annotated[InfoArgs, subcommand("info", prefix_name=False)]
     | Annotated[Train, subcommand("train", prefix_name=False, description=TRAIN)]
 )
@@ -39,6 +41,7 @@ COMMANDS: dict[type, Callable[[Any], None]] = {
     SimulateArgs: simulate_command,
     EvaluateArgs: evaluate_command,
     RenderArgs: render_command,
+    BenchmarkArgs: benchmark_command,
     InfoArgs: info_command,
     TrainPriorArgs: train_prior_command,
     TrainClipsArgs: train_clips_command,

@@ -14,6 +14,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from f2r.benchmark.methods.checkpoints import fit_checkpoint, read_checkpoint
+from f2r.benchmark.methods.frames import mean_sigma, mirror_index, pad_sides
+from f2r.benchmark.methods.method import Learning, Outcome
+from f2r.flow.estimator import DisFlow
+from f2r.flow.warp import warp_backward
+from f2r.noise.models import NoiseModel
+
 WIDTH = 96
 """Channels of every hidden layer."""
 
@@ -41,7 +48,8 @@ class DvdSpatial(nn.Module):
             frames: nominal range [0, 1].
             sigma: standard deviation of the noise, same unit.
         """
-        padded, (height, width) = pad_to_even(frames)
+        height, width = frames.shape[-2:]
+        padded = pad_sides(frames, 2)
         packed = functional.pixel_unshuffle(padded, 2)
         level = packed.new_full((len(packed), 3, *packed.shape[-2:]), sigma)
         noise = functional.pixel_shuffle(self.conv_relu_bn(torch.cat((level, packed), 1)), 2)
@@ -66,22 +74,61 @@ class DvdTemporal(nn.Module):
             aligned: frames t-2 to t+2, denoised by the spatial network and warped to frame t.
             sigma: standard deviation of the noise in the clip, nominal units.
         """
-        stack, (height, width) = pad_to_even(torch.cat(tuple(aligned), 1))
+        height, width = aligned[0].shape[-2:]
+        stack = pad_sides(torch.cat(tuple(aligned), 1), 2)
         level = stack.new_full((len(stack), 3, *stack.shape[-2:]), sigma)
         packed = self.down_conv(torch.cat((level, stack), 1))
         features = self.block_conv(packed) + self.conv1x1(packed)
         return functional.pixel_shuffle(self.out_conv(features), 2)[..., :height, :width]
 
 
-def pad_to_even(frames: Tensor) -> tuple[Tensor, tuple[int, int]]:
-    """Repeat the last row and column where the size is odd; also return the former size."""
-    height, width = frames.shape[-2:]
-    padding = (0, width % 2, 0, height % 2)
-    return functional.pad(frames, padding, mode="replicate"), (height, width)
+class DvdNet:
+    """DVDnet with the authors' weights.
 
+    The authors align by DeepFlow, which OpenCV keeps outside its main packages; ours by DIS.
 
-def load_authors_weights(network: DvdSpatial | DvdTemporal, path: Path) -> None:
-    """Load a published checkpoint, which was saved from a data-parallel wrapper."""
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    network.load_state_dict({name.removeprefix("module."): value for name, value in state.items()})
-    network.eval()
+    Args:
+        device: where to compute.
+        spatial: published checkpoint of the spatial network.
+        temporal: published checkpoint of the temporal network.
+    """
+
+    name = "dvdnet"
+    learning = Learning.SUPERVISED
+
+    def __init__(self, device: torch.device, spatial: Path, temporal: Path) -> None:
+        self.device = device
+        self.spatial, self.temporal = DvdSpatial(), DvdTemporal()
+        for network, path in ((self.spatial, spatial), (self.temporal, temporal)):
+            fit_checkpoint(network, read_checkpoint(path), path, self.name)
+            network.to(device)
+
+    def networks(self) -> Sequence[nn.Module]:
+        """Give the spatial and the temporal network."""
+        return (self.spatial, self.temporal)
+
+    def denoise(
+        self,
+        noisy: Tensor,
+        noise: NoiseModel,
+        seconds: float,  # noqa: ARG002
+        seed: int,  # noqa: ARG002
+    ) -> Outcome:
+        """Denoise in float32; see `Method.denoise`."""
+        return Outcome(self.infer(noisy, noise))
+
+    @torch.no_grad()
+    def infer(self, noisy: Tensor, noise: NoiseModel) -> Tensor:
+        """Denoise every frame alone, align five of them, fuse; windows mirrored at the ends."""
+        sigma, flow, count = mean_sigma(noise, noisy), DisFlow(), len(noisy)
+        single = [self.spatial(frame[None].to(self.device), sigma)[0] for frame in noisy]
+        fused = []
+        for t, centre in enumerate(single):
+            aligned = []
+            for i in (mirror_index(t + offset, count) for offset in range(-2, 3)):
+                moved = single[i][None]
+                if i != t:
+                    moved = warp_backward(moved, flow.estimate(centre, single[i])[None].to(moved))
+                aligned.append(moved)
+            fused.append(self.temporal(aligned, sigma)[0].cpu())
+        return torch.stack(fused)

@@ -1,1 +1,0 @@
-"""Published networks, written anew, for side-by-side measurement."""

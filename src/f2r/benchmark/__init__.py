@@ -1,0 +1,1 @@
+"""The comparison: datasets, methods, figures, tables, ablations."""

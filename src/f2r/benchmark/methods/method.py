@@ -1,0 +1,107 @@
+"""What every method of the comparison can do, and how the time of those that train is shared."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from torch import Tensor, nn
+
+from f2r.noise.models import NoiseModel
+
+SAFETY = 0.96
+"""Share of a time budget that is planned for."""
+
+LEAST_TRAINING = 0.5
+"""Share of the budget that training gets at least, even where inference then runs over it."""
+
+PROBE_FRAMES, PROBE_SIDE = 5, 128
+"""Size of the piece of the clip on which inference is timed beforehand."""
+
+
+class Learning(StrEnum):
+    """Where a method's knowledge comes from."""
+
+    NONE = "none"
+    """From nowhere: the noisy clip itself, or a method without training."""
+    SUPERVISED = "supervised"
+    """From pairs of clean and noisy pictures, never from the clip."""
+    SELF_SUPERVISED = "self-supervised"
+    """From the noisy clip; its starting weights may be supervised."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A denoised clip and what it took."""
+
+    frames: Tensor
+    """(T, 3, H, W) float32 on the CPU, nominal, not clipped."""
+    training_seconds: float = 0.0
+    """Time spent on the clip before inference: preparation and training."""
+    steps: int = 0
+    """Optimiser steps taken on the clip."""
+
+
+class Method(Protocol):
+    """A denoiser that can be compared."""
+
+    @property
+    def name(self) -> str:
+        """Name on the command line and in the tables."""
+
+    @property
+    def learning(self) -> Learning:
+        """Where its knowledge comes from."""
+
+    def networks(self) -> Sequence[nn.Module]:
+        """Give the networks that inference needs; empty for a method without any."""
+
+    def denoise(self, noisy: Tensor, noise: NoiseModel, seconds: float, seed: int) -> Outcome:
+        """Denoise a clip.
+
+        Args:
+            noisy: (T, 3, H, W) float32 on the CPU, nominal, not clipped.
+            noise: the true noise model.
+            seconds: budget for everything, training included; 0 trains not at all. Methods
+                that do not train ignore it.
+            seed: seed of all randomness.
+        """
+
+    def infer(self, noisy: Tensor, noise: NoiseModel) -> Tensor:
+        """Denoise with the weights as they are: what operations are counted on."""
+
+
+class TrainsOnClip(Protocol):
+    """A method whose network learns from the noisy clip before it denoises it."""
+
+    def fit(self, noisy: Tensor, noise: NoiseModel, seconds: float, seed: int) -> int:
+        """Start anew, train for `seconds`, preparation included, and give the steps taken."""
+
+    def infer(self, noisy: Tensor, noise: NoiseModel) -> Tensor:
+        """Denoise with the weights as they are."""
+
+
+def train_and_infer(
+    method: TrainsOnClip, noisy: Tensor, noise: NoiseModel, seconds: float, seed: int
+) -> Outcome:
+    """Share a budget between training and inference; see `Method.denoise`.
+
+    Training gets what inference leaves, but at least half: a slow network is given more time
+    than the others rather than no training.
+    """
+    start = time.monotonic()
+    steps = 0
+    if seconds > 0:
+        inference = _inference_seconds(method, noisy, noise)
+        left = SAFETY * seconds - inference - (time.monotonic() - start)
+        steps = method.fit(noisy, noise, max(left, LEAST_TRAINING * seconds), seed)
+    spent = time.monotonic() - start
+    return Outcome(method.infer(noisy, noise), spent, steps)
+
+
+def _inference_seconds(method: TrainsOnClip, noisy: Tensor, noise: NoiseModel) -> float:
+    piece = noisy[:PROBE_FRAMES, :, :PROBE_SIDE, :PROBE_SIDE]
+    start = time.monotonic()
+    method.infer(piece, noise)
+    return (time.monotonic() - start) * noisy.numel() / piece.numel()

@@ -1,0 +1,83 @@
+"""`f2r benchmark`: methods side by side on clean clips with known noise."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from f2r.cli.quantities import seconds_of
+from f2r.errors import InputError
+
+
+@dataclass(frozen=True)
+class BenchmarkArgs:
+    """Compare methods on clean clips with known noise. Finished cases are not repeated."""
+
+    data: Annotated[Path, tyro.conf.Positional]
+    """Set8, DAVIS 2017, any folder of clips (folders of frames or files), or one clip."""
+    methods: str = "noisy,prior,video-noise2noise,udvd,udvd-slim,tap,f2r"
+    """Separated by commas: noisy, prior, f2r, f2r-fast, video-noise2noise, udvd, udvd-slim, tap;
+    with --weights dvdnet, fastdvdnet, flornn, nafnet; with their packages bm3d, bm4d."""
+    ablation: str | None = None
+    """Instead of methods, variants of F2R: z, flow, stages, alpha, draws, window, prior, blind."""
+    sigma: tuple[float, ...] = (10.0, 20.0, 30.0, 40.0, 50.0)
+    """Standard deviations of the noise in 8-bit units."""
+    frames: int = 85
+    """Frames of each clip, at most."""
+    clips: tuple[str, ...] = ()
+    """Names of the clips to take; none takes all."""
+    budget: str = "60s"
+    """Time for each clip and each method that trains, inference included."""
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("f2r-benchmark")
+    """Folder for results; an interrupted comparison goes on from there."""
+    weights: tuple[str, ...] = ()
+    """Published checkpoints, each NAME=FILE: udvd, dvdnet-spatial, dvdnet-temporal, fastdvdnet,
+    flornn, nafnet."""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """Where to compute."""
+    seed: int = 2026
+    """Seed of the noise, which is drawn once per clip, and of training."""
+
+
+def benchmark_command(args: BenchmarkArgs) -> None:
+    """Run `f2r benchmark`."""
+    import torch
+
+    from f2r.benchmark.ablations import build_ablation
+    from f2r.benchmark.case import Conditions
+    from f2r.benchmark.compare import Plan, run_plan
+    from f2r.benchmark.datasets import find_dataset
+    from f2r.benchmark.methods.registry import Resources, build_methods
+    from f2r.cli.display import Display
+    from f2r.device import choose_device
+
+    if args.frames < 1:
+        raise InputError(f"--frames must be at least 1, not {args.frames}")
+    if args.seed < 0:
+        raise InputError(f"--seed must not be negative, not {args.seed}")
+    budget, weights = seconds_of(args.budget), _weights(args.weights)
+    device = choose_device(args.device)
+    dataset = find_dataset(args.data, args.clips)
+    if args.ablation is None:
+        names = [name.strip() for name in args.methods.split(",") if name.strip()]
+        methods = build_methods(names, Resources(device, weights))
+    else:
+        methods = build_ablation(args.ablation, device)
+    threads = torch.get_num_threads()
+    conditions = Conditions(args.seed, budget, args.frames, device.type, threads)
+    plan = Plan(dataset, methods, args.sigma, conditions, weights)
+    with Display() as display:
+        display.say(f"{dataset.name}: {len(dataset.clips)} clips, {len(methods)} methods")
+        run_plan(plan, args.output, display.say, display.update)
+    print((args.output / "tables.md").read_text(encoding="utf-8"))
+
+
+def _weights(pairs: tuple[str, ...]) -> dict[str, Path]:
+    weights = {}
+    for pair in pairs:
+        name, equals, file = pair.partition("=")
+        if not (name and equals and file):
+            raise InputError(f"--weights {pair}: give NAME=FILE")
+        weights[name] = Path(file)
+    return weights

@@ -1,0 +1,103 @@
+import torch
+
+from f2r.benchmark.ablations import (
+    ABLATIONS,
+    NoFlow,
+    build_ablation,
+    denoised_only,
+    drop_far_neighbours,
+    noisy_only,
+    prior_for_anchor,
+)
+from f2r.benchmark.variant import Recipe, Trainings, Variant, recorruption
+from f2r.infer.stream import Networks
+from f2r.models.prior import ImagePrior, joint_input
+from f2r.models.refiner import SpatialRefiner
+from f2r.models.temporal import OFFSETS, Aligned, TemporalEstimator
+from f2r.noise.models import Gaussian
+from f2r.train import refiner as refiner_training
+
+CPU = torch.device("cpu")
+NOISE = Gaussian(0.1)
+
+
+def small_networks():
+    torch.manual_seed(0)
+    temporal = TemporalEstimator((8, 8, 8), (8, 8, 8), (1, 1, 1))
+    torch.nn.init.normal_(temporal.tail.weight, std=0.1)
+    return Networks(
+        ImagePrior((8, 8, 8), (1, 1, 1)), temporal, SpatialRefiner((8, 8, 8), (1, 1, 1))
+    )
+
+
+def aligned(requires_grad=False):
+    generator = torch.Generator().manual_seed(0)
+    count, side = len(OFFSETS), 16
+    joint = torch.rand(1, count, 6, side, side, generator=generator).requires_grad_(requires_grad)
+    features = tuple(
+        torch.rand(1, count, 8, side >> k, side >> k, generator=generator) for k in (1, 2, 3)
+    )
+    visible = torch.ones(1, count, 1, side, side)
+    return Aligned(joint, features, visible, torch.ones(1, count, dtype=torch.bool))
+
+
+def test_parts_of_z():
+    noisy, denoised = torch.rand(1, 3, 4, 4), torch.rand(1, 3, 4, 4)
+    joint = joint_input(noisy, denoised)
+    nothing = torch.zeros_like(noisy)
+    assert torch.allclose(noisy_only(joint), torch.cat((noisy, nothing), 1), atol=1e-6)
+    assert torch.equal(denoised_only(joint), torch.cat((denoised, nothing), 1))
+
+
+def test_a_smaller_window_does_not_see_the_far_frames():
+    networks = small_networks()
+    drop_far_neighbours(networks)
+    given = aligned(requires_grad=True)
+    networks.temporal(given).sum().backward()
+    for n, offset in enumerate(OFFSETS):
+        seen = torch.count_nonzero(given.joint.grad[:, n]) > 0
+        assert bool(seen) == (abs(offset) == 1)
+
+
+def test_without_the_anchor_stage_2_ignores_it():
+    networks = small_networks()
+    prior_for_anchor(networks)
+    joint, sigma = torch.rand(1, 6, 16, 16), torch.full((1, 3, 16, 16), 0.1)
+    first, second = (networks.refiner(torch.rand(1, 3, 16, 16), joint, sigma) for _ in range(2))
+    assert torch.equal(first, second)
+
+
+def test_the_recorruption_is_set_for_the_run_only():
+    usual = refiner_training.ALPHA
+    with recorruption(2.0):
+        assert refiner_training.ALPHA == 2.0
+    assert usual == refiner_training.ALPHA
+
+
+def test_no_flow_sees_no_motion():
+    assert torch.count_nonzero(NoFlow().estimate(torch.rand(3, 8, 9), torch.rand(3, 8, 9))) == 0
+
+
+def test_every_ablation_can_be_built_and_has_names_of_its_own():
+    for name, ablation in ABLATIONS.items():
+        names = [recipe.name for recipe in ablation.recipes]
+        assert len(set(names)) == len(names), name
+    methods = build_ablation("blind", CPU)
+    assert [m.name for m in methods] == ["blind-frame", "udvd-slim", "not-blind"]
+
+
+def test_a_shared_training_is_done_once(clean):
+    noisy = NOISE.sample(clean[:3, :, :32, :32], torch.Generator().manual_seed(0))
+    trainings = Trainings()
+    anchor = Variant(Recipe("anchor", training="full", part="anchor"), CPU, trainings)
+    full = Variant(Recipe("full", training="full"), CPU, trainings)
+    first, second = (variant.denoise(noisy, NOISE, 0.2, 0) for variant in (anchor, full))
+    assert first.steps == second.steps > 0
+    assert full.current is anchor.current
+    assert not torch.equal(first.frames, second.frames)
+
+
+def test_showing_the_target_keeps_the_number_of_frames(clean):
+    variant = Variant(Recipe("seen", part="anchor", shows_target=True), CPU, Trainings())
+    noisy = clean[:3, :, :32, :40]
+    assert variant.infer(noisy, NOISE).shape == noisy.shape
