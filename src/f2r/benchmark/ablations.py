@@ -88,7 +88,7 @@ def prior_for_anchor(networks: Networks) -> None:
     networks.refiner.register_forward_pre_hook(centre)
 
 
-class NoFlow:
+class NoFlow(FlowEstimator):
     """A flow estimator that sees no motion."""
 
     def estimate(self, target: Tensor, neighbour: Tensor) -> Tensor:  # noqa: ARG002

@@ -1,5 +1,6 @@
 """Optical flow behind one method, and its default: OpenCV's dense inverse search (DIS)."""
 
+from abc import abstractmethod
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,8 +12,9 @@ LUMA = (0.299, 0.587, 0.114)
 
 
 class FlowEstimator(Protocol):
-    """Whatever can tell where the pixels of one frame lie in another."""
+    """Whatever can tell where the pixels of one frame lie in another; one method is needed."""
 
+    @abstractmethod
     def estimate(self, target: Tensor, neighbour: Tensor) -> Tensor:
         """Estimate V_{neighbour->target}, the flow that aligns `neighbour` to `target`.
 
@@ -27,11 +29,11 @@ class FlowEstimator(Protocol):
         ...
 
     def estimate_both(self, earlier: Tensor, later: Tensor) -> tuple[Tensor, Tensor]:
-        """Estimate V_{later->earlier} and V_{earlier->later}, as `estimate` does."""
-        ...
+        """Estimate V_{later->earlier} and V_{earlier->later}; override it if that saves work."""
+        return self.estimate(earlier, later), self.estimate(later, earlier)
 
 
-class DisFlow:
+class DisFlow(FlowEstimator):
     """Dense inverse search (Kroeger et al. 2016) as OpenCV implements it, preset `medium`.
 
     It works on an 8-bit luma proxy. Its finest scale is half the resolution: finer scales
@@ -55,10 +57,6 @@ class DisFlow:
             self._search.setFinestScale(self.finest_scale)
         flow = self._search.calc(self._proxy(target), self._proxy(neighbour), None)
         return torch.from_numpy(flow).permute(2, 0, 1).contiguous()
-
-    def estimate_both(self, earlier: Tensor, later: Tensor) -> tuple[Tensor, Tensor]:
-        """Estimate V_{later->earlier} and V_{earlier->later}."""
-        return self.estimate(earlier, later), self.estimate(later, earlier)
 
     def _proxy(self, frame: Tensor) -> np.ndarray:
         red, green, blue = frame

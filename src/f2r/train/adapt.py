@@ -97,17 +97,18 @@ def adapt(
     Args:
         networks: weights to start from.
         preprocessor: applies the prior.
-        clips: prepared shots with at least one target that has a neighbour, and their anchors
-            by the networks as they are now.
+        clips: prepared shots with at least one target that has a neighbour; anchors that they
+            have already are by the networks as they are now.
         config: time and crops.
         seed: seed of withheld tiles, crops and recorruption noise.
         checkpoints: folder for training state; an interrupted run resumes from it.
         progress: called a few times a second.
     """
     generator = torch.Generator().manual_seed(seed)
+    start = time.monotonic()
     for clip in clips:
         withhold(clip, generator)
-    start = time.monotonic()
+        clip.anchors = clip.anchors or clip_anchors(clip, networks.temporal)
     before = [_judge(networks, preprocessor, clip, seed) for clip in clips]
     judging = time.monotonic() - start
     sampler = CropSampler(clips, config.crops)
