@@ -64,7 +64,7 @@ def test_published_architectures_learn(make, clean, noisy):
     for _ in range(6):
         output = run()
         loss = nn.functional.mse_loss(output, target[2:3] if len(output) == 1 else target)
-        losses.append(float(loss))
+        losses.append(loss.item())
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

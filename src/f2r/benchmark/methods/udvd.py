@@ -124,15 +124,15 @@ class BlindVideoNet(nn.Module):
 
     def triple(self, three: Tensor) -> list[Tensor]:
         """Encode (B, 9, H, W) stacks of three frames in each turned branch."""
-        return [self.denoiser_1(torch.rot90(three, turn, (2, 3))) for turn in TURNS]
+        return apply_together(self.denoiser_1, [torch.rot90(three, k, (2, 3)) for k in TURNS])
 
-    def join(self, triples: Sequence[Sequence[Tensor]]) -> Tensor:
-        """Turn the branches of three encoded stacks, t-1, t, t+1, into (B, 9, H, W)."""
-        branches = []
-        for k, turn in enumerate(TURNS):
-            features = self.denoiser_2(torch.cat([triple[k] for triple in triples], 1))
-            branches.append(torch.rot90(shift_down(features), -turn, (2, 3)))
-        joined = functional.leaky_relu(self.nin_A(torch.cat(branches, 1)), 0.1)
+    def join(self, branches: Sequence[Tensor]) -> Tensor:
+        """Turn the three encoded stacks of each branch, channels joined, into (B, 9, H, W)."""
+        upright = [
+            torch.rot90(shift_down(features), -turn, (2, 3))
+            for features, turn in zip(apply_together(self.denoiser_2, branches), TURNS, strict=True)
+        ]
+        joined = functional.leaky_relu(self.nin_A(torch.cat(upright, 1)), 0.1)
         output: Tensor = self.nin_C(functional.leaky_relu(self.nin_B(joined), 0.1))
         return output
 
@@ -142,8 +142,19 @@ class BlindVideoNet(nn.Module):
         Returns:
             (B, 3, H, W) mean and (B, 3, 3, H, W) covariance, float32, blind to their pixel.
         """
-        stacks = [windows[:, i : i + 3].flatten(1, 2) for i in range(3)]
-        return split_gaussian(self.join([self.triple(stack) for stack in stacks]))
+        stacks = torch.cat([windows[:, i : i + 3].flatten(1, 2) for i in range(3)])
+        encoded = [torch.cat(branch.chunk(3), 1) for branch in self.triple(stacks)]
+        return split_gaussian(self.join(encoded))
+
+
+def apply_together(network: nn.Module, images: Sequence[Tensor]) -> list[Tensor]:
+    """Apply a network to (B, C, h, w) tensors, those of equal shape in one batch."""
+    results: dict[int, Tensor] = {}
+    for shape in {image.shape for image in images}:
+        same = [k for k, image in enumerate(images) if image.shape == shape]
+        outputs = network(torch.cat([images[k] for k in same])).chunk(len(same))
+        results |= dict(zip(same, outputs, strict=True))
+    return [results[k] for k in range(len(images))]
 
 
 def split_gaussian(output: Tensor) -> tuple[Tensor, Tensor]:
@@ -244,7 +255,8 @@ class Udvd:
                         three = [padded[mirror_index(centre + o, count)] for o in (-1, 0, 1)]
                         encoded[centre] = self.network.triple(torch.cat(three)[None])
                 encoded.pop(t - 2, None)
-                output = self.network.join([encoded[t + o] for o in (-1, 0, 1)])
+                triples = [encoded[t + o] for o in (-1, 0, 1)]
+                output = self.network.join([torch.cat(b, 1) for b in zip(*triples, strict=True)])
                 here, level = padded[t : t + 1], sigma_map(noise, padded[t : t + 1])
                 with torch.autocast(self.device.type, enabled=False):
                     results.append(
