@@ -4,7 +4,7 @@
     python benchmarks/kill.py --kills 4 --steps 12 --out benchmarks/results/kill_training.json
 
 Each run gets SIGKILL after a random time, from `--seed`, up to what the uninterrupted run took, and
-goes on by the same command with --resume; a run that is done before all kills are spent is repeated.
+goes on by the same command with --resume. A run that ends before all kills are spent is repeated.
 The clip is made by formula. Runs on POSIX.
 """
 

@@ -26,7 +26,7 @@ def lively(network):
     torch.manual_seed(0)
     for weights in network.parameters():
         if weights.dim() > 1:
-            torch.nn.init.kaiming_normal_(weights, 0.8)
+            torch.nn.init.kaiming_normal_(weights.data).mul_(0.45)
     return network.eval().requires_grad_(False)
 
 
