@@ -3,9 +3,8 @@
     python benchmarks/kill.py --kills 20 --out benchmarks/results/kill.json
     python benchmarks/kill.py --kills 4 --steps 12 --out benchmarks/results/kill_training.json
 
-Each run gets SIGKILL after a random time, from `--seed`, up to what the uninterrupted run took,
-and goes on by the same command with --resume; a run that is done before all kills are spent is
-repeated.
+Each run gets SIGKILL after a random time, from `--seed`, up to what the uninterrupted run took, and
+goes on by the same command with --resume. A run that ends before all kills are spent is repeated.
 The clip is made by formula. Runs on POSIX.
 """
 

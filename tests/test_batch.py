@@ -14,9 +14,9 @@ FAST = ["--preset", "fast", "--sigma", "20", "--strength", "0"]
 
 
 def write_video(path, frames=3, codec="ffv1"):
-    clip = (moving_clip(frames, 32, 48).permute(0, 2, 3, 1).numpy() * 255).astype(np.uint8)
+    clip = (moving_clip(frames, 48, 64).permute(0, 2, 3, 1).numpy() * 255).astype(np.uint8)
     with av.open(str(path), "w") as output:
-        stream = output.add_stream(codec, rate=25, width=48, height=32)
+        stream = output.add_stream(codec, rate=25, width=64, height=48)
         stream.pix_fmt = "yuv420p"
         for rgb in clip:
             picture = av.VideoFrame.from_ndarray(rgb, format="rgb24")

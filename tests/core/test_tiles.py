@@ -26,7 +26,7 @@ def lively(network):
     torch.manual_seed(0)
     for weights in network.parameters():
         if weights.dim() > 1:
-            torch.nn.init.kaiming_normal_(weights, 2.0)
+            torch.nn.init.kaiming_normal_(weights.data).mul_(0.45)
     return network.eval().requires_grad_(False)
 
 
@@ -34,7 +34,7 @@ def lively(network):
 def networks():
     slim = (8, 8, 8)
     prior, refiner = ImagePrior(widths=slim), SpatialRefiner(widths=slim)
-    temporal = TemporalEstimator(encoded=slim[1:], widths=slim)
+    temporal = TemporalEstimator(encoded=slim, widths=slim)
     return Networks(*map(lively, (prior, temporal, refiner)))
 
 

@@ -18,6 +18,7 @@ from f2r.benchmark.methods.method import Method
 from f2r.benchmark.methods.udvd import SLIM_WIDTH, Udvd
 from f2r.benchmark.variant import Recipe, Trainings, Variant
 from f2r.errors import InputError
+from f2r.flow.estimator import FlowEstimator
 from f2r.infer.stream import Networks
 from f2r.models.temporal import OFFSETS, Aligned
 

@@ -47,6 +47,8 @@ ENCODERS = {
     "ffv1": Encoder("ffv1", None, options={"level": "3", "slicecrc": "1", "g": "1"}),
     "rawvideo": Encoder("rawvideo", None),
 }
+X265_SMALLEST = (64, 48)
+"""Width and height below which x265 as PyAV 18 ships it has been seen to corrupt memory (48x32)."""
 SAME_CODEC = {
     "h264": "libx264",
     "hevc": "libx265",
@@ -98,6 +100,11 @@ def choose_encoding(suffix: str, info: ClipInfo, options: EncodeOptions) -> Enco
     if name not in ALLOWED[muxer]:
         raise InputError(
             f"codec {name} does not go into {suffix}: choose {', '.join(sorted(ALLOWED[muxer]))}"
+        )
+    if name == "libx265" and (info.width < X265_SMALLEST[0] or info.height < X265_SMALLEST[1]):
+        raise InputError(
+            f"codec libx265 breaks on frames of {info.width}x{info.height}: choose another codec "
+            "or .mkv"
         )
     layout, pixel_format = _closest(name, wanted)
     return Encoding(
