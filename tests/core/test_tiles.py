@@ -34,7 +34,7 @@ def lively(network):
 def networks():
     slim = (8, 8, 8)
     prior, refiner = ImagePrior(widths=slim), SpatialRefiner(widths=slim)
-    temporal = TemporalEstimator(encoded=slim, widths=slim)
+    temporal = TemporalEstimator(encoded=slim[1:], widths=slim)
     return Networks(*map(lively, (prior, temporal, refiner)))
 
 
