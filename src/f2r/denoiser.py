@@ -207,10 +207,9 @@ class Denoiser:
         for plane in self.planes:
             for clip in plane.shots:
                 clip.anchors = clip_anchors(clip, self.networks.temporal)
-        size = self.layout.height, self.layout.width
         for k, plane in enumerate(self.planes):
             if self.noise is None and not plane.is_noise_free:
-                self.report["noise"][k] = plane.revise(self.networks.temporal, size)
+                self.report["noise"][k] = plane.revise(self.networks.temporal)
             if plane.shots:
                 doubt = ESTIMATED_DOUBT if self.noise is None else 0.0
                 plane.errors = estimate_errors(

@@ -36,6 +36,8 @@ class Plane:
     """What levels are multiplied by before anything else."""
     noise: NoiseModel
     """Noise model in the units of the input, before any clipping."""
+    size: tuple[int, int]
+    """Rows and columns of what was looked at, without padding."""
     limits: Limits = field(default_factory=Limits)
     """Where the multiplied levels are cut off."""
     is_noise_free: bool = False
@@ -65,17 +67,13 @@ class Plane:
             "hot_pixels": self.hot_pixels,
         }
 
-    def revise(self, temporal: TemporalEstimator, size: tuple[int, int]) -> dict[str, Any]:
-        """Estimate the noise again from what the anchors leave.
-
-        Args:
-            temporal: stage 1.
-            size: rows and columns of a frame without its padding.
+    def revise(self, temporal: TemporalEstimator) -> dict[str, Any]:
+        """Estimate the noise again from what the anchors of stage 1 leave.
 
         Returns:
             The new entry of the report, with both estimates.
         """
-        found = revise_noise(self.clips, self.preprocessor, temporal, size, self.limits)
+        found = revise_noise(self.clips, self.preprocessor, temporal, self.size, self.limits)
         if found is None:
             return self.entry()
         self.noise = scale_noise(found.model, 1 / self.scale)
@@ -113,6 +111,7 @@ def look_at_plane(
         Preprocessor(prior, clip_noise(model, limits), flow, tiling),
         scale,
         scale_noise(model, 1 / scale),
+        (clip.shape[-2], clip.shape[-1]),
         limits,
         quiet,
         int(find_hot_pixels(clip, sigma).any(0).sum()),
@@ -125,6 +124,7 @@ def plane_to_dict(plane: Plane) -> dict[str, Any]:
     return {
         "noise": plane.noise.to_dict(),
         "working_noise": before_clipping(plane.preprocessor.noise).to_dict(),
+        "size": plane.size,
         "limits": [plane.limits.low, plane.limits.high],
         "scale": plane.scale,
         "is_noise_free": plane.is_noise_free,
@@ -142,6 +142,7 @@ def plane_from_dict(
         Preprocessor(prior, working, flow, tiling),
         content["scale"],
         noise_from_dict(content["noise"]),
+        tuple(content["size"]),
         limits,
         content["is_noise_free"],
         output=content["output"],
