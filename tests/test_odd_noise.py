@@ -120,16 +120,15 @@ def test_hot_pixels_are_named_and_removed_on_request(clean, tmp_path, capsys):
     words = ["denoise", str(path), "--preset", "fast", "--sigma", "5.1"]
     assert main(words) == 0
     assert "1 hot or dead pixels: --hot-pixels remove" in capsys.readouterr().err
-    assert np.load(tmp_path / "hot.f2r.npy")[3, 20, 30].min() > 0.6
     assert main([*words, "--hot-pixels", "remove", "--overwrite"]) == 0
     assert "repaired: 1 hot" in capsys.readouterr().err
     assert np.load(tmp_path / "hot.f2r.npy")[3, 20, 30].max() < 0.6
 
 
-def test_rows_that_stay_in_place_are_removed_on_request():
-    scene = to_array(moving_clip(8, 64, 96, speed=3))
-    rows = 0.06 * np.random.default_rng(5).standard_normal((64, 1, 1)).astype(np.float32)
-    noisy = scene + rows + 0.03 * noise_like(scene)
+def test_columns_that_stay_in_place_are_removed_on_request():
+    scene = to_array(moving_clip(8, 64, 96, speed=3))  # moves across the columns
+    columns = 0.03 * np.random.default_rng(5).standard_normal((1, 96, 1)).astype(np.float32)
+    noisy = scene + columns + 0.03 * noise_like(scene)
     kept = f2r.denoise(noisy, sigma=0.03, preset="fast")
     repaired = f2r.denoise(noisy, sigma=0.03, preset="fast", fixed_pattern="remove")
     assert repaired.report["repaired"]["fixed_pattern"] > 0.005
