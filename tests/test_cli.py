@@ -201,7 +201,7 @@ def test_the_command_that_made_the_prior_runs(tmp_path):
     photos = tmp_path / "photos"
     photos.mkdir()
     for i in range(2):
-        picture = (moving_clip(1, 320, 420, seed=i)[0].permute(1, 2, 0).numpy() * 255).round()
+        picture = (moving_clip(1, 510, 600, seed=i)[0].permute(1, 2, 0).numpy() * 255).round()
         assert cv2.imwrite(str(photos / f"{i}.png"), picture.astype(np.uint8))
     prior = tmp_path / "prior.safetensors"
     options = ["-o", str(prior), "--time-budget", "2s"]

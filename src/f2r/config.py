@@ -13,9 +13,9 @@ class Preset(StrEnum):
     FAST = "fast"
     """No training: the shipped weights as they are."""
     BALANCED = "balanced"
-    """Two minutes of training on the clip."""
+    """Up to two minutes of training on the clip; less if it stops helping."""
     BEST = "best"
-    """Fifteen minutes of training on the clip."""
+    """Up to fifteen minutes of training on the clip; less if it stops helping."""
 
 
 TRAINING_SECONDS = {Preset.FAST: 0.0, Preset.BALANCED: 120.0, Preset.BEST: 900.0}
@@ -51,7 +51,6 @@ class DenoiseConfig:
     """Folder or file of own weights to start from; None: the shipped ones."""
     flow: str = "auto"
     """'dis' (OpenCV, on the CPU), 'variational' (torch, on the device), or 'auto' by device."""
-
     hot_pixels: str = "keep"
     """'remove' puts the median of their neighbours in place of hot and dead pixels."""
     fixed_pattern: str = "keep"

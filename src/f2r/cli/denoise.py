@@ -32,7 +32,7 @@ class DenoiseArgs:
     """auto, gaussian:S, poisson:GAIN, poisson-gaussian:GAIN,READ, gamma:LOOKS or FILE.json; for
     raw clips crvd:ISO, or profile for what the file says."""
     preset: Literal["fast", "balanced", "best"] = "balanced"
-    """fast: no training on the clip; balanced: 2 minutes of it; best: 15 minutes."""
+    """fast: no training on the clip; balanced: up to 2 minutes of it; best: up to 15."""
     time_budget: str | None = None
     """Time for the whole run, such as 90s, 10m or 1h; overrides the preset's training time."""
     strength: float = 1.0

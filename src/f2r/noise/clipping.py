@@ -107,8 +107,8 @@ def find_clipping(frames: Tensor) -> Limits:
     Blocks without any noise are left out: black bars lie at a limit, but cut nothing off.
     """
     limits = find_limits(frames)
-    if not limits.clips:
-        return limits
+    if not limits.clips or min(frames.shape[-2:]) < SIDE:
+        return Limits()
     high = functional.max_pool2d(frames, SIDE)
     low = -functional.max_pool2d(-frames, SIDE)
     alive = functional.interpolate((high - low > 1e-6).to(frames), scale_factor=SIDE) > 0
