@@ -50,8 +50,6 @@ COPIED_SHARE = 0.1
 UNEVEN_BLOCKS = 1.65
 """Unevenness above this is scene: most clips without noise have 1.7 to 5, correlated noise that is
 stronger than the texture 1.2 to 1.5."""
-HIDDEN = 0.015
-"""Where even the flattest blocks vary by this share of the range, coarse noise may hide in them."""
 
 
 @dataclass(frozen=True)
@@ -285,13 +283,7 @@ def _is_white_between_channels(covariance: Tensor) -> bool:
 
 
 def is_noise_free(sigma: float, clip: Tensor) -> bool:
-    """Tell whether noise of this deviation is too weak in (T, C, H, W) frames to be removed.
-
-    Texture everywhere may hide coarse noise; such a clip is not called free of it.
-    """
+    """Tell whether noise of this deviation is too weak in (T, C, H, W) frames to be removed."""
     some = clip.flatten()[:: max(1, clip.numel() // 100_000)]
     low, high = torch.quantile(some, some.new_tensor([0.001, 0.999]))
-    flat = drop_fill(measure_blocks(clip[:4], clip[:4])).low.sort().values
-    floor = math.sqrt(float(flat[len(flat) // 500])) if len(flat) else 0.0
-    span = float(high - low)
-    return sigma <= NOISE_FREE * span and floor <= HIDDEN * span
+    return sigma <= NOISE_FREE * float(high - low)
