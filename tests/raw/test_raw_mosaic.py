@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -20,6 +20,7 @@ def colours_of(pattern, height=8, width=8):
     return np.tile(np.array(list(pattern)).reshape(2, 2), (height // 2, width // 2))
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no error
 @given(mosaics, patterns, st.integers(0, 65000), st.integers(1, 500))
 def test_raw_samples_come_back_bit_by_bit(samples, pattern, black, span):
     mosaic = Mosaic(pattern, (black, max(black - 3, 0), black, black), black + span)
