@@ -18,7 +18,7 @@ from f2r.noise.models import NoiseModel
 from f2r.picture import write_before_after
 from f2r.prepared import load_prepared, save_prepared
 from f2r.report import environment, write_report
-from f2r.sampling import sample_gib
+from f2r.sampling import sample_bytes
 from f2r.sentences import (
     describe_choice,
     describe_cuts,
@@ -96,7 +96,7 @@ def denoise_file(
     with open_reader(source, skip_corrupt=files.skip_corrupt) as reader:
         announce(describe_input(reader.info))
         run = Denoiser(reader, noise, config, progress=progress)
-        announce(describe_memory(run.memory, sample_gib(config)))
+        announce(describe_memory(run.memory, sample_bytes(reader.info, config)))
         job = _Job(run, reader, announce)
         if has_pipe:
             with _open_writer(target, reader, files, announce) as writer:
@@ -200,7 +200,8 @@ def _finish(source: str, target: Path, state: RunState | None, run: Denoiser) ->
         "input": source,
         "output": str(target),
         "config": asdict(run.config),
-        "memory_planned_gib": expected_memory(run.memory, sample_gib(run.config)) / 2**30,
+        "memory_planned_gib": expected_memory(run.memory, sample_bytes(run.reader.info, run.config))
+        / 2**30,
         **run.report,
         "environment": environment(),
     }
