@@ -12,7 +12,7 @@ RUN = 9
 """Consecutive frames of one sampled stretch; enough for full windows in its middle."""
 
 LARGEST = 2**20
-"""Pixels of a frame that are prepared, at most: training and judging work on all of them at once."""
+"""Pixels of a frame that are prepared, at most: judging works on all of them at once."""
 
 SMALLEST = 256
 """Sides of the part of a frame that is trained on are at least this, or the frame's."""
