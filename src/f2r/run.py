@@ -22,7 +22,7 @@ from f2r.raw.render import render_alike
 from f2r.raw.suspicion import pattern_warning
 from f2r.report import environment, write_report
 from f2r.result import Result
-from f2r.sampling import sample_gib
+from f2r.sampling import sample_bytes
 from f2r.sentences import (
     describe_choice,
     describe_cuts,
@@ -105,7 +105,7 @@ def denoise_file(
         if suspicion is not None:
             announce(f"warning: {suspicion}")
         run = Denoiser(reader, noise, config, progress=progress)
-        announce(describe_memory(run.memory, sample_gib(config)))
+        announce(describe_memory(run.memory, sample_bytes(reader.info, config)))
         job = _Job(run, run.reader, announce)
         if has_pipe:
             with _open_writer(target, reader, files, announce) as writer:
@@ -217,7 +217,8 @@ def _finish(source: str, target: Path, state: RunState | None, run: Denoiser) ->
         "input": source,
         "output": str(target),
         "config": asdict(run.config),
-        "memory_planned_gib": expected_memory(run.memory, sample_gib(run.config)) / 2**30,
+        "memory_planned_gib": expected_memory(run.memory, sample_bytes(run.reader.info, run.config))
+        / 2**30,
         **run.report,
         "environment": environment(),
     }

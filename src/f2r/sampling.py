@@ -7,11 +7,13 @@ from torch import Tensor
 from f2r.config import DenoiseConfig
 from f2r.errors import InputError
 from f2r.infer.planes import PlaneLayout, layout_of
-from f2r.io.clip import FrameReader
+from f2r.io.clip import ClipInfo, FrameReader
 from f2r.train.sample import (
+    BYTES_PER_PIXEL,
     RUN,
     choose_stretches,
     frames_within,
+    planes_of,
     read_stretches,
     region_size,
     spread_regions,
@@ -27,6 +29,10 @@ VARIETY = 4 * RUN
 """Frames to train on, at least, of a clip that has them; of large frames a part is taken."""
 
 
+JUDGING = 1300
+"""Bytes per pixel that both stages take when they judge a frame of the sample as a whole."""
+
+
 @dataclass
 class Sample:
     """Stretches of consecutive frames, or of the same part of them."""
@@ -39,9 +45,25 @@ class Sample:
     """Frames in all stretches."""
 
 
-def sample_gib(config: DenoiseConfig) -> float:
-    """Say how much memory the prepared sample may take, in GiB."""
+def _gib(config: DenoiseConfig) -> float:
     return config.sample_gib if config.trains else min(config.sample_gib, LOOK_GIB)
+
+
+def sample_bytes(info: ClipInfo, config: DenoiseConfig) -> float:
+    """Say how much memory the sample takes while it is judged."""
+    size = _region(info, config)
+    frames = _most_frames(info, size, config)
+    frames = frames if info.frames is None else min(info.frames, frames)
+    return size[0] * size[1] * (BYTES_PER_PIXEL * planes_of(info) * frames + JUDGING)
+
+
+def _region(info: ClipInfo, config: DenoiseConfig) -> tuple[int, int]:
+    return region_size(info, _gib(config), VARIETY if config.trains else LOOK)
+
+
+def _most_frames(info: ClipInfo, size: tuple[int, int], config: DenoiseConfig) -> int:
+    limit = frames_within(info, size, _gib(config))
+    return limit if config.trains else min(limit, LOOK)
 
 
 def take_sample(reader: FrameReader, config: DenoiseConfig) -> Sample:
@@ -50,11 +72,8 @@ def take_sample(reader: FrameReader, config: DenoiseConfig) -> Sample:
     Raises:
         InputError: the clip has no frames.
     """
-    info, gib = reader.info, sample_gib(config)
-    wanted = VARIETY if config.trains else LOOK
-    size = region_size(info, gib, min(info.frames or wanted, wanted))
-    limit = frames_within(info, size, gib)
-    limit = limit if config.trains else min(limit, LOOK)
+    info, size = reader.info, _region(reader.info, config)
+    limit = _most_frames(info, size, config)
     stretches = choose_stretches(info.frames or limit, limit)
     read = read_stretches(reader, stretches, spread_regions(info, size, len(stretches)))
     if not read:

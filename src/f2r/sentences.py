@@ -24,20 +24,20 @@ def describe_input(info: ClipInfo) -> str:
     return f"input: {count} frames, {info.width}x{info.height}, {kind}, {info.bit_depth} bit"
 
 
-def describe_memory(memory: MemoryPlan, sample_gib: float) -> str:
+def describe_memory(memory: MemoryPlan, sample: float) -> str:
     """Say how much memory the run is expected to take, before it begins."""
-    most = expected_memory(memory, sample_gib)
+    most = expected_memory(memory, sample)
     pieces = "whole frames" if memory.is_whole else f"tiles of {memory.side} pixels"
     window, work = describe_bytes(memory.window), describe_bytes(memory.work)
     return (
         f"memory: about {describe_bytes(most)} (five frames {window}, computing {pieces} {work}; "
-        f"before that a sample of up to {sample_gib:g} GiB)"
+        f"before that a sample {describe_bytes(sample)})"
     )
 
 
-def expected_memory(memory: MemoryPlan, sample_gib: float) -> float:
+def expected_memory(memory: MemoryPlan, sample: float) -> float:
     """Give the bytes that a run takes at most: for its sample, or for inference after it."""
-    return max(memory.total, PROGRAM + sample_gib * 2**30)
+    return max(memory.total, PROGRAM + sample)
 
 
 def describe_disk(info: ClipInfo, folder: Path) -> str:

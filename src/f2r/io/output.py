@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Self
 
+from f2r.durable import sync
 from f2r.errors import InputError
 from f2r.io.clip import ClipInfo, Frame, Samples
 
@@ -162,12 +163,15 @@ def _settle(part: Path, path: Path) -> None:
         old = path.with_name(path.name + ".old")
         if path.exists():
             path.rename(old)
+        for file in part.rglob("*"):
+            if file.is_file():
+                sync(file)
         part.rename(path)
         _remove(old)
     else:
-        with part.open("rb") as stream:
-            os.fsync(stream.fileno())
+        sync(part)
         part.replace(path)
+    sync(path.parent)
 
 
 def _remove(path: Path) -> None:

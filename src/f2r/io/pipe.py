@@ -34,7 +34,7 @@ class PipeReader(Closing):
         try:
             copy = Path(self._folder.name) / "stdin.y4m"
             with copy.open("wb") as target:
-                shutil.copyfileobj(stream, target, 2**20)
+                _copy(stream, target)
             if copy.stat().st_size == 0:
                 raise InputError("-: standard input is empty: check the command before the pipe")
             self._reader = VideoReader(copy)
@@ -49,6 +49,16 @@ class PipeReader(Closing):
     def close(self) -> None:
         """Remove the temporary file."""
         self._folder.cleanup()
+
+
+def _copy(stream: BinaryIO, target: BinaryIO) -> None:
+    try:
+        shutil.copyfileobj(stream, target, 2**20)
+    except OSError as error:
+        raise InputError(
+            f"-: cannot be kept in {tempfile.gettempdir()} ({error.strerror}): free some space, or "
+            "set TMPDIR to a larger disk"
+        ) from error
 
 
 class PipeWriter:

@@ -12,6 +12,9 @@ neighbours, an anchor."""
 RUN = 9
 """Consecutive frames of one sampled stretch; enough for full windows in its middle."""
 
+LARGEST = 2**20
+"""Pixels of a frame that are prepared, at most: judging works on all of them at once."""
+
 SMALLEST = 256
 """Sides of the part of a frame that is trained on are at least this, or the frame's."""
 
@@ -39,7 +42,7 @@ def planes_of(info: ClipInfo) -> int:
 
 def region_size(info: ClipInfo, gib: float, frames: int) -> tuple[int, int]:
     """Choose rows and columns of each frame such that `frames` prepared ones fit into `gib` GiB."""
-    pixels = gib * 2**30 / (BYTES_PER_PIXEL * planes_of(info) * frames)
+    pixels = min(gib * 2**30 / (BYTES_PER_PIXEL * planes_of(info) * frames), LARGEST)
     shrink = min((pixels / (info.height * info.width)) ** 0.5, 1.0)
     if shrink == 1.0:
         return info.height, info.width
