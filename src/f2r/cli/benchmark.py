@@ -9,6 +9,9 @@ import tyro
 from f2r.cli.quantities import seconds_of
 from f2r.errors import InputError
 
+DEFAULT = "noisy,prior,video-noise2noise,udvd,udvd-slim,tap,f2r"
+"""Methods that need no file of weights."""
+
 
 @dataclass(frozen=True)
 class BenchmarkArgs:
@@ -16,9 +19,13 @@ class BenchmarkArgs:
 
     data: Annotated[Path, tyro.conf.Positional]
     """Set8, DAVIS 2017, any folder of clips (folders of frames or files), or one clip."""
-    methods: str = "noisy,prior,video-noise2noise,udvd,udvd-slim,tap,f2r"
+    methods: str | None = None
     """Separated by commas: noisy, prior, f2r, f2r-fast, video-noise2noise, udvd, udvd-slim, tap;
-    with --weights dvdnet, fastdvdnet, flornn, nafnet; with their packages bm3d, bm4d."""
+    with --weights dvdnet, fastdvdnet, flornn, nafnet; with their packages bm3d, bm4d. Default:
+    noisy,prior,video-noise2noise,udvd,udvd-slim,tap,f2r; for crvd noisy,prior,f2r-fast,f2r."""
+    protocol: Literal["gaussian", "crvd"] = "gaussian"
+    """crvd: DATA is the root of CRVD; raw figures per ISO, and sRGB ones with --weights isp=FILE.
+    Methods: noisy, prior, f2r-fast, f2r."""
     ablation: str | None = None
     """Instead of methods, variants of F2R: z, flow, stages, alpha, draws, window, prior, blind."""
     sigma: tuple[float, ...] = (10.0, 20.0, 30.0, 40.0, 50.0)
@@ -57,11 +64,13 @@ def benchmark_command(args: BenchmarkArgs) -> None:
     if args.seed < 0:
         raise InputError(f"--seed must not be negative, not {args.seed}")
     budget, weights = seconds_of(args.budget), _weights(args.weights)
+    if args.protocol == "crvd":
+        _run_crvd(args, budget, weights.get("isp"))
+        return
     device = choose_device(args.device)
     dataset = find_dataset(args.data, args.clips)
     if args.ablation is None:
-        names = [name.strip() for name in args.methods.split(",") if name.strip()]
-        methods = build_methods(names, Resources(device, weights))
+        methods = build_methods(_names(args, DEFAULT), Resources(device, weights))
     else:
         methods = build_ablation(args.ablation, device)
     threads = torch.get_num_threads()
@@ -71,6 +80,21 @@ def benchmark_command(args: BenchmarkArgs) -> None:
         display.say(f"{dataset.name}: {len(dataset.clips)} clips, {len(methods)} methods")
         run_plan(plan, args.output, display.say, display.update)
     print((args.output / "tables.md").read_text(encoding="utf-8"))
+
+
+def _run_crvd(args: BenchmarkArgs, budget: float, isp: Path | None) -> None:
+    from f2r.benchmark.crvd import METHODS, CrvdPlan, run_crvd
+    from f2r.cli.display import Display
+
+    names = _names(args, ",".join(METHODS))
+    plan = CrvdPlan(args.data, names, budget, isp, args.device, args.seed)
+    with Display() as display:
+        table = run_crvd(plan, args.output, display.update)
+    print(table)
+
+
+def _names(args: BenchmarkArgs, default: str) -> list[str]:
+    return [name.strip() for name in (args.methods or default).split(",") if name.strip()]
 
 
 def _weights(pairs: tuple[str, ...]) -> dict[str, Path]:
