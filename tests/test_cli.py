@@ -231,6 +231,8 @@ def test_an_interrupted_run_keeps_its_state_and_resumes(tmp_path):
 
 
 def wait_for_training(process):
-    """Give the run time to start training: a terminal shows it, a pipe does not."""
-    time.sleep(10)
+    """Read what the run says until it has measured its speed; then training begins."""
+    while not process.stderr.readline().startswith("time: "):
+        assert process.poll() is None
+    time.sleep(3)
     assert process.poll() is None

@@ -213,12 +213,12 @@ def _copy(writer: FrameWriter, state: RunState, index: int) -> None:
 
 
 def _finish(source: str, target: Path, state: RunState | None, run: Denoiser) -> Outcome:
+    planned = expected_memory(run.memory, sample_bytes(run.reader.info, run.config))
     report = {
         "input": source,
         "output": str(target),
         "config": asdict(run.config),
-        "memory_planned_gib": expected_memory(run.memory, sample_bytes(run.reader.info, run.config))
-        / 2**30,
+        "memory_planned_gib": planned / 2**30,
         **run.report,
         "environment": environment(),
     }
