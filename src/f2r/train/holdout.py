@@ -25,7 +25,7 @@ from f2r.train.windows import TILE, Place, TrainingClip, crop_windows
 SHARE = 0.05
 """Share of a clip's tiles that is withheld."""
 
-MOST = 160
+MOST = 96
 """Tiles withheld of one clip at most; more would cost time and tell little."""
 
 HALO = 32

@@ -35,9 +35,9 @@ class FitConfig:
     """Decay per step of the averaged weights, which are the result; in [0, 1)."""
     checkpoint_every: float = 60.0
     """Seconds between checkpoints; > 0."""
-    judgements: int = 12
+    judgements: int = 6
     """How often a judge looks at the averaged weights during the budget; >= 1."""
-    patience: int = 4
+    patience: int = 3
     """Training ends early after this many judgements in a row without a new best; >= 1."""
 
 
