@@ -35,7 +35,7 @@ def aligned(requires_grad=False):
     count, side = len(OFFSETS), 16
     joint = torch.rand(1, count, 6, side, side, generator=generator).requires_grad_(requires_grad)
     features = tuple(
-        torch.rand(1, count, 8, side >> k, side >> k, generator=generator) for k in (1, 2, 3)
+        torch.rand(1, count, 8, side >> k, side >> k, generator=generator) for k in (2, 3)
     )
     visible = torch.ones(1, count, 1, side, side)
     return Aligned(joint, features, visible, torch.ones(1, count, dtype=torch.bool))
