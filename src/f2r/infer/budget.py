@@ -24,7 +24,7 @@ BORDER = 12 * 11
 """Bytes per pixel of a colour frame on its way in and out: decoded, being read ahead, split into
 planes, estimated, merged, packed and encoded."""
 
-WORK = 900
+WORK = 1150
 """Bytes per pixel of a tile: aligned neighbours and the layers that hold most at a time."""
 
 DEFAULT = 2.5 * 2**30
