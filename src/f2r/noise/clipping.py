@@ -107,7 +107,7 @@ def find_clipping(frames: Tensor) -> Limits:
     Blocks without any noise are left out: black bars lie at a limit, but cut nothing off.
     """
     limits = find_limits(frames)
-    if not limits.clips:
+    if not limits.clips or min(frames.shape[-2:]) < SIDE:
         return limits
     high = functional.max_pool2d(frames, SIDE)
     low = -functional.max_pool2d(-frames, SIDE)
