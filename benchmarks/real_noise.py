@@ -147,16 +147,19 @@ def wrong_rows(name: str, clean: np.ndarray, options: Row) -> Iterable[Row]:
         yield {"clip": name, "factor": factor} | figures(result, clean)
 
 
-def structure(residual: np.ndarray, output: np.ndarray) -> dict[str, float]:
+def structure(residual: np.ndarray, anchor: np.ndarray) -> dict[str, float]:
     """Correlate a residual with what it must not show of the object.
 
+    The object is taken from the anchor, which has not seen the frame: what is left of the noise in
+    the output itself would correlate with the residual.
+
     Returns:
-        `detail`: with the output less its local mean (lost texture); `level`: with the local mean
+        `detail`: with the anchor less its local mean (lost texture); `level`: with the local mean
         (bias); `edges`: of its square with the local contrast (noise model or lost edges);
         `neighbours`: of a pixel with the next.
     """
-    local = np.stack([cv2.GaussianBlur(f, (0, 0), 2.0).reshape(f.shape) for f in output])
-    detail = output - local
+    local = np.stack([cv2.GaussianBlur(f, (0, 0), 2.0).reshape(f.shape) for f in anchor])
+    detail = anchor - local
     contrast = np.stack([cv2.blur(d * d, (5, 5)).reshape(d.shape) for d in detail])
     pair = (residual[:, :, 1:], residual[:, :, :-1])
     return {
@@ -185,12 +188,12 @@ def structure_test(noisy: np.ndarray, result: f2r.Denoised) -> Row:
         units = [(p - g) / m.variance(g).clamp(min=1e-10).sqrt() for p, g, m in pairs]
         return to_array(torch.cat(units, 1))
 
-    found = structure(scaled(to_tensor(noisy)), result.frames)
+    found = structure(scaled(to_tensor(noisy)), result.anchor)
     drawn = []
     for k in range(DRAWS):
         generator = torch.Generator().manual_seed(SEED + k)
         sampled = [m.sample(g, generator) for m, g in zip(models, groups, strict=True)]
-        drawn.append(structure(scaled(torch.cat(sampled, 1)), result.frames))
+        drawn.append(structure(scaled(torch.cat(sampled, 1)), result.anchor))
     return {
         measure: {
             "residual": value,
@@ -213,7 +216,8 @@ def real_row(path: Path, frames: int, options: Row, pictures: Path | None) -> Ro
     planes = inspect_noise(str(path))
     result = f2r.denoise(noisy if noisy.shape[-1] != 1 else noisy[..., 0], **options)
     output = result.frames.reshape(noisy.shape)
-    whole = f2r.Denoised(output, result.anchor, result.prior, result.sigma, result.report)
+    anchor = result.anchor.reshape(noisy.shape)
+    whole = f2r.Denoised(output, anchor, result.prior, result.sigma, result.report)
     if pictures is not None:
         write_noise_picture(pictures / f"noise-{name}.png", planes)
         middle = len(noisy) // 2

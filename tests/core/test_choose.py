@@ -19,6 +19,12 @@ def test_an_interval_holds_its_estimate_and_widens_with_the_spread() -> None:
     assert high - low == pytest.approx(2 * 10 * 0.0196 / math.log(10), rel=0.01)
 
 
+def test_a_negative_error_has_an_interval_of_some_width() -> None:
+    low, high = Errors(1e-3, 1e-3, -1e-4, 0.0, (1e-5, 1e-5, 1e-5)).intervals()["refined"]
+    assert low == pytest.approx(-10 * math.log10(1.96e-5), abs=0.01)
+    assert high == 80.0
+
+
 def test_the_spread_covers_the_mean_as_often_as_it_says() -> None:
     generator = torch.Generator().manual_seed(0)
     inside = 0

@@ -76,6 +76,10 @@ def test_clipping_is_told_from_black_bars(scene: Tensor) -> None:
     assert not find_clipping(noisy).clips
 
 
+def test_frames_smaller_than_a_block_are_looked_at(scene: Tensor) -> None:
+    assert find_clipping(scene[..., :9, :7].clamp(0.3, 0.35)).clips
+
+
 def test_the_noise_before_clipping_comes_back() -> None:
     noise = Gaussian(0.1)
     assert before_clipping(clip_noise(noise, BOTH)) is noise

@@ -64,11 +64,14 @@ class Errors:
         return {name: to_psnr(getattr(self, name)) for name in NAMES}
 
     def intervals(self) -> dict[str, tuple[float, float]]:
-        """Give the 95 % confidence interval of each estimated PSNR in dB, lower end first."""
+        """Give the 95 % confidence interval of each estimated PSNR in dB, lower end first.
+
+        A negative estimate of an error counts as none, so that its interval keeps its width.
+        """
         spreads = dict(zip(NAMES, self.spread, strict=True))
         return {
             name: (
-                to_psnr(getattr(self, name) + TWO_SIDED_95 * spreads[name]),
+                to_psnr(max(getattr(self, name), 0.0) + TWO_SIDED_95 * spreads[name]),
                 to_psnr(getattr(self, name) - TWO_SIDED_95 * spreads[name]),
             )
             for name in NAMES

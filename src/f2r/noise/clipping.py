@@ -108,7 +108,7 @@ def find_clipping(frames: Tensor) -> Limits:
     """
     limits = find_limits(frames)
     if not limits.clips or min(frames.shape[-2:]) < SIDE:
-        return Limits()
+        return limits
     high = functional.max_pool2d(frames, SIDE)
     low = -functional.max_pool2d(-frames, SIDE)
     alive = functional.interpolate((high - low > 1e-6).to(frames), scale_factor=SIDE) > 0
