@@ -24,9 +24,9 @@ from f2r.infer.planes import PlaneLayout, layout_of
 from f2r.infer.speed import seconds_of_stages
 from f2r.infer.stream import Estimate, PlaneStream
 from f2r.io.clip import Frame, FrameReader
+from f2r.linking import LOOKAHEAD
 from f2r.noise.models import NoiseModel
 from f2r.plane import Plane, look_at_plane, plane_from_dict
-from f2r.preprocess import REACH
 from f2r.repair import repaired
 from f2r.result import PlaneEstimate, Result
 from f2r.sampling import Sample, take_sample
@@ -145,7 +145,7 @@ class Denoiser:
     def _results(self, frames: Iterable[Frame], start: int) -> Iterator[Result]:
         """Denoise from frame `start` on; the window before it is made anew."""
         streams = [PlaneStream(self.networks, plane.preprocessor) for plane in self.planes]
-        first = max(start - REACH, 0)
+        first = max(start - LOOKAHEAD, 0)
         unwanted = start - first
         for estimates in self._estimates(streams, frames, first):
             if unwanted:

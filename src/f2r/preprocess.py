@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from f2r.flow.cuts import is_scene_cut
 from f2r.flow.estimator import FlowEstimator
 from f2r.flow.warp import compose_flows, visibility
 from f2r.models.prior import ImagePrior, joint_input
@@ -63,7 +62,7 @@ class Preprocessor:
     Args:
         prior: frozen image denoiser D, on the device to work on.
         noise: the noise model of the clip.
-        flow: estimates flow between denoised frames.
+        flow: estimates flow between frames, for whoever links them.
         tiling: in what pieces the prior is applied; None applies it to whole frames.
     """
 
@@ -86,7 +85,7 @@ class Preprocessor:
         return denoised
 
     def prepare(self, noisy: Tensor, keep_sigma: bool = True) -> PreparedFrame:
-        """Apply the prior to one (3, H, W) frame; flows are added by `link`."""
+        """Apply the prior to one (3, H, W) frame; flows are added by a `Linker`."""
         batch = noisy.to(self.device)[None].contiguous(memory_format=torch.channels_last)
         sigma = sigma_map(self.noise, batch) if keep_sigma else batch[..., :0, :0]
 
@@ -99,13 +98,6 @@ class Preprocessor:
         halo = self.prior.reach + LEVEL_REACH
         denoised = self.tiling.apply((height, width), halo, compute)
         return PreparedFrame(batch[0], denoised, sigma[0])
-
-    def link(self, earlier: PreparedFrame, later: PreparedFrame) -> None:
-        """Estimate the flows between two consecutive frames, both ways, unless a cut parts them."""
-        if is_scene_cut(earlier.denoised, later.denoised):
-            return
-        to_next, to_previous = self.flow.estimate_both(earlier.denoised, later.denoised)
-        earlier.to_next, later.to_previous = to_next.to(self.device), to_previous.to(self.device)
 
 
 def sigma_map(noise: NoiseModel, noisy: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from f2r.errors import F2RError
 from f2r.flow.estimator import DisFlow
 from f2r.infer.stream import Networks, PlaneStream
 from f2r.infer.tiled import Window, predict_anchor_tiled, refine_frame_tiled
+from f2r.linking import Linker
 from f2r.models.prior import ImagePrior
 from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import TemporalEstimator
@@ -96,8 +97,10 @@ def test_both_tiled_stages_are_the_stages(networks, scene):
     wholes = [e for frame in scene for e in streams[0].push(frame)] + list(streams[0].finish())
     list(streams[1].push(scene[0]))
     frames = dict(enumerate(preprocessor.prepare(frame) for frame in scene))
-    for i in range(3):
-        preprocessor.link(frames[i], frames[i + 1])
+    linker = Linker(preprocessor.flow)
+    for frame in frames.values():
+        linker.push(frame)
+    linker.finish()
     preprocessor.tiling.side = SIDE - 96
     for target in (0, 2):
         assert neighbourhood(frames, target).present.sum() == (2, 3)[target // 2]

@@ -28,25 +28,48 @@ class FlowEstimator(Protocol):
         """
         ...
 
+    @property
+    def rough(self) -> "FlowEstimator":
+        """A quicker estimator, good enough to average frames along its flow; here: itself."""
+        return self
+
     def estimate_both(self, earlier: Tensor, later: Tensor) -> tuple[Tensor, Tensor]:
         """Estimate V_{later->earlier} and V_{earlier->later}; override it if that saves work."""
         return self.estimate(earlier, later), self.estimate(later, earlier)
 
 
-class DisFlow(FlowEstimator):
-    """Dense inverse search (Kroeger et al. 2016) as OpenCV implements it, preset `medium`.
+PATCH_STRIDE = 4
+"""Pixels between the patches of DIS, which are 8 pixels wide."""
 
-    It works on an 8-bit luma proxy. Its finest scale is half the resolution: finer scales
-    align the texture to traces of the target's noise, and the anchor then leaks
-    (docs/method.md, "The leak").
+DESCENT = 12
+"""Gradient descent steps of every patch."""
+
+REFINEMENT = 2
+"""Variational refinement steps per level."""
+
+ROUGH_SCALE = 2
+"""Level at which the rough search of DIS stops: a quarter of the resolution."""
+
+
+class DisFlow(FlowEstimator):
+    """Dense inverse search (Kroeger et al. 2016) as OpenCV implements it.
+
+    It works on an 8-bit luma proxy. At full resolution it aligns texture even to traces of the
+    target's noise, and the anchor then leaks: show it frames with little noise left
+    (docs/method.md, "The flow, in two passes").
 
     Args:
         finest_scale: level at which the search stops, 0 = full resolution.
     """
 
-    def __init__(self, finest_scale: int = 1) -> None:
+    def __init__(self, finest_scale: int = 0) -> None:
         self.finest_scale = finest_scale
         self._search: Any = None
+
+    @property
+    def rough(self) -> "DisFlow":
+        """The same search, stopped at a quarter of the resolution: a tenth of the time."""
+        return DisFlow(max(self.finest_scale, ROUGH_SCALE))
 
     def estimate(self, target: Tensor, neighbour: Tensor) -> Tensor:
         """Estimate V_{neighbour->target}; see `FlowEstimator`."""
@@ -55,6 +78,9 @@ class DisFlow(FlowEstimator):
 
             self._search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
             self._search.setFinestScale(self.finest_scale)
+            self._search.setPatchStride(PATCH_STRIDE)
+            self._search.setGradientDescentIterations(DESCENT)
+            self._search.setVariationalRefinementIterations(REFINEMENT)
         flow = self._search.calc(self._proxy(target), self._proxy(neighbour), None)
         return torch.from_numpy(flow).permute(2, 0, 1).contiguous()
 

@@ -1,13 +1,13 @@
 """Optical flow in plain torch, on any device: no copy to the host, whole batches at once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from f2r.flow.estimator import LUMA
+from f2r.flow.estimator import LUMA, ROUGH_SCALE
 from f2r.flow.warp import warp_backward
 
 
@@ -51,6 +51,12 @@ class VariationalFlow:
 
     def __init__(self, config: VariationalConfig = VariationalConfig()) -> None:
         self.config = config
+
+    @property
+    def rough(self) -> "VariationalFlow":
+        """The same search, stopped at a quarter of the resolution."""
+        coarse = max(self.config.finest_scale, ROUGH_SCALE)
+        return VariationalFlow(replace(self.config, finest_scale=coarse))
 
     def estimate(self, target: Tensor, neighbour: Tensor) -> Tensor:
         """Estimate V_{neighbour->target}; see `FlowEstimator`."""

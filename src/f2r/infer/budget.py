@@ -14,10 +14,11 @@ from f2r.tiles import GRID
 PROGRAM = 0.45 * 2**30
 """Bytes of libraries, networks and their scratch memory."""
 
-WINDOW = 5 * (12 + 12 + 16)
-"""Bytes per pixel of a plane: five frames with noisy and denoised levels and two flows."""
+WINDOW = 6 * (12 + 12 + 16) + 3 * 16
+"""Bytes per pixel of a plane: six frames with noisy and denoised levels and two flows; of three
+of them also the lumas that flow is estimated on."""
 
-FEATURES = 5 * (12 + 26)
+FEATURES = 6 * (12 + 26)
 """Bytes per pixel that frames computed at once keep besides: noise level and encoded features."""
 
 BORDER = 12 * 11

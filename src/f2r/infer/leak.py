@@ -12,6 +12,7 @@ import torch
 
 from f2r.infer.stages import encode_frame, predict_anchor, refine_frame
 from f2r.infer.stream import Networks
+from f2r.linking import LOOKAHEAD, Linker
 from f2r.preprocess import REACH, PreparedFrame, Preprocessor, neighbourhood
 from f2r.train.windows import TrainingClip
 
@@ -45,7 +46,7 @@ def copied_noise(
         target: a frame that has neighbours.
         generator: randomness of n'.
     """
-    around = range(max(target - REACH, 0), min(target + REACH + 1, len(clip.frames)))
+    around = range(max(target - LOOKAHEAD, 0), min(target + LOOKAHEAD + 1, len(clip.frames)))
     frames = {i: replace(clip.frames[i]) for i in around}
     frame = frames[target]
     level = frame.denoised[: 1 if clip.grey else 3]
@@ -65,10 +66,14 @@ def _anchor(
     networks: Networks, preprocessor: Preprocessor, frames: dict[int, PreparedFrame], target: int
 ) -> torch.Tensor:
     linked = {i: replace(frame, to_previous=None, to_next=None) for i, frame in frames.items()}
-    for i in list(linked)[:-1]:
-        preprocessor.link(linked[i], linked[i + 1])
+    linker = Linker(preprocessor.flow)
+    for frame in linked.values():
+        linker.push(frame)
+    linker.finish()
     features = {
-        i: encode_frame(networks.temporal, frame) for i, frame in linked.items() if i != target
+        i: encode_frame(networks.temporal, frame)
+        for i, frame in linked.items()
+        if 0 < abs(i - target) <= REACH
     }
     around = neighbourhood(linked, target)
     return predict_anchor(networks.temporal, linked, features, around, target)

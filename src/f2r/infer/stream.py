@@ -7,6 +7,7 @@ from torch import Tensor
 
 from f2r.infer.stages import Features, encode_frame, predict_anchor, refine_frame
 from f2r.infer.tiled import Window, predict_anchor_tiled, refine_frame_tiled
+from f2r.linking import LOOKAHEAD, Linker
 from f2r.models.prior import ImagePrior
 from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import TemporalEstimator
@@ -45,7 +46,7 @@ class Estimate:
 
 
 class PlaneStream:
-    """Denoises frames as they come, two behind the newest.
+    """Denoises frames as they come, three behind the newest.
 
     Everything derived from a frame (prior, flow, features) is computed once and dropped when
     no later target needs it. Of frames larger than a tile only frames and flows are kept, and
@@ -60,6 +61,7 @@ class PlaneStream:
         self.networks, self.preprocessor = networks, preprocessor
         self._frames: dict[int, PreparedFrame] = {}
         self._features: dict[int, Features] = {}
+        self._linker = Linker(preprocessor.flow)
         self._received = 0
         self._delivered = 0
 
@@ -67,18 +69,18 @@ class PlaneStream:
         """Take the next (3, H, W) frame and yield the estimate that it completes, if any."""
         size = (noisy.shape[-2], noisy.shape[-1])
         frame = self.preprocessor.prepare(noisy, keep_sigma=self._tiling.is_whole(size))
-        if self._received:
-            self.preprocessor.link(self._frames[self._received - 1], frame)
+        self._linker.push(frame)
         self._frames[self._received] = frame
         features = self._tiling.attempt(size, lambda: encode_frame(self.networks.temporal, frame))
         if features is not None:
             self._features[self._received] = features
         self._received += 1
-        if self._received > REACH:
+        if self._received > LOOKAHEAD:
             yield self._deliver()
 
     def finish(self) -> Iterator[Estimate]:
         """Yield the estimates of the last frames."""
+        self._linker.finish()
         while self._delivered < self._received:
             yield self._deliver()
 

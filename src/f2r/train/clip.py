@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from torch import Tensor
 
 from f2r.infer.stages import Features, encode_frame, predict_anchor
+from f2r.linking import Linker
 from f2r.models.temporal import TemporalEstimator
 from f2r.preprocess import REACH, Neighbourhood, PreparedFrame, Preprocessor, neighbourhood
 from f2r.train.windows import TrainingClip
@@ -27,13 +28,13 @@ def prepare_clip(
         compact: store flows in float16, half the memory; 1/64 px off at a displacement of 16.
     """
     prepared: list[PreparedFrame] = []
+    linker = Linker(preprocessor.flow)
     for noisy in frames:
-        frame = preprocessor.prepare(noisy)
-        if prepared:
-            preprocessor.link(prepared[-1], frame)
-        prepared.append(frame)
+        prepared.append(preprocessor.prepare(noisy))
+        linker.push(prepared[-1])
         if on_frame:
             on_frame(len(prepared))
+    linker.finish()
     indexed = dict(enumerate(prepared))
     neighbours = [neighbourhood(indexed, t) for t in indexed]
     if compact:

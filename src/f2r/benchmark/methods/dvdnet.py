@@ -120,7 +120,7 @@ class DvdNet:
     @torch.no_grad()
     def infer(self, noisy: Tensor, noise: NoiseModel) -> Tensor:
         """Denoise every frame alone, align five of them, fuse; windows mirrored at the ends."""
-        sigma, flow, count = mean_sigma(noise, noisy), DisFlow(), len(noisy)
+        sigma, flow, count = mean_sigma(noise, noisy), DisFlow(1), len(noisy)
         single = [self.spatial(frame[None].to(self.device), sigma)[0] for frame in noisy]
         fused = []
         for t, centre in enumerate(single):

@@ -244,7 +244,7 @@ class FloRnn:
         if len(noisy) == 1:
             return self.infer(noisy.repeat(2, 1, 1, 1), noise)[:1]
         seen = apply_prior(Preprocessor(self.prior, noise, DisFlow()), noisy)
-        flow = DisFlow()
+        flow = DisFlow(1)
         pairs = list(pairwise(seen))
         onward = [flow.estimate(earlier, later).to(self.device) for earlier, later in pairs]
         back = [flow.estimate(later, earlier).to(self.device) for earlier, later in pairs]

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from f2r.flow.warp import visibility
+from f2r.linking import Linker
 from f2r.noise.models import NoiseModel
 from f2r.preprocess import PreparedFrame, Preprocessor, chained_flow, sigma_map
 
@@ -46,11 +47,11 @@ def noise_map(noise: NoiseModel, noisy: Tensor) -> Tensor:
 @torch.no_grad()
 def prepare_frames(noisy: Tensor, preprocessor: Preprocessor) -> list[PreparedFrame]:
     """Apply prior and flow to (T, 3, H, W) frames whose sides suit the prior."""
-    prepared: list[PreparedFrame] = []
-    for frame in noisy:
-        prepared.append(preprocessor.prepare(frame))
-        if len(prepared) > 1:
-            preprocessor.link(prepared[-2], prepared[-1])
+    prepared = [preprocessor.prepare(frame) for frame in noisy]
+    linker = Linker(preprocessor.flow)
+    for frame in prepared:
+        linker.push(frame)
+    linker.finish()
     return prepared
 
 
