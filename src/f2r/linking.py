@@ -1,4 +1,4 @@
-"""Flow between consecutive frames, in two passes: the fine one sees frames with little noise left."""
+"""Flow between consecutive frames, in two passes: the fine one sees little noise."""
 
 from dataclasses import dataclass
 

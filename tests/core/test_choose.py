@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from f2r.infer.choose import Errors, standard_errors
+from f2r.infer.choose import Errors, as_correlation, standard_errors
 
 
 def test_an_interval_holds_its_estimate_and_widens_with_the_spread() -> None:
@@ -37,3 +37,9 @@ def test_the_spread_covers_the_mean_as_often_as_it_says() -> None:
 
 def test_one_tile_is_as_unsure_as_it_is_large() -> None:
     assert standard_errors(torch.tensor([[2e-3, -1e-3, 0.0]])) == pytest.approx([2e-3, 1e-3, 0.0])
+
+
+def test_a_leak_is_a_correlation_even_if_hardly_any_error_was_found() -> None:
+    assert as_correlation(1e-4, 1e-9, 6e-3) == 1.0
+    assert as_correlation(-1e-4, 1e-9, 6e-3) == -1.0
+    assert as_correlation(1e-5, 1e-3, 1e-2) == pytest.approx(1e-5 / 1e-5**0.5)

@@ -123,8 +123,14 @@ def add_leak(
     copies = [copied_noise(networks, preprocessor, clip, t, generator) for t in probed]
     copied = Copied(*torch.tensor(copies).mean(0).tolist())
     blind = errors.anchor + 2 * copied.anchor
-    leak = copied.anchor / max(_noise_power(clip) * blind, 1e-12) ** 0.5
+    error = max(blind, errors.spread[1])  # no surer than this: the estimate may even be negative
+    leak = as_correlation(copied.anchor, error, _noise_power(clip))
     return replace(errors, anchor=blind, refined=errors.refined + 2 * copied.refined, leak=leak)
+
+
+def as_correlation(covariance: float, error: float, noise: float) -> float:
+    """Divide a covariance by the roots of two variances; the result lies in [-1, 1]."""
+    return max(-1.0, min(1.0, covariance / max(error * noise, 1e-12) ** 0.5))
 
 
 def _noise_power(clip: TrainingClip) -> float:
