@@ -7,12 +7,11 @@ import torch
 from torch import nn
 
 from f2r.benchmark.cost import count_cost
-from f2r.benchmark.methods import method as protocol
 from f2r.benchmark.methods.dvdnet import DvdSpatial
 from f2r.benchmark.methods.fastdvdnet import FastDvdNet, FastDvdNetwork
 from f2r.benchmark.methods.flornn import FloRnnNetwork, splat_forward
 from f2r.benchmark.methods.frames import mirror_index, pad_sides, prepare_frames, surroundings
-from f2r.benchmark.methods.method import train_and_infer
+from f2r.benchmark.methods.method import TrainsOnClip
 from f2r.benchmark.methods.nafnet import NafNetwork, NafShape
 from f2r.benchmark.methods.registry import Resources, build_methods
 from f2r.benchmark.methods.tap import NEIGHBOURS, PluggedDenoiser, plugged_loss
@@ -138,7 +137,7 @@ def test_methods_that_train_start_anew_for_every_clip(name, noisy):
     assert untrained.steps == 0
 
 
-class Slow:
+class Slow(TrainsOnClip):
     """A method whose inference alone would use the budget up."""
 
     def __init__(self):
@@ -155,8 +154,8 @@ class Slow:
 def test_training_gets_what_inference_leaves_but_at_least_half(noisy, monkeypatch):
     for inference, expected in ((30.0, 66.0), (500.0, 50.0)):
         slow = Slow()
-        monkeypatch.setattr(protocol, "_inference_seconds", lambda *_, s=inference: s)
-        train_and_infer(slow, noisy, NOISE, 100.0, 0)
+        monkeypatch.setattr(slow, "_inference_seconds", lambda *_, s=inference: s)
+        slow.denoise(noisy, NOISE, 100.0, 0)
         assert slow.given[0] == pytest.approx(expected, abs=0.5)
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from f2r.benchmark.methods.frames import pad_sides
-from f2r.benchmark.methods.method import Learning, Outcome, train_and_infer
+from f2r.benchmark.methods.method import Learning, TrainsOnClip
 from f2r.flow.estimator import DisFlow, FlowEstimator
 from f2r.infer.stages import refine_by_draws
 from f2r.infer.stream import Estimate, Networks, PlaneStream
@@ -84,7 +84,7 @@ class Trainings:
     """Per kind: what was trained on, the networks, the steps."""
 
 
-class Variant:
+class Variant(TrainsOnClip):
     """A variant as a method of the comparison.
 
     Args:
@@ -103,10 +103,6 @@ class Variant:
     def networks(self) -> Sequence[nn.Module]:
         """Give prior, temporal estimator and refiner."""
         return (self.current.prior, self.current.temporal, self.current.refiner)
-
-    def denoise(self, noisy: Tensor, noise: NoiseModel, seconds: float, seed: int) -> Outcome:
-        """Train and denoise; see `Method.denoise`."""
-        return train_and_infer(self, noisy, noise, seconds, seed)
 
     def fit(self, noisy: Tensor, noise: NoiseModel, seconds: float, seed: int) -> int:
         """Train both stages on the clip, unless another variant has done so."""

@@ -15,12 +15,12 @@ import torch
 from torch import Tensor, nn
 
 from f2r.benchmark.methods.frames import mean_sigma
-from f2r.benchmark.methods.method import Learning, Outcome
+from f2r.benchmark.methods.method import Learning, Untrained
 from f2r.errors import InputError
 from f2r.noise.models import NoiseModel
 
 
-class Classical:
+class Classical(Untrained):
     """BM3D on every frame, or BM4D on the clip as a volume, channel by channel.
 
     BM4D takes time for a third axis of space; it does not follow motion.
@@ -44,16 +44,6 @@ class Classical:
     def networks(self) -> Sequence[nn.Module]:
         """Give no network."""
         return ()
-
-    def denoise(
-        self,
-        noisy: Tensor,
-        noise: NoiseModel,
-        seconds: float,  # noqa: ARG002
-        seed: int,  # noqa: ARG002
-    ) -> Outcome:
-        """Filter; see `Method.denoise`."""
-        return Outcome(self.infer(noisy, noise))
 
     def infer(self, noisy: Tensor, noise: NoiseModel) -> Tensor:
         """Filter the clip as noise of one level."""

@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from f2r.benchmark.methods.checkpoints import fit_checkpoint, read_checkpoint
 from f2r.benchmark.methods.frames import mean_sigma, mirror_index, pad_sides
-from f2r.benchmark.methods.method import Learning, Outcome
+from f2r.benchmark.methods.method import Learning, Untrained
 from f2r.flow.estimator import DisFlow
 from f2r.flow.warp import warp_backward
 from f2r.noise.models import NoiseModel
@@ -82,7 +82,7 @@ class DvdTemporal(nn.Module):
         return functional.pixel_shuffle(self.out_conv(features), 2)[..., :height, :width]
 
 
-class DvdNet:
+class DvdNet(Untrained):
     """DVDnet with the authors' weights.
 
     The authors align by DeepFlow, which OpenCV keeps outside its main packages; ours by DIS.
@@ -106,16 +106,6 @@ class DvdNet:
     def networks(self) -> Sequence[nn.Module]:
         """Give the spatial and the temporal network."""
         return (self.spatial, self.temporal)
-
-    def denoise(
-        self,
-        noisy: Tensor,
-        noise: NoiseModel,
-        seconds: float,  # noqa: ARG002
-        seed: int,  # noqa: ARG002
-    ) -> Outcome:
-        """Denoise in float32; see `Method.denoise`."""
-        return Outcome(self.infer(noisy, noise))
 
     @torch.no_grad()
     def infer(self, noisy: Tensor, noise: NoiseModel) -> Tensor:

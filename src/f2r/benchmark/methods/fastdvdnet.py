@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from f2r.benchmark.methods.checkpoints import fit_checkpoint, read_checkpoint
 from f2r.benchmark.methods.frames import noise_map, pad_sides, stack_windows
-from f2r.benchmark.methods.method import Learning, Outcome
+from f2r.benchmark.methods.method import Learning, Untrained
 from f2r.models.layers import channels_last
 from f2r.noise.models import NoiseModel
 
@@ -93,7 +93,7 @@ class FastDvdNetwork(nn.Module):
         return denoised
 
 
-class FastDvdNet:
+class FastDvdNet(Untrained):
     """FastDVDnet with the authors' weights.
 
     Args:
@@ -113,16 +113,6 @@ class FastDvdNet:
     def networks(self) -> Sequence[nn.Module]:
         """Give the network."""
         return (self.network,)
-
-    def denoise(
-        self,
-        noisy: Tensor,
-        noise: NoiseModel,
-        seconds: float,  # noqa: ARG002
-        seed: int,  # noqa: ARG002
-    ) -> Outcome:
-        """Denoise in float32; see `Method.denoise`."""
-        return Outcome(self.infer(noisy, noise))
 
     @torch.no_grad()
     def infer(self, noisy: Tensor, noise: NoiseModel) -> Tensor:

@@ -24,7 +24,7 @@ from torch.nn import functional
 
 from f2r.benchmark.methods.checkpoints import count_blocks, fit_checkpoint, read_checkpoint
 from f2r.benchmark.methods.frames import mirror_index
-from f2r.benchmark.methods.method import Learning, Outcome
+from f2r.benchmark.methods.method import Learning, Untrained
 from f2r.benchmark.methods.plain import apply_prior
 from f2r.flow.estimator import DisFlow
 from f2r.flow.warp import warp_backward
@@ -202,7 +202,7 @@ def splat_forward(source: Tensor, flow: Tensor) -> Tensor:
     return averaged.reshape(source.shape)
 
 
-class FloRnn:
+class FloRnn(Untrained):
     """FloRNN with the authors' weights.
 
     Args:
@@ -227,16 +227,6 @@ class FloRnn:
     def networks(self) -> Sequence[nn.Module]:
         """Give the recurrent network; the prior only serves the flow."""
         return (self.network,)
-
-    def denoise(
-        self,
-        noisy: Tensor,
-        noise: NoiseModel,
-        seconds: float,  # noqa: ARG002
-        seed: int,  # noqa: ARG002
-    ) -> Outcome:
-        """Denoise in float32; see `Method.denoise`."""
-        return Outcome(self.infer(noisy, noise))
 
     @torch.no_grad()
     def infer(self, noisy: Tensor, noise: NoiseModel) -> Tensor:

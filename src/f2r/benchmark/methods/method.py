@@ -1,6 +1,7 @@
 """What every method of the comparison can do, and how the time of those that train is shared."""
 
 import time
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -72,36 +73,52 @@ class Method(Protocol):
         """Denoise with the weights as they are: what operations are counted on."""
 
 
-class TrainsOnClip(Protocol):
+class Untrained:
+    """A method that learns nothing from the clip."""
+
+    @abstractmethod
+    def infer(self, noisy: Tensor, noise: NoiseModel) -> Tensor:
+        """Denoise; see `Method.infer`."""
+
+    def denoise(
+        self,
+        noisy: Tensor,
+        noise: NoiseModel,
+        seconds: float,  # noqa: ARG002
+        seed: int,  # noqa: ARG002
+    ) -> Outcome:
+        """Denoise; see `Method.denoise`."""
+        return Outcome(self.infer(noisy, noise))
+
+
+class TrainsOnClip:
     """A method whose network learns from the noisy clip before it denoises it."""
 
+    @abstractmethod
     def fit(self, noisy: Tensor, noise: NoiseModel, seconds: float, seed: int) -> int:
         """Start anew, train for `seconds`, preparation included, and give the steps taken."""
 
+    @abstractmethod
     def infer(self, noisy: Tensor, noise: NoiseModel) -> Tensor:
-        """Denoise with the weights as they are."""
+        """Denoise with the weights as they are; see `Method.infer`."""
 
+    def denoise(self, noisy: Tensor, noise: NoiseModel, seconds: float, seed: int) -> Outcome:
+        """Share the budget between training and inference; see `Method.denoise`.
 
-def train_and_infer(
-    method: TrainsOnClip, noisy: Tensor, noise: NoiseModel, seconds: float, seed: int
-) -> Outcome:
-    """Share a budget between training and inference; see `Method.denoise`.
+        Training gets what inference leaves, but at least half: a slow network is given more
+        time than the others rather than no training.
+        """
+        start = time.monotonic()
+        steps = 0
+        if seconds > 0:
+            inference = self._inference_seconds(noisy, noise)
+            left = SAFETY * seconds - inference - (time.monotonic() - start)
+            steps = self.fit(noisy, noise, max(left, LEAST_TRAINING * seconds), seed)
+        spent = time.monotonic() - start
+        return Outcome(self.infer(noisy, noise), spent, steps)
 
-    Training gets what inference leaves, but at least half: a slow network is given more time
-    than the others rather than no training.
-    """
-    start = time.monotonic()
-    steps = 0
-    if seconds > 0:
-        inference = _inference_seconds(method, noisy, noise)
-        left = SAFETY * seconds - inference - (time.monotonic() - start)
-        steps = method.fit(noisy, noise, max(left, LEAST_TRAINING * seconds), seed)
-    spent = time.monotonic() - start
-    return Outcome(method.infer(noisy, noise), spent, steps)
-
-
-def _inference_seconds(method: TrainsOnClip, noisy: Tensor, noise: NoiseModel) -> float:
-    piece = noisy[:PROBE_FRAMES, :, :PROBE_SIDE, :PROBE_SIDE]
-    start = time.monotonic()
-    method.infer(piece, noise)
-    return (time.monotonic() - start) * noisy.numel() / piece.numel()
+    def _inference_seconds(self, noisy: Tensor, noise: NoiseModel) -> float:
+        piece = noisy[:PROBE_FRAMES, :, :PROBE_SIDE, :PROBE_SIDE]
+        start = time.monotonic()
+        self.infer(piece, noise)
+        return (time.monotonic() - start) * noisy.numel() / piece.numel()

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from f2r.benchmark.methods.checkpoints import count_blocks, fit_checkpoint, read_checkpoint
 from f2r.benchmark.methods.frames import pad_sides
-from f2r.benchmark.methods.method import Learning, Outcome
+from f2r.benchmark.methods.method import Learning, Untrained
 from f2r.errors import InputError
 from f2r.models.layers import channels_last
 from f2r.noise.models import NoiseModel
@@ -148,7 +148,7 @@ def shape_of(weights: Mapping[str, Tensor], path: Path) -> NafShape:
     return NafShape(width, encoders, count_blocks(weights, "middle_blks"), decoders)
 
 
-class NafNet:
+class NafNet(Untrained):
     """NAFNet with published weights.
 
     Args:
@@ -169,16 +169,6 @@ class NafNet:
     def networks(self) -> Sequence[nn.Module]:
         """Give the network."""
         return (self.network,)
-
-    def denoise(
-        self,
-        noisy: Tensor,
-        noise: NoiseModel,
-        seconds: float,  # noqa: ARG002
-        seed: int,  # noqa: ARG002
-    ) -> Outcome:
-        """Denoise in float32; see `Method.denoise`."""
-        return Outcome(self.infer(noisy, noise))
 
     @torch.no_grad()
     def infer(self, noisy: Tensor, noise: NoiseModel) -> Tensor:  # noqa: ARG002

@@ -6,14 +6,14 @@ import torch
 from torch import Tensor, nn
 
 from f2r.benchmark.methods.frames import pad_sides
-from f2r.benchmark.methods.method import Learning, Outcome
+from f2r.benchmark.methods.method import Learning, Untrained
 from f2r.flow.estimator import DisFlow
 from f2r.models.weights import load_prior
 from f2r.noise.models import NoiseModel
 from f2r.preprocess import Preprocessor
 
 
-class Noisy:
+class Noisy(Untrained):
     """The input itself."""
 
     name = "noisy"
@@ -23,22 +23,12 @@ class Noisy:
         """Give no network."""
         return ()
 
-    def denoise(
-        self,
-        noisy: Tensor,
-        noise: NoiseModel,
-        seconds: float,  # noqa: ARG002
-        seed: int,  # noqa: ARG002
-    ) -> Outcome:
-        """Return the input; see `Method.denoise`."""
-        return Outcome(self.infer(noisy, noise))
-
     def infer(self, noisy: Tensor, noise: NoiseModel) -> Tensor:  # noqa: ARG002
         """Return the input."""
         return noisy
 
 
-class Prior:
+class Prior(Untrained):
     """The shipped image prior D on every frame alone, at the precision in which F2R runs it.
 
     Args:
@@ -54,16 +44,6 @@ class Prior:
     def networks(self) -> Sequence[nn.Module]:
         """Give the prior."""
         return (self.prior,)
-
-    def denoise(
-        self,
-        noisy: Tensor,
-        noise: NoiseModel,
-        seconds: float,  # noqa: ARG002
-        seed: int,  # noqa: ARG002
-    ) -> Outcome:
-        """Denoise frame by frame; see `Method.denoise`."""
-        return Outcome(self.infer(noisy, noise))
 
     def infer(self, noisy: Tensor, noise: NoiseModel) -> Tensor:
         """Denoise frame by frame."""

@@ -30,7 +30,7 @@ from f2r.benchmark.methods.frames import (
     prepare_frames,
     surroundings,
 )
-from f2r.benchmark.methods.method import Learning, Outcome, train_and_infer
+from f2r.benchmark.methods.method import Learning, TrainsOnClip
 from f2r.flow.estimator import DisFlow
 from f2r.flow.warp import warp_backward
 from f2r.models.layers import ResidualBlock, UNet, channels_last
@@ -132,7 +132,7 @@ class PluggedDenoiser(nn.Module):
         return self.decode(frames[:, 0], joined, features.unflatten(0, (batch, -1))[:, 0])
 
 
-class Tap:
+class Tap(TrainsOnClip):
     """Temporal modules on the shipped prior, trained on each clip.
 
     Args:
@@ -153,10 +153,6 @@ class Tap:
     def networks(self) -> Sequence[nn.Module]:
         """Give the prior with its modules."""
         return (self.network,)
-
-    def denoise(self, noisy: Tensor, noise: NoiseModel, seconds: float, seed: int) -> Outcome:
-        """Train and denoise; see `Method.denoise`."""
-        return train_and_infer(self, noisy, noise, seconds, seed)
 
     def fit(self, noisy: Tensor, noise: NoiseModel, seconds: float, seed: int) -> int:
         """Train new modules one after the other, each with an equal share of the time."""

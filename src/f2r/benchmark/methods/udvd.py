@@ -31,7 +31,7 @@ from f2r.benchmark.methods.frames import (
     pad_sides,
     stack_windows,
 )
-from f2r.benchmark.methods.method import Learning, Outcome, train_and_infer
+from f2r.benchmark.methods.method import Learning, Outcome, TrainsOnClip
 from f2r.models.layers import channels_last
 from f2r.noise.models import NoiseModel
 from f2r.preprocess import sigma_map
@@ -193,7 +193,7 @@ def posterior_mean(mean: Tensor, covariance: Tensor, noisy: Tensor, variance: Te
     return mean + gain[..., 0].permute(0, 3, 1, 2)
 
 
-class Udvd:
+class Udvd(TrainsOnClip):
     """UDVD, trained from scratch on each clip, or with published weights as they are.
 
     Args:
@@ -220,7 +220,7 @@ class Udvd:
 
     def denoise(self, noisy: Tensor, noise: NoiseModel, seconds: float, seed: int) -> Outcome:
         """Train and denoise; see `Method.denoise`."""
-        return train_and_infer(self, noisy, noise, seconds if self.trains else 0.0, seed)
+        return super().denoise(noisy, noise, seconds if self.trains else 0.0, seed)
 
     def fit(self, noisy: Tensor, noise: NoiseModel, seconds: float, seed: int) -> int:
         """Train new weights on the clip."""

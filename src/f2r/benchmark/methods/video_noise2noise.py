@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from f2r.benchmark.methods.frames import chosen, draw_places, pad_sides, prepare_frames
-from f2r.benchmark.methods.method import Learning, Outcome, train_and_infer
+from f2r.benchmark.methods.method import Learning, TrainsOnClip
 from f2r.benchmark.methods.plain import apply_prior
 from f2r.flow.estimator import DisFlow
 from f2r.flow.warp import visibility, warp_backward
@@ -48,7 +48,7 @@ class Pair:
     """(1, H, W) in [0, 1]: the neighbour shows the point too."""
 
 
-class VideoNoise2Noise:
+class VideoNoise2Noise(TrainsOnClip):
     """Fine-tunes the shipped image prior on each clip.
 
     Args:
@@ -65,10 +65,6 @@ class VideoNoise2Noise:
     def networks(self) -> Sequence[nn.Module]:
         """Give the denoiser."""
         return (self.network,)
-
-    def denoise(self, noisy: Tensor, noise: NoiseModel, seconds: float, seed: int) -> Outcome:
-        """Fine-tune and denoise; see `Method.denoise`."""
-        return train_and_infer(self, noisy, noise, seconds, seed)
 
     def fit(self, noisy: Tensor, noise: NoiseModel, seconds: float, seed: int) -> int:
         """Fine-tune a fresh copy of the prior on pairs of adjacent frames."""
