@@ -1,3 +1,4 @@
+import av
 import numpy as np
 import pytest
 from io_samples import Video, copy, inspect, psnr, ramp, write_video
@@ -57,3 +58,20 @@ def test_codec_and_quality_can_be_chosen(tmp_path, codec):
     assert inspect(tmp_path / "o.mkv").codec == codec.replace("libx264", "h264").replace(
         "libx265", "hevc"
     )
+
+
+@pytest.mark.parametrize("codec", ["libx264", "libx265", "libsvtav1", "libvpx-vp9"])
+def test_the_same_frames_become_the_same_stream(tmp_path, codec):
+    """A resumed run can only equal an uninterrupted one if encoding can be repeated."""
+    rng = np.random.default_rng(0)
+    waves = 128 + 60 * np.sin(np.mgrid[:48, :64].sum(0) / 5)
+    noisy = waves[None, ..., None] + rng.normal(0, 20, (40, 48, 64, 3))
+    reader = ArrayReader(noisy.round().clip(0, 255).astype(np.uint8))
+    streams = set()
+    for _ in range(5):
+        path = tmp_path / "o.mp4"
+        copy(reader, open_writer(path, reader.info, EncodeOptions(codec=codec)))
+        with av.open(str(path)) as container:
+            streams.add(b"".join(bytes(packet) for packet in container.demux(video=0)))
+        path.unlink()
+    assert len(streams) == 1

@@ -36,9 +36,13 @@ class Encoder:
     options: dict[str, str] = field(default_factory=dict)
 
 
+X264_OPTIONS = {"preset": "medium", "mbtree": "0"}
+"""With mbtree, x264 as PyAV 18 ships it makes different streams of the same frames on processors
+with AVX-512, and a resumed run would not equal an uninterrupted one."""
+
 ENCODERS = {
-    "libx264": Encoder("h264", "crf", 14, {"preset": "medium"}),
-    "libx264rgb": Encoder("h264", "crf", 14, {"preset": "medium"}),
+    "libx264": Encoder("h264", "crf", 14, X264_OPTIONS),
+    "libx264rgb": Encoder("h264", "crf", 14, X264_OPTIONS),
     "libx265": Encoder("hevc", "crf", 14, {"preset": "medium"}),
     "libsvtav1": Encoder("av1", "crf", 16, {"preset": "6"}),
     "libvpx-vp9": Encoder("vp9", "crf", 12, {"b": "0", "cpu-used": "4", "row-mt": "1"}),
