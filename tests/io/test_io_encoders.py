@@ -72,6 +72,7 @@ def test_the_same_frames_become_the_same_stream(tmp_path, codec):
         path = tmp_path / "o.mp4"
         copy(reader, open_writer(path, reader.info, EncodeOptions(codec=codec)))
         with av.open(str(path)) as container:
-            streams.add(b"".join(bytes(packet) for packet in container.demux(video=0)))
+            packets = [packet for packet in container.demux(video=0) if packet.size]
+            streams.add(b"".join(map(bytes, packets)))
         path.unlink()
     assert len(streams) == 1
