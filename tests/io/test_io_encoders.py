@@ -70,7 +70,7 @@ def test_the_same_frames_become_the_same_stream(tmp_path, codec):
     streams = set()
     for _ in range(5):
         path = tmp_path / "o.mp4"
-        copy(reader, open_writer(path, reader.info, EncodeOptions(codec=codec)))
+        copy(reader, open_writer(path, reader.info, options=EncodeOptions(codec=codec)))
         with av.open(str(path)) as container:
             packets = [packet for packet in container.demux(video=0) if packet.size]
             streams.add(b"".join(map(bytes, packets)))
