@@ -63,9 +63,9 @@ def test_codec_and_quality_can_be_chosen(tmp_path, codec):
 @pytest.mark.parametrize("codec", ["libx264", "libx265", "libsvtav1", "libvpx-vp9"])
 def test_the_same_frames_become_the_same_stream(tmp_path, codec):
     """A resumed run can only equal an uninterrupted one if encoding can be repeated."""
-    rng = np.random.default_rng(0)
-    waves = 128 + 60 * np.sin(np.mgrid[:48, :64].sum(0) / 5)
-    noisy = waves[None, ..., None] + rng.normal(0, 20, (40, 48, 64, 3))
+    rng, (rows, columns) = np.random.default_rng(0), np.mgrid[:48, :64]
+    moving = np.stack([np.sin((columns - 2 * t) / 5) * np.cos(rows / 7) for t in range(40)])
+    noisy = 128 + 60 * moving[..., None] + rng.normal(0, 20, (40, 48, 64, 3))
     reader = ArrayReader(noisy.round().clip(0, 255).astype(np.uint8))
     streams = set()
     for _ in range(5):
