@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,6 +15,9 @@ from f2r.preprocess import Neighbourhood, PreparedFrame
 
 TILE = 32
 """Side of the tiles that can be withheld from training, in pixels."""
+
+SPARSE = 4
+"""The usual displacement in a crop is told from every so many rows and columns of its flow."""
 
 MARGIN = 8
 """Pixels by which a neighbour's crop is larger than the target's on each side."""
@@ -61,7 +64,7 @@ class TrainingClip:
         around = self.neighbours[target]
         result = around.flow.new_zeros((len(OFFSETS), 6, *self.size), dtype=torch.float16)
         for n, offset in enumerate(OFFSETS):
-            if bool(around.present[n]):
+            if self.present[target][n]:
                 joint = self.frames[target + offset].joint
                 flow = around.flow[n].float()
                 result[n] = warp_pixels(joint[None, None], flow[None, None])[0, 0]
@@ -74,9 +77,14 @@ class TrainingClip:
         return height, width
 
     @cached_property
+    def present(self) -> list[list[bool]]:
+        """Which neighbours each frame has, known without asking the device."""
+        return [around.present.tolist() for around in self.neighbours]
+
+    @cached_property
     def targets(self) -> list[int]:
         """Frames that have a neighbour to be predicted from."""
-        return [t for t, around in enumerate(self.neighbours) if bool(around.present.any())]
+        return [t for t, present in enumerate(self.present) if any(present)]
 
 
 class Crops(NamedTuple):
@@ -152,7 +160,8 @@ class CropSampler:
 
 def crop_windows(clip: TrainingClip, places: Sequence[Place], side: int) -> Crops:
     """Cut a batch of targets of side `side` with their neighbours."""
-    crops = [_crop_window(clip, place, side) for place in places]
+    shifts = _shifts(clip, places, side)
+    crops = [_crop_window(clip, place, side, s) for place, s in zip(places, shifts, strict=True)]
     return Crops(*(torch.stack(parts) for parts in zip(*crops, strict=True)))
 
 
@@ -169,20 +178,32 @@ def _keep_some(present: Tensor, kept: Tensor) -> Tensor:
     return torch.where(remaining.any(1, keepdim=True), remaining, present)
 
 
-def _crop_window(clip: TrainingClip, place: Place, side: int) -> tuple[Tensor, ...]:
+def _crop(place: Place, side: int, step: int = 1) -> tuple[Any, ...]:
+    rows, columns = (slice(start, start + side, step) for start in (place.top, place.left))
+    return (..., rows, columns)
+
+
+def _shifts(
+    clip: TrainingClip, places: Sequence[Place], side: int
+) -> list[list[tuple[float, float]]]:
+    """Give the usual displacement (x, y) of each neighbour in each crop, in one transfer."""
+    flows = [clip.neighbours[p.frame].flow[_crop(p, side, SPARSE)] for p in places]
+    medians = torch.stack(flows).float().flatten(3).median(dim=3).values
+    shifts: list[list[tuple[float, float]]] = medians.tolist()
+    return shifts
+
+
+def _crop_window(
+    clip: TrainingClip, place: Place, side: int, shifts: Sequence[tuple[float, float]]
+) -> tuple[Tensor, ...]:
     height, width = clip.size
     frame, around = clip.frames[place.frame], clip.neighbours[place.frame]
-    here = (
-        ...,
-        slice(place.top, place.top + side),
-        slice(place.left, place.left + side),
-    )
+    here = _crop(place, side)
     flow = around.flow[here].float()
     size = (min(side + 2 * MARGIN, height), min(side + 2 * MARGIN, width))
     joints, sigmas, flows = [], [], []
-    for n, offset in enumerate(OFFSETS):
-        index = place.frame + offset if bool(around.present[n]) else place.frame
-        shift_x, shift_y = flow[n].flatten(1).median(dim=1).values.tolist()
+    for n, (offset, (shift_x, shift_y)) in enumerate(zip(OFFSETS, shifts, strict=True)):
+        index = place.frame + offset if clip.present[place.frame][n] else place.frame
         top = _start(place.top + shift_y - MARGIN, size[0], height)
         left = _start(place.left + shift_x - MARGIN, size[1], width)
         there = (..., slice(top, top + size[0]), slice(left, left + size[1]))
