@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from f2r.flow.estimator import LUMA
 
-OWN_WEIGHT = 0.4
+OWN_WEIGHT = 0.12
 """Weight of the frame itself against a neighbour that fits perfectly. Less makes the flow more
 ignorant of the frame's own noise, and blind to what moves unlike its surroundings."""
 
