@@ -170,7 +170,7 @@ def test_nan_in_a_float_frame_is_refused(tmp_path):
     [
         ([], "no pictures"),
         (["notes.txt"], "no pictures"),
-        (["a.exr"], r"only \.exr files"),
+        (["a.dpx"], r"only \.dpx files"),
         (["a.png", "b.jpg"], "mixes"),
     ],
 )

@@ -74,7 +74,7 @@ class EncodeOptions:
 
     codec: str | None = None
     """Video encoder (libx264, libx265, libsvtav1, libvpx-vp9, prores_ks, ffv1, mjpeg), or for a
-    folder the kind of picture (png, tiff, bmp); None takes the one that suits the container."""
+    folder the kind of picture (png, tiff, bmp, exr); None takes what suits the container."""
     quality: float | None = None
     """Constant rate factor or quantiser of the encoder, lower is better; None takes its default."""
 

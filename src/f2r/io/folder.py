@@ -1,4 +1,4 @@
-"""Folders of numbered pictures: PNG, TIFF, JPEG, BMP."""
+"""Folders of numbered pictures: PNG, TIFF, JPEG, BMP, OpenEXR."""
 
 import re
 from collections.abc import Iterator
@@ -28,8 +28,8 @@ from f2r.io.output import FileWriter
 
 KINDS = {".jpeg": ".jpg", ".tiff": ".tif"}
 """Suffixes that mean the same as another."""
-UNREADABLE = {".exr", ".dng", ".webp", ".gif", ".tga", ".dpx", ".hdr"}
-CODEC_SUFFIXES = {"png": ".png", "tiff": ".tif", "bmp": ".bmp"}
+UNREADABLE = {".dng", ".webp", ".gif", ".tga", ".dpx", ".hdr"}
+CODEC_SUFFIXES = {"png": ".png", "tiff": ".tif", "bmp": ".bmp", "exr": ".exr"}
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def _find_pictures(path: Path) -> list[Path]:
     if not found:
         others = {file.suffix.lower() for file in files} & UNREADABLE
         what = f"only {', '.join(sorted(others))} files" if others else "no pictures"
-        raise InputError(f"{path}: holds {what}: frames must be PNG, TIFF, JPEG or BMP")
+        raise InputError(f"{path}: holds {what}: frames must be PNG, TIFF, JPEG, BMP or EXR")
     kinds = {_kind(file) for file in found}
     if len(kinds) > 1:
         raise InputError(
@@ -177,17 +177,17 @@ def _choose_suffix(info: ClipInfo, options: EncodeOptions) -> str:
                 f"{', '.join(CODEC_SUFFIXES)}"
             )
         return CODEC_SUFFIXES[options.codec]
+    kind = _kind(Path(info.source.names[0])) if isinstance(info.source, FolderSource) else ".png"
     if info.dtype == "float32" or info.channels not in {1, 3}:
-        return ".tif"
-    if isinstance(info.source, FolderSource):
-        kind = _kind(Path(info.source.names[0]))
-        return ".png" if kind == ".jpg" else kind
-    return ".png"
+        return kind if kind == ".exr" else ".tif"
+    return ".png" if kind == ".jpg" else kind
 
 
 def _choose_dtype(info: ClipInfo, suffix: str) -> SampleType:
     if suffix == ".bmp":
         return "uint8"
+    if suffix == ".exr":
+        return "float32"
     if suffix == ".png" and info.dtype == "float32":
         return "uint16"
     return info.dtype

@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from f2r.errors import InputError
+from f2r.io.exr import EXR_SUFFIXES, read_exr, read_exr_size, write_exr
 
 TIFF_SUFFIXES = {".tif", ".tiff"}
 CV2_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp"}
-SUFFIXES = TIFF_SUFFIXES | CV2_SUFFIXES
+SUFFIXES = TIFF_SUFFIXES | CV2_SUFFIXES | EXR_SUFFIXES
 JPEG_FRAME_MARKERS = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 """SOF markers; the three taken out are tables (JPEG, ITU-T T.81 table B.1)."""
 
@@ -23,6 +24,8 @@ def read_size(path: Path) -> tuple[int, int]:
     """
     if path.suffix.lower() in TIFF_SUFFIXES:
         return _tiff_size(path)
+    if path.suffix.lower() in EXR_SUFFIXES:
+        return read_exr_size(path)
     with path.open("rb") as stream:
         magic = stream.read(2)
         try:
@@ -92,6 +95,8 @@ def read_picture(path: Path) -> NDArray[Any]:
     """
     if path.suffix.lower() in TIFF_SUFFIXES:
         return _read_tiff(path)
+    if path.suffix.lower() in EXR_SUFFIXES:
+        return read_exr(path)
     import cv2
 
     data = np.fromfile(path, np.uint8)
@@ -130,6 +135,9 @@ def write_picture(path: Path, samples: NDArray[Any]) -> None:
 
         photometric = "rgb" if samples.shape[2] == 3 else "minisblack"
         tifffile.imwrite(path, pixels, photometric=photometric, metadata=None)
+        return
+    if path.suffix.lower() in EXR_SUFFIXES:
+        write_exr(path, pixels)
         return
     import cv2
 
