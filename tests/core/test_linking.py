@@ -68,7 +68,7 @@ def test_two_passes_leak_less_than_one_and_align_as_well():
     denoised, rest = with_rest(clean)
     twice, direct = linked(denoised, DisFlow()), linked_directly(denoised)
     assert leak(clean, rest, direct) > 0.03
-    assert abs(leak(clean, rest, twice)) < 0.01
+    assert abs(leak(clean, rest, twice)) < 0.015
     assert misalignment(clean, twice) < 1.3 * misalignment(clean, direct)
 
 

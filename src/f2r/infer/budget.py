@@ -18,6 +18,9 @@ WINDOW = 6 * (12 + 12 + 16) + 3 * 16
 """Bytes per pixel of a plane: six frames with noisy and denoised levels and two flows; of three
 of them also the lumas that flow is estimated on."""
 
+FLOW = 220
+"""Bytes per pixel that DIS keeps for its search at full resolution; it does not give them back."""
+
 FEATURES = 6 * (12 + 26)
 """Bytes per pixel that frames computed at once keep besides: noise level and encoded features."""
 
@@ -70,6 +73,7 @@ def plan_memory(layout: PlaneLayout, device: torch.device, gib: float | None) ->
     pixels, planes = height * width, len(layout.groups)
     border = BORDER * pixels * max(sum(map(len, layout.groups)) / 3, 1)
     budget = _default(device) if gib is None else gib * 2**30
+    border += FLOW * pixels
     whole = MemoryPlan(
         (WINDOW + FEATURES) * planes * pixels + border, WORK * pixels, max(height, width), True
     )
