@@ -1,3 +1,5 @@
+import os
+
 import pytest
 import torch
 from torch import nn
@@ -49,6 +51,22 @@ def test_an_interrupted_run_resumes_exactly(tmp_path):
     resumed = train(tmp_path / "cut.ckpt", 40)
     for a, b in zip(whole.parameters(), resumed.parameters(), strict=True):
         assert torch.equal(a, b)
+
+
+def test_an_interrupt_while_the_last_state_is_written_still_leaves_one(tmp_path, monkeypatch):
+    """Ctrl-C between the last step and the file's rename once lost the whole stage."""
+    real, calls = os.fsync, []
+
+    def interrupted_once(descriptor):
+        calls.append(descriptor)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", interrupted_once)
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path / "last.ckpt", 5)
+    assert (tmp_path / "last.ckpt").exists()
 
 
 def test_the_rate_rises_then_falls_to_zero():

@@ -148,10 +148,10 @@ class Trainer:
                 if self.elapsed - saved > self.config.checkpoint_every:
                     self._save()
                     saved = self.elapsed
+            self._save()
         except KeyboardInterrupt:
             self._save()
             raise
-        self._save()
         self.model.load_state_dict(self.best or self.averaged.state_dict())
 
     def _take_step(self, base: float) -> None:
