@@ -133,3 +133,23 @@ def test_columns_that_stay_in_place_are_removed_on_request():
     repaired = f2r.denoise(noisy, sigma=0.03, preset="fast", fixed_pattern="remove")
     assert repaired.report["repaired"]["fixed_pattern"] > 0.005
     assert psnr(repaired.frames, scene) > psnr(kept.frames, scene)
+
+
+@pytest.mark.parametrize("told", [0.08, 0.12])
+def test_noise_that_is_told_wrong_is_named_and_quality_is_judged_by_what_is_there(clean, told):
+    """It once said 80 dB, or chose the prior, when the noise was overestimated by 5 %."""
+    noisy = clean + 0.1 * noise_like(clean)
+    result = f2r.denoise(noisy, sigma=told, preset="fast")
+    (entry,) = result.report["noise"]
+    assert entry["contradicted_by"]["sigma"] == pytest.approx(0.1, rel=0.06)
+    (estimated,) = result.report["estimated_psnr"]
+    assert estimated["refined"] < 60
+    parts = (result.prior, result.anchor, result.frames)
+    figures = [psnr(part, clean) for part in parts]
+    assert figures[-1] >= max(figures) - 0.3
+
+
+def test_noise_that_is_told_rightly_is_not_contradicted(clean):
+    noisy = clean + 0.1 * noise_like(clean)
+    result = f2r.denoise(noisy, sigma=0.1, preset="fast")
+    assert "contradicted_by" not in result.report["noise"][0]

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,9 @@ from f2r.spool import Mark
 from f2r.tiles import Tiling
 from f2r.train.adapt import AdaptConfig, adapt
 from f2r.train.clip import clip_anchors, prepare_clip
+from f2r.train.disk import in_memory, on_disk
 from f2r.train.loop import Progress, ProgressCallback
+from f2r.train.windows import Keep
 
 CHOICE = 10
 """What choosing the output costs, in frames of inference."""
@@ -196,8 +199,16 @@ class Denoiser:
             stretch = stretches.pop(0)
             for k, plane in enumerate(self.planes):
                 frames = [plane.scale * planes[k] for planes in stretch]
-                clip = prepare_clip(frames, plane.preprocessor, self.layout.is_grey(k), count)
+                grey = self.layout.is_grey(k)
+                clip = prepare_clip(frames, plane.preprocessor, grey, count, keep=self._keep)
                 plane.clips.append(clip)
+
+    @property
+    def _keep(self) -> Keep:
+        """Where the sample is kept: on disk if the run has a folder."""
+        if self.checkpoints is None or self.device.type != "cpu":
+            return in_memory
+        return partial(on_disk, self.checkpoints)
 
     def _judge(self) -> None:
         """Estimate the noise again from the anchors, then the errors of the networks as they are.
@@ -208,12 +219,18 @@ class Denoiser:
             for clip in plane.shots:
                 clip.anchors = clip_anchors(clip, self.networks.temporal)
         for k, plane in enumerate(self.planes):
-            if self.noise is None and not plane.is_noise_free:
+            if self.noise is not None:
+                self.report["noise"][k] = plane.check()
+            elif not plane.is_noise_free:
                 self.report["noise"][k] = plane.revise(self.networks.temporal)
             if plane.shots:
-                doubt = ESTIMATED_DOUBT if self.noise is None else 0.0
                 plane.errors = estimate_errors(
-                    self.networks, plane.preprocessor, plane.shots[0], self._generator, doubt
+                    self.networks,
+                    plane.preprocessor,
+                    plane.shots[0],
+                    self._generator,
+                    ESTIMATED_DOUBT if self.noise is None or plane.judged_by else 0.0,
+                    plane.judged_by,
                 )
 
     def _train(self) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from f2r.errors import InputError
 from f2r.flow.estimator import FlowEstimator
 from f2r.infer.choose import Errors
 from f2r.infer.stream import Estimate
@@ -22,7 +23,7 @@ from f2r.noise.parse import noise_from_dict
 from f2r.noise.scale import scale_noise
 from f2r.preprocess import Preprocessor
 from f2r.tiles import Tiling
-from f2r.train.revise import revise_noise
+from f2r.train.revise import look_again, revise_noise
 from f2r.train.windows import TrainingClip
 
 
@@ -48,6 +49,8 @@ class Plane:
     """Prepared stretches to train on."""
     errors: Errors | None = None
     """Estimated errors of the networks as they are; None before they were judged."""
+    judged_by: NoiseModel | None = None
+    """Model that the quality is judged by, at the multiplied levels; None: the preprocessor's."""
     output: str = "refined"
     """Which estimate becomes the output: 'refined', 'anchor' or 'prior'; 'noisy' if noise-free."""
 
@@ -78,6 +81,26 @@ class Plane:
             return self.entry()
         self.noise = scale_noise(found.model, 1 / self.scale)
         return self.entry() | {"estimates": found.in_units(1 / self.scale).to_dict()}
+
+    def check(self) -> dict[str, Any]:
+        """Hold the noise that the user gave against what the anchors of stage 1 leave.
+
+        The networks go by what they are told; their errors are judged by what is found if that
+        cannot be the same.
+
+        Returns:
+            The entry of the report, with what was found where it contradicts.
+        """
+        given = before_clipping(self.preprocessor.noise)
+        try:
+            found = look_again(self.clips, given, self.size)
+        except InputError:  # frames too small or too flat to measure
+            return self.entry()
+        if found is None or not found.contradicts:
+            return self.entry()
+        self.judged_by = clip_noise(found.second.model, self.limits)
+        seen = scale_noise(found.second.model, 1 / self.scale)
+        return self.entry() | {"contradicted_by": seen.to_dict() | {"text": seen.describe()}}
 
     def finish(self, estimate: Estimate) -> Tensor:
         """Give the output of one frame, the bias of clipping undone."""

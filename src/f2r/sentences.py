@@ -74,6 +74,11 @@ def describe_choice(report: dict[str, Any]) -> list[str]:
     for entry in report["noise"]:
         if entry.get("estimates", {}).get("used") == "second":
             said.append(f"noise, estimated again from what stage 1 leaves: {entry['text']}")
+        if "contradicted_by" in entry:
+            said.append(
+                f"warning: told {entry['text']}, but it looks like "
+                f"{entry['contradicted_by']['text']}: check it, or let it be estimated"
+            )
     for entry in report["estimated_psnr"]:
         said.append(f"estimated PSNR in dB: {figures_of(entry)}; output: {entry['output']}")
         if entry["leak"] > LEAK_LIMIT:

@@ -64,7 +64,6 @@ class DisFlow(FlowEstimator):
 
     def __init__(self, finest_scale: int = 0) -> None:
         self.finest_scale = finest_scale
-        self._search: Any = None
 
     @property
     def rough(self) -> "DisFlow":
@@ -73,19 +72,31 @@ class DisFlow(FlowEstimator):
 
     def estimate(self, target: Tensor, neighbour: Tensor) -> Tensor:
         """Estimate V_{neighbour->target}; see `FlowEstimator`."""
-        if self._search is None:
-            import cv2
+        return _searched(self._search(), _proxy(target), _proxy(neighbour))
 
-            self._search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-            self._search.setFinestScale(self.finest_scale)
-            self._search.setPatchStride(PATCH_STRIDE)
-            self._search.setGradientDescentIterations(DESCENT)
-            self._search.setVariationalRefinementIterations(REFINEMENT)
-        flow = self._search.calc(self._proxy(target), self._proxy(neighbour), None)
-        return torch.from_numpy(flow).permute(2, 0, 1).contiguous()
+    def estimate_both(self, earlier: Tensor, later: Tensor) -> tuple[Tensor, Tensor]:
+        """Estimate V_{later->earlier} and V_{earlier->later} by one search."""
+        search, first, second = self._search(), _proxy(earlier), _proxy(later)
+        return _searched(search, first, second), _searched(search, second, first)
 
-    def _proxy(self, frame: Tensor) -> np.ndarray:
-        red, green, blue = frame
-        luma = LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue
-        proxy: np.ndarray = (luma * 255).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
-        return proxy
+    def _search(self) -> Any:
+        """Make a search. It keeps 220 bytes a pixel for as long as it lives, so it is not kept."""
+        import cv2
+
+        search: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        search.setFinestScale(self.finest_scale)
+        search.setPatchStride(PATCH_STRIDE)
+        search.setGradientDescentIterations(DESCENT)
+        search.setVariationalRefinementIterations(REFINEMENT)
+        return search
+
+
+def _searched(search: Any, target: np.ndarray, neighbour: np.ndarray) -> Tensor:
+    return torch.from_numpy(search.calc(target, neighbour, None)).permute(2, 0, 1).contiguous()
+
+
+def _proxy(frame: Tensor) -> np.ndarray:
+    red, green, blue = frame
+    luma = LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue
+    proxy: np.ndarray = (luma * 255).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
+    return proxy

@@ -19,7 +19,8 @@ WINDOW = 6 * (12 + 12 + 16) + 3 * 16
 of them also the lumas that flow is estimated on."""
 
 FLOW = 220
-"""Bytes per pixel that DIS keeps for its search at full resolution; it does not give them back."""
+"""Bytes per pixel of a frame that DIS takes for a search at full resolution, before any tile is
+computed."""
 
 FEATURES = 6 * (12 + 26)
 """Bytes per pixel that frames computed at once keep besides: noise level and encoded features."""
@@ -48,7 +49,7 @@ class MemoryPlan:
     window: float
     """Frames that are held, on their way in and out included."""
     work: float
-    """What a tile needs while it is computed."""
+    """What a tile needs while it is computed, or the search for the flow, which comes before."""
     side: int
     """Side of the largest tile in pixels, rim included."""
 
@@ -73,7 +74,6 @@ def plan_memory(layout: PlaneLayout, device: torch.device, gib: float | None) ->
     pixels, planes = height * width, len(layout.groups)
     border = BORDER * pixels * max(sum(map(len, layout.groups)) / 3, 1)
     budget = _default(device) if gib is None else gib * 2**30
-    border += FLOW * pixels
     whole = MemoryPlan(
         (WINDOW + FEATURES) * planes * pixels + border, WORK * pixels, max(height, width), True
     )
@@ -82,7 +82,8 @@ def plan_memory(layout: PlaneLayout, device: torch.device, gib: float | None) ->
     window = WINDOW * planes * pixels + border
     affordable = max((budget - PROGRAM - window) / WORK, 0) ** 0.5
     side = min(max(int(affordable) // GRID * GRID, SMALLEST), max(height, width) - GRID)
-    return MemoryPlan(window, WORK * min(side, height) * min(side, width), side, False)
+    work = max(WORK * min(side, height) * min(side, width), FLOW * pixels)
+    return MemoryPlan(window, work, side, False)
 
 
 def _default(device: torch.device) -> float:

@@ -10,6 +10,7 @@ from torch import Tensor
 from f2r.infer.leak import Copied, copied_noise
 from f2r.infer.stream import Networks
 from f2r.models.prior import joint_input
+from f2r.noise.models import NoiseModel
 from f2r.preprocess import Preprocessor, sigma_map
 from f2r.quality import blind_error, seen_error, to_psnr
 from f2r.train.windows import TrainingClip
@@ -85,6 +86,7 @@ def estimate_errors(
     clip: TrainingClip,
     generator: torch.Generator,
     doubt: float = 0.0,
+    noise: NoiseModel | None = None,
 ) -> Errors:
     """Judge the three estimates on a few frames of a clip whose anchors are known.
 
@@ -96,17 +98,19 @@ def estimate_errors(
         clip: prepared frames with their anchors.
         generator: randomness of tiles and probes.
         doubt: relative standard error of the noise variance; 0 where the noise is known.
+        noise: what the noise is, where the networks are told otherwise; None: the clip's model.
     """
+    truth = clip.noise if noise is None else noise
     rows = []
     judged = _spread(clip.targets, FRAMES)
     for t in judged:
         here = (..., *_tile(clip.size, generator))
         noisy, anchor = clip.frames[t].noisy[here][None], clip.anchors[t][here][None]
-        rows.append(_frame_errors(networks, preprocessor, noisy, anchor, clip, generator))
+        rows.append(_frame_errors(networks, preprocessor, noisy, anchor, clip, truth, generator))
     table = torch.tensor(rows, dtype=torch.float64)
     prior, blind, refined = table.mean(0).tolist()
-    noise = _noise_power(clip)
-    spread = [math.hypot(error, doubt * noise) for error in standard_errors(table)]
+    power = _noise_power(clip, truth)
+    spread = [math.hypot(error, doubt * power) for error in standard_errors(table)]
     return Errors(prior, blind, refined, spread=tuple(spread))
 
 
@@ -124,7 +128,7 @@ def add_leak(
     copied = Copied(*torch.tensor(copies).mean(0).tolist())
     blind = errors.anchor + 2 * copied.anchor
     error = max(blind, errors.spread[1])  # no surer than this: the estimate may even be negative
-    leak = as_correlation(copied.anchor, error, _noise_power(clip))
+    leak = as_correlation(copied.anchor, error, _noise_power(clip, clip.noise))
     return replace(errors, anchor=blind, refined=errors.refined + 2 * copied.refined, leak=leak)
 
 
@@ -133,8 +137,8 @@ def as_correlation(covariance: float, error: float, noise: float) -> float:
     return max(-1.0, min(1.0, covariance / max(error * noise, 1e-12) ** 0.5))
 
 
-def _noise_power(clip: TrainingClip) -> float:
-    return float(clip.noise.variance(clip.anchors[clip.targets[0]]).mean())
+def _noise_power(clip: TrainingClip, noise: NoiseModel) -> float:
+    return float(noise.variance(clip.anchors[clip.targets[0]]).mean())
 
 
 def standard_errors(table: Tensor) -> list[float]:
@@ -171,6 +175,7 @@ def _frame_errors(
     noisy: Tensor,
     anchor: Tensor,
     clip: TrainingClip,
+    noise: NoiseModel,
     generator: torch.Generator,
 ) -> tuple[float, float, float]:
     channels = 1 if clip.grey else 3
@@ -193,7 +198,7 @@ def _frame_errors(
 
     noisy, blind = noisy[:, :channels], anchor[:, :channels]
     return (
-        seen_error(as_plane(prior), noisy, clip.noise, generator),
-        blind_error(blind, noisy, clip.noise),
-        seen_error(as_plane(refined), noisy, clip.noise, generator),
+        seen_error(as_plane(prior), noisy, noise, generator),
+        blind_error(blind, noisy, noise),
+        seen_error(as_plane(refined), noisy, noise, generator),
     )

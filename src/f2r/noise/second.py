@@ -23,13 +23,23 @@ class Revision:
     """Two estimates and the choice between them."""
 
     first: NoiseModel
-    """From the clip alone."""
+    """From the clip alone, or what the user says."""
     second: NoiseEstimate
     """From noisy frames less their anchors."""
     ratio: float
     """Mean variance of the second over that of the first, at the anchor's levels."""
-    takes_second: bool
-    """Whether the second estimate is believed."""
+    is_even: bool
+    """Whether the flat blocks of y - anchor are as alike as blocks of noise."""
+
+    @property
+    def contradicts(self) -> bool:
+        """Whether the first model cannot be right."""
+        return self.ratio < LOWER or (self.ratio > HIGHER and self.is_even)
+
+    @property
+    def takes_second(self) -> bool:
+        """Whether the second estimate is believed."""
+        return self.contradicts and 1 / MOST < self.ratio < MOST
 
     @property
     def model(self) -> NoiseModel:
@@ -75,7 +85,5 @@ def revise(first: NoiseModel, noisy: Tensor, anchor: Tensor) -> Revision:
     second = estimate_noise_from_anchor(noisy, anchor)
     before = float(first.variance(anchor).mean())
     ratio = float(second.model.variance(anchor).mean()) / max(before, 1e-14)
-    is_lower = 1 / MOST < ratio < LOWER
     is_even = second.evidence.unevenness is not None and second.evidence.unevenness < UNEVEN_BLOCKS
-    is_higher = HIGHER < ratio < MOST and is_even
-    return Revision(first, second, ratio, is_lower or is_higher)
+    return Revision(first, second, ratio, is_even)

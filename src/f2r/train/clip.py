@@ -8,7 +8,8 @@ from f2r.infer.stages import Features, encode_frame, predict_anchor
 from f2r.linking import Linker
 from f2r.models.temporal import TemporalEstimator
 from f2r.preprocess import REACH, Neighbourhood, PreparedFrame, Preprocessor, neighbourhood
-from f2r.train.windows import TrainingClip
+from f2r.train.disk import in_memory
+from f2r.train.windows import Keep, TrainingClip
 
 
 def prepare_clip(
@@ -17,6 +18,7 @@ def prepare_clip(
     grey: bool = False,
     on_frame: Callable[[int], None] | None = None,
     compact: bool = True,
+    keep: Keep = in_memory,
 ) -> TrainingClip:
     """Apply the preprocessing to consecutive frames of one shot.
 
@@ -26,11 +28,12 @@ def prepare_clip(
         grey: whether the three channels are one.
         on_frame: called with the number of frames done.
         compact: store flows in float16, half the memory; 1/64 px off at a displacement of 16.
+        keep: where everything prepared is kept; see `TrainingClip`.
     """
     prepared: list[PreparedFrame] = []
     linker = Linker(preprocessor.flow)
     for noisy in frames:
-        prepared.append(preprocessor.prepare(noisy))
+        prepared.append(_kept_frame(preprocessor.prepare(noisy), keep))
         linker.push(prepared[-1])
         if on_frame:
             on_frame(len(prepared))
@@ -41,11 +44,20 @@ def prepare_clip(
         neighbours = [_halved(around) for around in neighbours]
     for frame in prepared:  # only the chained flows are needed from here on
         frame.to_next = frame.to_previous = None
-    return TrainingClip(prepared, neighbours, preprocessor.noise, grey)
+    neighbours = [_kept_flows(around, keep) for around in neighbours]
+    return TrainingClip(prepared, neighbours, preprocessor.noise, grey, keep=keep)
 
 
 def _halved(around: Neighbourhood) -> Neighbourhood:
     return Neighbourhood(around.flow.half(), around.visible.half(), around.present)
+
+
+def _kept_frame(frame: PreparedFrame, keep: Keep) -> PreparedFrame:
+    return PreparedFrame(keep(frame.noisy), keep(frame.denoised), keep(frame.sigma))
+
+
+def _kept_flows(around: Neighbourhood, keep: Keep) -> Neighbourhood:
+    return Neighbourhood(keep(around.flow), keep(around.visible), around.present)
 
 
 def clip_anchors(
@@ -68,7 +80,7 @@ def clip_anchors(
         anchor = clip.frames[t].denoised
         if t in clip.targets:
             anchor = predict_anchor(estimator, frames, features, around, t)
-        anchors.append(anchor)
+        anchors.append(clip.keep(anchor))
         if on_frame:
             on_frame(t + 1)
     return anchors

@@ -8,6 +8,7 @@ from torch import Tensor
 from f2r.models.temporal import TemporalEstimator
 from f2r.noise.blocks import Limits
 from f2r.noise.clipping import before_clipping, clip_noise
+from f2r.noise.models import NoiseModel
 from f2r.noise.second import Revision, revise
 from f2r.preprocess import Preprocessor, sigma_map
 from f2r.train.clip import clip_anchors
@@ -15,6 +16,31 @@ from f2r.train.windows import TrainingClip
 
 SEEN = 12
 """Frames that the second estimate is made from."""
+
+
+def look_again(
+    clips: Sequence[TrainingClip], noise: NoiseModel, size: tuple[int, int]
+) -> Revision | None:
+    """Hold a noise model against what the anchors of stage 1 leave.
+
+    Args:
+        clips: prepared shots of one plane with their anchors.
+        noise: the model, before clipping.
+        size: rows and columns of a frame without its padding.
+
+    Returns:
+        The model and the second estimate; None where no frame has a neighbour.
+    """
+    pairs = [
+        (clip.frames[t].noisy, clip.anchors[t], 1 if clip.grey else 3)
+        for clip in clips
+        for t in clip.targets
+    ][:SEEN]
+    if not pairs:
+        return None
+    noisy = torch.stack([_seen(y, channels, size) for y, _, channels in pairs])
+    anchor = torch.stack([_seen(a, channels, size) for _, a, channels in pairs])
+    return revise(noise, noisy, anchor)
 
 
 def revise_noise(
@@ -39,17 +65,8 @@ def revise_noise(
     Returns:
         Both estimates; None where no frame has a neighbour.
     """
-    pairs = [
-        (clip.frames[t].noisy, clip.anchors[t], 1 if clip.grey else 3)
-        for clip in clips
-        for t in clip.targets
-    ][:SEEN]
-    if not pairs:
-        return None
-    noisy = torch.stack([_seen(y, channels, size) for y, _, channels in pairs])
-    anchor = torch.stack([_seen(a, channels, size) for _, a, channels in pairs])
-    revision = revise(before_clipping(preprocessor.noise), noisy, anchor)
-    if revision.takes_second:
+    revision = look_again(clips, before_clipping(preprocessor.noise), size)
+    if revision is not None and revision.takes_second:
         preprocessor.noise = clip_noise(revision.model, limits)
         for clip in clips:
             _prepare_again(clip, preprocessor, temporal)
@@ -66,6 +83,7 @@ def _prepare_again(
     noise = clip.noise = preprocessor.noise
     for frame in clip.frames:
         sigma = sigma_map(noise, frame.noisy[None])
-        frame.sigma, frame.denoised = sigma[0], preprocessor.denoise(frame.noisy[None], sigma)[0]
+        denoised = preprocessor.denoise(frame.noisy[None], sigma)
+        frame.sigma, frame.denoised = clip.keep(sigma[0]), clip.keep(denoised[0])
     if clip.targets:
         clip.anchors = clip_anchors(clip, temporal)

@@ -1,9 +1,9 @@
 """Training crops: a patch of a target frame with the patches of its neighbours."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
@@ -12,6 +12,10 @@ from f2r.models.prior import joint_input
 from f2r.models.temporal import OFFSETS, warp_pixels
 from f2r.noise.models import NoiseModel
 from f2r.preprocess import Neighbourhood, PreparedFrame
+from f2r.train.disk import in_memory
+
+Keep: TypeAlias = Callable[[Tensor], Tensor]
+"""Stores a tensor and gives what is to be used in its place."""
 
 TILE = 32
 """Side of the tiles that can be withheld from training, in pixels."""
@@ -54,11 +58,13 @@ class TrainingClip:
     """T anchors (3, H, W), once stage 1 is done."""
     withheld: Tensor | None = None
     """(T, H / TILE, W / TILE) bool, rounded up: tiles that are never a target; None: no tile."""
+    keep: Keep = in_memory
+    """Where frames, flows, warped neighbours and anchors are kept."""
 
     @cached_property
     def warped(self) -> list[Tensor]:
         """Per frame (N, 6, H, W) float16: z of its neighbours on its grid, computed once."""
-        return [self._warp_neighbours(t) for t in range(len(self.frames))]
+        return [self.keep(self._warp_neighbours(t)) for t in range(len(self.frames))]
 
     def _warp_neighbours(self, target: int) -> Tensor:
         around = self.neighbours[target]

@@ -1,0 +1,38 @@
+"""Keep a sample of a clip on disk instead of in memory."""
+
+import mmap
+import tempfile
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+
+def in_memory(tensor: Tensor) -> Tensor:
+    """Keep a tensor as it is."""
+    return tensor
+
+
+def on_disk(folder: Path, tensor: Tensor) -> Tensor:
+    """Move a tensor to a file without a name, which is gone as soon as the tensor is.
+
+    Its pages come from the file when they are read and may leave memory again at any time.
+
+    Args:
+        folder: where the file lies; nothing of it is seen there.
+        tensor: on the CPU, not empty.
+
+    Returns:
+        The same values, mapped from the file; changes to them stay in memory.
+
+    Raises:
+        OSError: the disk is full.
+    """
+    dense = tensor.clone()  # keeps the order of channels-last frames
+    flat = dense.as_strided((dense.numel(),), (1,))
+    with tempfile.TemporaryFile(dir=folder) as file:
+        file.write(flat.numpy().view("uint8").data)  # write, unlike mmap, says when space ends
+        file.flush()
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+    values = torch.frombuffer(mapped, dtype=tensor.dtype)
+    return values.as_strided(dense.shape, dense.stride())
