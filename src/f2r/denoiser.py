@@ -25,7 +25,6 @@ from f2r.infer.planes import PlaneLayout, layout_of
 from f2r.infer.speed import seconds_of_stages
 from f2r.infer.stream import Estimate, PlaneStream
 from f2r.io.clip import Frame, FrameReader
-from f2r.linking import LOOKAHEAD
 from f2r.noise.models import NoiseModel
 from f2r.plane import Plane, look_at_plane, plane_from_dict
 from f2r.repair import repaired
@@ -148,7 +147,7 @@ class Denoiser:
     def _results(self, frames: Iterable[Frame], start: int) -> Iterator[Result]:
         """Denoise from frame `start` on; the window before it is made anew."""
         streams = [PlaneStream(self.networks, plane.preprocessor) for plane in self.planes]
-        first = max(start - LOOKAHEAD, 0)
+        first = max(start - self.networks.lookahead, 0)
         unwanted = start - first
         for estimates in self._estimates(streams, frames, first):
             if unwanted:
@@ -199,8 +198,14 @@ class Denoiser:
             stretch = stretches.pop(0)
             for k, plane in enumerate(self.planes):
                 frames = [plane.scale * planes[k] for planes in stretch]
-                grey = self.layout.is_grey(k)
-                clip = prepare_clip(frames, plane.preprocessor, grey, count, keep=self._keep)
+                clip = prepare_clip(
+                    frames,
+                    plane.preprocessor,
+                    self.layout.is_grey(k),
+                    count,
+                    keep=self._keep,
+                    radius=self.networks.temporal.radius,
+                )
                 plane.clips.append(clip)
 
     @property

@@ -9,10 +9,11 @@ from f2r.flow.cuts import is_scene_cut
 from f2r.flow.estimator import FlowEstimator
 from f2r.flow.steady import luma, steady_luma
 from f2r.flow.warp import warp_backward
-from f2r.preprocess import REACH, PreparedFrame
+from f2r.preprocess import PreparedFrame
 
-LOOKAHEAD = REACH + 1
-"""Frames on either side on which the flows of a target depend: one more than it is aligned to."""
+LATE = 1
+"""Frames by which flows come late: those of a target depend on so many frames more than it is
+aligned to, on either side."""
 
 
 @dataclass

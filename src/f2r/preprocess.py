@@ -12,12 +12,9 @@ from torch.nn import functional
 from f2r.flow.estimator import FlowEstimator
 from f2r.flow.warp import compose_flows, visibility
 from f2r.models.prior import ImagePrior, joint_input
-from f2r.models.temporal import OFFSETS
+from f2r.models.temporal import RADIUS, offsets_within
 from f2r.noise.models import NoiseModel
 from f2r.tiles import Box, Tile, Tiling
-
-REACH = max(OFFSETS)
-"""Frames on either side that a target needs."""
 
 LEVEL_REACH = 2
 """How far from a pixel the level lies that its noise is computed from."""
@@ -46,7 +43,7 @@ class PreparedFrame:
 
 @dataclass
 class Neighbourhood:
-    """How the neighbours of one target align to it; N = len(OFFSETS)."""
+    """How the neighbours of one target align to it; N = 2 * radius."""
 
     flow: Tensor
     """(N, 2, H, W) V_{i->t}; zero where the neighbour does not exist."""
@@ -109,13 +106,20 @@ def sigma_map(noise: NoiseModel, noisy: Tensor) -> Tensor:
     return noise.variance(level).sqrt()
 
 
-def neighbourhood(frames: dict[int, PreparedFrame], target: int) -> Neighbourhood:
+def neighbourhood(
+    frames: dict[int, PreparedFrame], target: int, radius: int = RADIUS
+) -> Neighbourhood:
     """Collect the flows from frame `target` to its neighbours among `frames`.
 
     Flows to frames further than one are chained from adjacent ones.
+
+    Args:
+        frames: linked frames by index.
+        target: index t.
+        radius: neighbours on either side.
     """
     flows, seen, present = [], [], []
-    for offset in OFFSETS:
+    for offset in offsets_within(radius):
         forward = chained_flow(frames, target, offset)
         backward = chained_flow(frames, target + offset, -offset)
         exists = forward is not None and backward is not None

@@ -5,7 +5,6 @@ from f2r.benchmark.ablations import (
     NoFlow,
     build_ablation,
     denoised_only,
-    drop_far_neighbours,
     noisy_only,
     prior_for_anchor,
 )
@@ -13,7 +12,7 @@ from f2r.benchmark.variant import Recipe, Trainings, Variant, recorruption
 from f2r.infer.stream import Networks
 from f2r.models.prior import ImagePrior, joint_input
 from f2r.models.refiner import SpatialRefiner
-from f2r.models.temporal import OFFSETS, Aligned, TemporalEstimator
+from f2r.models.temporal import TemporalEstimator
 from f2r.noise.models import Gaussian
 from f2r.train import refiner as refiner_training
 
@@ -30,33 +29,12 @@ def small_networks():
     )
 
 
-def aligned(requires_grad=False):
-    generator = torch.Generator().manual_seed(0)
-    count, side = len(OFFSETS), 16
-    joint = torch.rand(1, count, 6, side, side, generator=generator).requires_grad_(requires_grad)
-    features = tuple(
-        torch.rand(1, count, 8, side >> k, side >> k, generator=generator) for k in (2, 3)
-    )
-    visible = torch.ones(1, count, 1, side, side)
-    return Aligned(joint, features, visible, torch.ones(1, count, dtype=torch.bool))
-
-
 def test_parts_of_z():
     noisy, denoised = torch.rand(1, 3, 4, 4), torch.rand(1, 3, 4, 4)
     joint = joint_input(noisy, denoised)
     nothing = torch.zeros_like(noisy)
     assert torch.allclose(noisy_only(joint), torch.cat((noisy, nothing), 1), atol=1e-6)
     assert torch.equal(denoised_only(joint), torch.cat((denoised, nothing), 1))
-
-
-def test_a_smaller_window_does_not_see_the_far_frames():
-    networks = small_networks()
-    drop_far_neighbours(networks)
-    given = aligned(requires_grad=True)
-    networks.temporal(given).sum().backward()
-    for n, offset in enumerate(OFFSETS):
-        seen = torch.count_nonzero(given.joint.grad[:, n]) > 0
-        assert bool(seen) == (abs(offset) == 1)
 
 
 def test_without_the_anchor_stage_2_ignores_it():

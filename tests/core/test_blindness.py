@@ -8,7 +8,7 @@ import torch
 from f2r.flow.estimator import DisFlow
 from f2r.infer.stages import encode_frame, predict_anchor
 from f2r.models.prior import ImagePrior, joint_input
-from f2r.models.temporal import OFFSETS, TemporalEstimator, align
+from f2r.models.temporal import TemporalEstimator, align
 from f2r.noise.models import Gaussian
 from f2r.preprocess import Preprocessor
 from f2r.train.clip import prepare_clip
@@ -37,7 +37,7 @@ def test_gradient_with_respect_to_the_centre_frame_is_exactly_zero(estimator, cl
     frames = clean[:5].clone().requires_grad_()
     joint = joint_input(frames, 0.9 * frames)
     features = estimator.encode(joint, torch.full_like(frames, 0.1))
-    chosen = [CENTRE + offset for offset in OFFSETS]
+    chosen = [CENTRE + offset for offset in (-2, -1, 1, 2)]
     count = len(chosen)
     aligned = align(
         joint[chosen][None],

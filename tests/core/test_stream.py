@@ -28,10 +28,14 @@ def stream_all(networks, frames):
     return estimates + list(stream.finish())
 
 
-def test_streaming_equals_the_whole_clip(networks, clean):
+@pytest.mark.parametrize("radius", [1, 2, 3])
+def test_streaming_equals_the_whole_clip(networks, clean, radius):
+    estimator = TemporalEstimator(radius=radius).eval()
+    torch.nn.init.normal_(estimator.net.tail.weight, std=0.1)
+    networks = Networks(networks.prior, estimator, networks.refiner)
     estimates = stream_all(networks, clean)
     preprocessor = Preprocessor(networks.prior, Gaussian(0.1), DisFlow())
-    clip = prepare_clip(list(clean), preprocessor, compact=False)
+    clip = prepare_clip(list(clean), preprocessor, compact=False, radius=radius)
     anchors = clip_anchors(clip, networks.temporal)
     assert len(estimates) == len(clean)
     for estimate, anchor in zip(estimates, anchors, strict=True):

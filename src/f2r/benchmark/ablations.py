@@ -20,7 +20,7 @@ from f2r.benchmark.variant import Recipe, Trainings, Variant
 from f2r.errors import InputError
 from f2r.flow.estimator import FlowEstimator
 from f2r.infer.stream import Networks
-from f2r.models.temporal import OFFSETS, Aligned
+from f2r.models.temporal import Aligned
 
 
 def noisy_only(joint: Tensor) -> Tensor:
@@ -61,21 +61,6 @@ def drop_warped_features(networks: Networks) -> None:
     def aligned(_: nn.Module, inputs: tuple[Aligned]) -> tuple[Aligned]:
         nothing = tuple(torch.zeros_like(scale) for scale in inputs[0].features)
         return (inputs[0]._replace(features=nothing),)
-
-    networks.temporal.register_forward_pre_hook(aligned)
-
-
-def drop_far_neighbours(networks: Networks) -> None:
-    """Leave stage 1 the adjacent frames alone, unless a frame has none."""
-
-    def aligned(_: nn.Module, inputs: tuple[Aligned]) -> tuple[Aligned]:
-        given = inputs[0]
-        near = torch.tensor([abs(offset) == 1 for offset in OFFSETS], device=given.present.device)
-        kept = given.present & near
-        kept = torch.where(kept.any(1, keepdim=True), kept, given.present)
-        shown = kept[..., None, None, None]
-        features = tuple(scale * shown for scale in given.features)
-        return (Aligned(given.joint * shown, features, given.visible * shown, kept),)
 
     networks.temporal.register_forward_pre_hook(aligned)
 
@@ -147,10 +132,7 @@ ABLATIONS: dict[str, Ablation] = {
     ),
     "window": Ablation(
         "how many frames stage 1 sees",
-        (
-            Recipe("window-3", fresh=True, change=drop_far_neighbours),
-            Recipe("window-5", fresh=True),
-        ),
+        tuple(Recipe(f"window-{2 * k + 1}", fresh=True, radius=k) for k in (1, 2, 3)),
     ),
     "prior": Ablation(
         "how strongly the prior denoises: the noise level it is told, relative to the true one",

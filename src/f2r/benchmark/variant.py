@@ -17,7 +17,7 @@ from f2r.infer.stream import Estimate, Networks, PlaneStream
 from f2r.models.layers import channels_last
 from f2r.models.prior import ImagePrior
 from f2r.models.refiner import SpatialRefiner
-from f2r.models.temporal import TemporalEstimator
+from f2r.models.temporal import RADIUS, TemporalEstimator
 from f2r.models.weights import load_prior, load_shipped
 from f2r.noise.models import NoiseModel
 from f2r.preprocess import Preprocessor
@@ -39,6 +39,8 @@ class Recipe:
     """Variants of one ablation with the same entry are trained once; empty: with nobody."""
     fresh: bool = False
     """Both stages start from new random weights instead of the shipped ones."""
+    radius: int = RADIUS
+    """Neighbours on either side that stage 1 sees; other than usual only with `fresh`."""
     change: Callable[[Networks], None] = lambda _: None
     """Hangs hooks on the networks."""
     flow: Callable[[], FlowEstimator] = DisFlow
@@ -151,7 +153,7 @@ class Variant(TrainsOnClip):
         torch.manual_seed(seed)
         networks = Networks(
             load_prior(self.device),
-            channels_last(TemporalEstimator()).to(self.device)
+            channels_last(TemporalEstimator(radius=self.recipe.radius)).to(self.device)
             if self.recipe.fresh
             else load_shipped(TemporalEstimator, self.device),
             channels_last(SpatialRefiner()).to(self.device)
@@ -173,7 +175,7 @@ class Variant(TrainsOnClip):
     ) -> int:
         begin = time.monotonic()
         preprocessor = self._preprocessor(networks, noise)
-        clip = prepare_clip(list(self._shown(noisy)), preprocessor)
+        clip = prepare_clip(list(self._shown(noisy)), preprocessor, radius=self.recipe.radius)
         if not clip.targets:
             return 0
         left = max(seconds - (time.monotonic() - begin), 0.1)

@@ -12,8 +12,8 @@ import torch
 
 from f2r.infer.stages import encode_frame, predict_anchor, refine_frame
 from f2r.infer.stream import Networks
-from f2r.linking import LOOKAHEAD, Linker
-from f2r.preprocess import REACH, PreparedFrame, Preprocessor, neighbourhood
+from f2r.linking import Linker
+from f2r.preprocess import PreparedFrame, Preprocessor, neighbourhood
 from f2r.train.windows import TrainingClip
 
 SHAKE = 0.3
@@ -46,7 +46,8 @@ def copied_noise(
         target: a frame that has neighbours.
         generator: randomness of n'.
     """
-    around = range(max(target - LOOKAHEAD, 0), min(target + LOOKAHEAD + 1, len(clip.frames)))
+    reach = networks.lookahead
+    around = range(max(target - reach, 0), min(target + reach + 1, len(clip.frames)))
     frames = {i: replace(clip.frames[i]) for i in around}
     frame = frames[target]
     level = frame.denoised[: 1 if clip.grey else 3]
@@ -73,7 +74,7 @@ def _anchor(
     features = {
         i: encode_frame(networks.temporal, frame)
         for i, frame in linked.items()
-        if 0 < abs(i - target) <= REACH
+        if 0 < abs(i - target) <= networks.temporal.radius
     }
-    around = neighbourhood(linked, target)
+    around = neighbourhood(linked, target, networks.temporal.radius)
     return predict_anchor(networks.temporal, linked, features, around, target)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from f2r.models.prior import joint_input
 from f2r.models.refiner import SpatialRefiner
-from f2r.models.temporal import OFFSETS, TemporalEstimator, align, warp_pixels
+from f2r.models.temporal import TemporalEstimator, align, offsets_within, warp_pixels
 from f2r.noise.recorrupt import recorrupt
 from f2r.preprocess import Neighbourhood, PreparedFrame, Preprocessor
 
@@ -43,8 +43,9 @@ def predict_anchor(
         target: index t.
     """
     exists = around.present.tolist()
-    stand_in = next(target + o for o, e in zip(OFFSETS, exists, strict=True) if e)
-    indices = [target + o if e else stand_in for o, e in zip(OFFSETS, exists, strict=True)]
+    seen = list(zip(offsets_within(estimator.radius), exists, strict=True))
+    stand_in = next(target + o for o, e in seen if e)
+    indices = [target + o if e else stand_in for o, e in seen]
     joint = torch.stack([frames[i].joint for i in indices])[None]
     flow, visible = around.flow[None].float(), around.visible[None].float()
     scales = zip(*(features[i] for i in indices), strict=True)

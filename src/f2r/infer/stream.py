@@ -7,11 +7,11 @@ from torch import Tensor
 
 from f2r.infer.stages import Features, encode_frame, predict_anchor, refine_frame
 from f2r.infer.tiled import Window, predict_anchor_tiled, refine_frame_tiled
-from f2r.linking import LOOKAHEAD, Linker
+from f2r.linking import LATE, Linker
 from f2r.models.prior import ImagePrior
 from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import TemporalEstimator
-from f2r.preprocess import REACH, PreparedFrame, Preprocessor, neighbourhood
+from f2r.preprocess import PreparedFrame, Preprocessor, neighbourhood
 from f2r.tiles import Tiling
 
 
@@ -25,6 +25,11 @@ class Networks:
     """f_theta, stage 1."""
     refiner: SpatialRefiner
     """g_phi, stage 2."""
+
+    @property
+    def lookahead(self) -> int:
+        """Frames on either side on which the estimate of a frame depends."""
+        return self.temporal.radius + LATE
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,7 @@ class PlaneStream:
         if features is not None:
             self._features[self._received] = features
         self._received += 1
-        if self._received > LOOKAHEAD:
+        if self._received > self.networks.lookahead:
             yield self._deliver()
 
     def finish(self) -> Iterator[Estimate]:
@@ -96,8 +101,9 @@ class PlaneStream:
         if has_neighbours:
             anchor, refined = self._estimate(target)
         self._delivered += 1
-        self._frames.pop(target - REACH, None)
-        self._features.pop(target - REACH, None)
+        last = target - self.networks.temporal.radius
+        self._frames.pop(last, None)
+        self._features.pop(last, None)
         starts = frame.to_previous is None
         return Estimate(frame.noisy, frame.denoised, anchor, refined, has_neighbours, starts)
 
@@ -113,7 +119,7 @@ class PlaneStream:
         return anchor, refine_frame_tiled(self.networks.refiner, self.preprocessor, frame, anchor)
 
     def _estimate_whole(self, target: int) -> tuple[Tensor, Tensor]:
-        around = neighbourhood(self._frames, target)
+        around = neighbourhood(self._frames, target, self.networks.temporal.radius)
         anchor = predict_anchor(
             self.networks.temporal, self._frames, self._features, around, target
         )

@@ -13,7 +13,7 @@ from f2r.flow.pyramid import flow_pyramid
 from f2r.flow.warp import move_flow, visibility, warp_backward
 from f2r.models.prior import joint_input
 from f2r.models.refiner import SpatialRefiner
-from f2r.models.temporal import OFFSETS, Aligned, TemporalEstimator
+from f2r.models.temporal import Aligned, TemporalEstimator, offsets_within
 from f2r.preprocess import LEVEL_REACH, PreparedFrame, Preprocessor, chained_flow, sigma_map
 from f2r.tiles import Box, Tile
 
@@ -78,7 +78,8 @@ def _align(
     estimator: TemporalEstimator, preprocessor: Preprocessor, window: Window, box: Box
 ) -> Aligned:
     """Align the neighbours of a part of the target; absent ones are zero."""
-    found = [_align_neighbour(estimator, preprocessor, window, o, box) for o in OFFSETS]
+    offsets = offsets_within(estimator.radius)
+    found = [_align_neighbour(estimator, preprocessor, window, o, box) for o in offsets]
     stand_in = next(parts for parts in found if parts is not None)
     parts = [[torch.zeros_like(p) for p in stand_in] if f is None else f for f in found]
     stacked = [torch.cat(part)[None] for part in zip(*parts, strict=True)]

@@ -14,11 +14,8 @@ from f2r.flow.pyramid import flow_pyramid
 from f2r.flow.warp import warp_backward
 from f2r.models.layers import Down, UNet, reach_of, residual_blocks
 
-OFFSETS = (-2, -1, 1, 2)
-"""Neighbours i - t that the estimator sees; the centre, 0, is not among them."""
-
-CANDIDATES = 2 * len(OFFSETS)
-"""Pixels to copy from: every neighbour as it is and denoised."""
+RADIUS = 2
+"""Neighbours on either side that the shipped estimator sees."""
 
 FUSION_REACH = 8
 """What the 3x3 convolution at the coarsest scale adds to the reach of the network."""
@@ -27,8 +24,13 @@ ABSENT = -1e4
 """Score of a neighbour that does not exist (clip end, scene cut)."""
 
 
+def offsets_within(radius: int) -> tuple[int, ...]:
+    """Give the neighbours i - t that an estimator sees; the centre, 0, is not among them."""
+    return (*range(-radius, 0), *range(1, radius + 1))
+
+
 class Aligned(NamedTuple):
-    """The neighbours of a batch of targets, on the targets' grid."""
+    """The N neighbours of a batch of targets, on the targets' grid."""
 
     joint: Tensor
     """(B, N, 6, H, W) z_i, warped at the resolution of the image."""
@@ -75,9 +77,8 @@ class Fusion(nn.Module):
     visibility, so an occluded or badly aligned neighbour can be switched off pixel by pixel.
     """
 
-    def __init__(self, channels_in: int, channels_out: int) -> None:
+    def __init__(self, channels_in: int, channels_out: int, neighbours: int) -> None:
         super().__init__()
-        neighbours = len(OFFSETS)
         self.score = nn.Conv2d(neighbours * (channels_in + 1), neighbours, 3, padding=1)
         self.merge = nn.Conv2d(neighbours * channels_in, channels_out, 1)
 
@@ -86,7 +87,7 @@ class Fusion(nn.Module):
         seen = torch.cat((features, visible.to(features.dtype)), dim=2).flatten(1, 2)
         scores = self.score(seen).masked_fill(~present[..., None, None], ABSENT)
         weights = torch.softmax(scores.float(), dim=1).to(features.dtype).unsqueeze(2)
-        merged: Tensor = self.merge((features * weights * len(OFFSETS)).flatten(1, 2))
+        merged: Tensor = self.merge((features * weights * features.shape[1]).flatten(1, 2))
         return merged
 
 
@@ -95,6 +96,12 @@ class TemporalEstimator(nn.Module):
 
     Per pixel it copies a learned mixture of the aligned neighbours, noisy and denoised, and
     adds a residual: averaging true samples keeps texture that a network would smooth.
+
+    Args:
+        encoded: channels of the features at 1/4 and 1/8 of the resolution.
+        widths: channels of the U-Net per scale, from 1/2 on.
+        depths: its residual blocks per scale.
+        radius: neighbours on either side; a window of 2 * radius + 1 frames.
     """
 
     def __init__(
@@ -102,14 +109,16 @@ class TemporalEstimator(nn.Module):
         encoded: tuple[int, ...] = (64, 64),
         widths: tuple[int, ...] = (64, 96, 96),
         depths: tuple[int, ...] = (1, 1, 2),
+        radius: int = RADIUS,
     ) -> None:
         super().__init__()
-        self.config = {"encoded": encoded, "widths": widths, "depths": depths}
+        self.config = {"encoded": encoded, "widths": widths, "depths": depths, "radius": radius}
+        self.radius, count = radius, 2 * radius
         self.encoder = FrameEncoder(encoded)
         self.fusions = nn.ModuleList(
-            Fusion(slim, width) for slim, width in zip(encoded, widths[1:], strict=True)
+            Fusion(slim, width, count) for slim, width in zip(encoded, widths[1:], strict=True)
         )
-        self.net = UNet(7 * len(OFFSETS), CANDIDATES + 3, widths, depths)
+        self.net = UNet(7 * count, 2 * count + 3, widths, depths)
         nn.init.zeros_(self.net.tail.weight)
         nn.init.zeros_(self.net.tail.bias)  # type: ignore[arg-type]
 
@@ -143,7 +152,8 @@ def copy_and_correct(aligned: Aligned, output: Tensor) -> Tensor:
 
     Args:
         aligned: neighbours of the targets.
-        output: (B, CANDIDATES + 3, H, W) scores of the candidates, then the residual.
+        output: (B, 2 N + 3, H, W): a score for every neighbour denoised, for every one as it is,
+            then the residual.
 
     Returns:
         (B, 3, H, W) anchor.
@@ -151,9 +161,10 @@ def copy_and_correct(aligned: Aligned, output: Tensor) -> Tensor:
     denoised, removed = aligned.joint.float().split(3, dim=2)
     candidates = torch.cat((denoised, denoised + removed), dim=1)
     present = aligned.present.repeat(1, 2)[..., None, None]
-    scores = output[:, :CANDIDATES].masked_fill(~present, ABSENT)
+    count = candidates.shape[1]
+    scores = output[:, :count].masked_fill(~present, ABSENT)
     weights = torch.softmax(scores, dim=1).unsqueeze(2)
-    return (weights * candidates).sum(1) + output[:, CANDIDATES:]
+    return (weights * candidates).sum(1) + output[:, count:]
 
 
 def warp_pixels(joint: Tensor, flow: Tensor) -> Tensor:

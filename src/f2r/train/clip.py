@@ -6,8 +6,8 @@ from torch import Tensor
 
 from f2r.infer.stages import Features, encode_frame, predict_anchor
 from f2r.linking import Linker
-from f2r.models.temporal import TemporalEstimator
-from f2r.preprocess import REACH, Neighbourhood, PreparedFrame, Preprocessor, neighbourhood
+from f2r.models.temporal import RADIUS, TemporalEstimator
+from f2r.preprocess import Neighbourhood, PreparedFrame, Preprocessor, neighbourhood
 from f2r.train.disk import in_memory
 from f2r.train.windows import Keep, TrainingClip
 
@@ -19,6 +19,7 @@ def prepare_clip(
     on_frame: Callable[[int], None] | None = None,
     compact: bool = True,
     keep: Keep = in_memory,
+    radius: int = RADIUS,
 ) -> TrainingClip:
     """Apply the preprocessing to consecutive frames of one shot.
 
@@ -29,6 +30,7 @@ def prepare_clip(
         on_frame: called with the number of frames done.
         compact: store flows in float16, half the memory; 1/64 px off at a displacement of 16.
         keep: where everything prepared is kept; see `TrainingClip`.
+        radius: neighbours on either side that each frame is aligned with.
     """
     prepared: list[PreparedFrame] = []
     linker = Linker(preprocessor.flow)
@@ -39,7 +41,7 @@ def prepare_clip(
             on_frame(len(prepared))
     linker.finish()
     indexed = dict(enumerate(prepared))
-    neighbours = [neighbourhood(indexed, t) for t in indexed]
+    neighbours = [neighbourhood(indexed, t, radius) for t in indexed]
     if compact:
         neighbours = [_halved(around) for around in neighbours]
     for frame in prepared:  # only the chained flows are needed from here on
@@ -71,12 +73,12 @@ def clip_anchors(
     """
     frames = dict(enumerate(clip.frames))
     features: dict[int, Features] = {}
-    anchors = []
+    radius, anchors = estimator.radius, []
     for t, around in enumerate(clip.neighbours):
-        for i in range(max(t - REACH, 0), min(t + REACH + 1, len(frames))):
+        for i in range(max(t - radius, 0), min(t + radius + 1, len(frames))):
             if i not in features:
                 features[i] = encode_frame(estimator, frames[i])
-        features.pop(t - REACH - 1, None)
+        features.pop(t - radius - 1, None)
         anchor = clip.frames[t].denoised
         if t in clip.targets:
             anchor = predict_anchor(estimator, frames, features, around, t)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from f2r.models.prior import joint_input
-from f2r.models.temporal import OFFSETS, warp_pixels
+from f2r.models.temporal import offsets_within, warp_pixels
 from f2r.noise.models import NoiseModel
 from f2r.preprocess import Neighbourhood, PreparedFrame
 from f2r.train.disk import in_memory
@@ -68,13 +68,18 @@ class TrainingClip:
 
     def _warp_neighbours(self, target: int) -> Tensor:
         around = self.neighbours[target]
-        result = around.flow.new_zeros((len(OFFSETS), 6, *self.size), dtype=torch.float16)
-        for n, offset in enumerate(OFFSETS):
+        result = around.flow.new_zeros((len(self.offsets), 6, *self.size), dtype=torch.float16)
+        for n, offset in enumerate(self.offsets):
             if self.present[target][n]:
                 joint = self.frames[target + offset].joint
                 flow = around.flow[n].float()
                 result[n] = warp_pixels(joint[None, None], flow[None, None])[0, 0]
         return result
+
+    @property
+    def offsets(self) -> tuple[int, ...]:
+        """Which neighbours a frame is aligned with."""
+        return offsets_within(len(self.neighbours[0].flow) // 2)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -94,7 +99,7 @@ class TrainingClip:
 
 
 class Crops(NamedTuple):
-    """A batch for stage 1; N = len(OFFSETS), S = side, M = side of a neighbour's crop."""
+    """A batch for stage 1; N = 2 * radius, S = side, M = side of a neighbour's crop."""
 
     target: Tensor
     """(B, 3, S, S) y_t: what the anchor is compared with; no network sees it."""
@@ -208,7 +213,7 @@ def _crop_window(
     flow = around.flow[here].float()
     size = (min(side + 2 * MARGIN, height), min(side + 2 * MARGIN, width))
     joints, sigmas, flows = [], [], []
-    for n, (offset, (shift_x, shift_y)) in enumerate(zip(OFFSETS, shifts, strict=True)):
+    for n, (offset, (shift_x, shift_y)) in enumerate(zip(clip.offsets, shifts, strict=True)):
         index = place.frame + offset if clip.present[place.frame][n] else place.frame
         top = _start(place.top + shift_y - MARGIN, size[0], height)
         left = _start(place.left + shift_x - MARGIN, size[1], width)
@@ -247,7 +252,7 @@ def augment(crops: Crops, across: bool, upside_down: bool, turn: bool, backwards
         across: mirror left and right.
         upside_down: mirror top and bottom.
         turn: swap rows and columns.
-        backwards: reverse the order of the neighbours; OFFSETS is symmetric.
+        backwards: reverse the order of the neighbours, who lie as far before as after.
     """
     source = (crops.joint.shape[-1] - 1.0, crops.joint.shape[-2] - 1.0)
     rows, columns = _grid(crops.flow)
