@@ -80,6 +80,16 @@ def test_clipped_black_is_not_lifted():
     assert found < 0.5 * seen
 
 
+def test_clipping_costs_little(clean):
+    """The prior was once told the noise that clipping leaves, and lost more than a decibel."""
+    dark = 0.6 * clean
+    noisy = dark + 0.12 * noise_like(dark)
+    clipped = np.rint(noisy.clip(0, 1) * 255).astype(np.uint8)
+    whole, cut = (f2r.denoise(y, sigma=0.12, preset="fast") for y in (noisy, clipped))
+    assert psnr(cut.prior, dark) > psnr(whole.prior, dark) - 0.5
+    assert psnr(cut.frames, dark) > psnr(whole.frames, dark) - 0.7
+
+
 def test_both_estimates_stand_in_the_report(clean):
     result = f2r.denoise(clean + 0.1 * noise_like(clean), preset="fast")
     told = result.report["noise"][0]["estimates"]

@@ -13,6 +13,7 @@ from f2r.flow.estimator import FlowEstimator
 from f2r.flow.warp import compose_flows, visibility
 from f2r.models.prior import ImagePrior, joint_input
 from f2r.models.temporal import RADIUS, offsets_within
+from f2r.noise.clipping import variance_before_clipping
 from f2r.noise.models import NoiseModel
 from f2r.tiles import Box, Tile, Tiling
 
@@ -98,12 +99,22 @@ class Preprocessor:
 
 
 def sigma_map(noise: NoiseModel, noisy: Tensor) -> Tensor:
-    """Give the noise's standard deviation at every sample of (B, C, H, W) noisy frames.
+    """Give the noise level that the networks are told at every sample of (B, C, H, W) noisy frames.
 
     The level that a signal-dependent model needs is the mean of 5 x 5 pixels.
     """
     level = functional.avg_pool2d(noisy, 5, stride=1, padding=2, count_include_pad=False)
-    return noise.variance(level).sqrt()
+    return told_sigma(noise, level)
+
+
+def told_sigma(noise: NoiseModel, level: Tensor) -> Tensor:
+    """Give the noise level that the networks are told at samples whose mean is `level`.
+
+    It is the one before clipping. What clipping leaves of it falls steeply towards black and white
+    and cannot be told from a noisy level: the prior loses more than a decibel by it, and 0.07 dB by
+    this (basketballpass, sigma 30; docs/method.md).
+    """
+    return variance_before_clipping(noise, level).sqrt()
 
 
 def neighbourhood(

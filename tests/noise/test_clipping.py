@@ -5,7 +5,14 @@ import torch
 from torch import Tensor
 
 from f2r.noise.blocks import Limits
-from f2r.noise.clipping import Clipped, before_clipping, clip_noise, find_clipping, unclip
+from f2r.noise.clipping import (
+    Clipped,
+    before_clipping,
+    clip_noise,
+    find_clipping,
+    unclip,
+    variance_before_clipping,
+)
 from f2r.noise.correlated import Correlated, gaussian_correlation
 from f2r.noise.models import Gaussian, PoissonGaussian
 
@@ -28,6 +35,14 @@ def test_mean_and_variance_are_those_of_clipped_samples(base, level: float) -> N
     tolerance = 0.25 if loose else 0.06
     assert float(noise.variance(mean)) == pytest.approx(float(seen.var()), rel=tolerance)
     assert float(unclip(mean, noise)) == pytest.approx(level, abs=0.012 if loose else 0.004)
+
+
+@pytest.mark.parametrize("base", [Gaussian(30 / 255), PoissonGaussian(4 / 255, 6 / 255)])
+def test_the_variance_before_clipping_is_told_from_clipped_means(base) -> None:
+    level = torch.tensor([0.02, 0.1, 0.5, 0.9, 0.98]).reshape(1, 1, 1, -1)
+    seen = torch.stack([drawn(base, float(x)).mean() for x in level.flatten()]).view_as(level)
+    told = variance_before_clipping(clip_noise(base, BOTH), seen)
+    torch.testing.assert_close(told, base.variance(level), rtol=0.12, atol=0)
 
 
 def test_the_way_back_rises_and_keeps_the_limits() -> None:

@@ -89,6 +89,13 @@ def before_clipping(noise: NoiseModel) -> NoiseModel:
     return noise.base if isinstance(noise, Clipped) else noise
 
 
+def variance_before_clipping(noise: NoiseModel, level: Tensor) -> Tensor:
+    """Give the variance that samples whose mean is `level` had before they were clipped."""
+    inner = noise.base if isinstance(noise, Correlated) else noise
+    undone = inner.undo(level) if isinstance(inner, Clipped) else level
+    return before_clipping(noise).variance(undone)
+
+
 def unclip(frame: Tensor, noise: NoiseModel) -> Tensor:
     """Undo the bias of clipping on a denoised frame.
 
