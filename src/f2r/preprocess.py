@@ -13,12 +13,15 @@ from f2r.flow.estimator import FlowEstimator
 from f2r.flow.warp import compose_flows, visibility
 from f2r.models.prior import ImagePrior, joint_input
 from f2r.models.temporal import RADIUS, offsets_within
-from f2r.noise.clipping import variance_before_clipping
 from f2r.noise.models import NoiseModel
+from f2r.noise.told import told_variance
 from f2r.tiles import Box, Tile, Tiling
 
-LEVEL_REACH = 2
-"""How far from a pixel the level lies that its noise is computed from."""
+CELL = 8
+"""Side of the squares whose means tell the level that a noise level is computed from, in pixels."""
+
+LEVEL_REACH = 4 * CELL
+"""How far from a pixel the samples can lie that its noise level is computed from."""
 
 
 @dataclass
@@ -89,32 +92,35 @@ class Preprocessor:
 
         def compute(tile: Tile) -> Tensor:
             part = tile.outer.cut(batch)
-            level = tile.outer.cut(sigma) if keep_sigma else sigma_map(self.noise, part)
+            level = (
+                tile.outer.cut(sigma) if keep_sigma else sigma_within(self.noise, batch, tile.outer)
+            )
             return self.denoise(part, level)[0]
 
         height, width = batch.shape[-2:]
-        halo = self.prior.reach + LEVEL_REACH
-        denoised = self.tiling.apply((height, width), halo, compute)
+        denoised = self.tiling.apply((height, width), self.prior.reach, compute)
         return PreparedFrame(batch[0], denoised, sigma[0])
 
 
 def sigma_map(noise: NoiseModel, noisy: Tensor) -> Tensor:
     """Give the noise level that the networks are told at every sample of (B, C, H, W) noisy frames.
 
-    The level that a signal-dependent model needs is the mean of 5 x 5 pixels.
+    A signal-dependent model is asked at a smooth level, about 24 pixels wide, because the networks
+    take structure in their noise map for structure of the scene (docs/method.md, "What the networks
+    are told").
     """
-    level = functional.avg_pool2d(noisy, 5, stride=1, padding=2, count_include_pad=False)
-    return told_sigma(noise, level)
+    cells = functional.avg_pool2d(noisy, CELL, ceil_mode=True)
+    for _ in range(2):
+        cells = functional.avg_pool2d(cells, 3, stride=1, padding=1, count_include_pad=False)
+    smooth = functional.interpolate(cells, scale_factor=CELL, mode="bilinear")
+    level = smooth[..., : noisy.shape[-2], : noisy.shape[-1]]
+    return told_variance(noise, level).sqrt()
 
 
-def told_sigma(noise: NoiseModel, level: Tensor) -> Tensor:
-    """Give the noise level that the networks are told at samples whose mean is `level`.
-
-    It is the one before clipping. What clipping leaves of it falls steeply towards black and white
-    and cannot be told from a noisy level: the prior loses more than a decibel by it, and 0.07 dB by
-    this (basketballpass, sigma 30; docs/method.md).
-    """
-    return variance_before_clipping(noise, level).sqrt()
+def sigma_within(noise: NoiseModel, noisy: Tensor, box: Box) -> Tensor:
+    """Give the part of the noise level of (B, C, H, W) frames that lies in `box`."""
+    outer = box.grown(LEVEL_REACH, noisy.shape[-2], noisy.shape[-1])
+    return Tile(box, outer).trim(sigma_map(noise, outer.cut(noisy)))
 
 
 def neighbourhood(

@@ -13,7 +13,7 @@ from f2r.models.prior import joint_input
 from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import TemporalEstimator, align, offsets_within, warp_pixels
 from f2r.noise.recorrupt import recorrupt
-from f2r.preprocess import Neighbourhood, PreparedFrame, Preprocessor, told_sigma
+from f2r.preprocess import Neighbourhood, PreparedFrame, Preprocessor, sigma_map
 
 Features = tuple[Tensor, ...]
 
@@ -87,7 +87,7 @@ def refine_by_draws(  # noqa: PLR0913, PLR0917
         noisy, level = frame.noisy[None, :channels], anchor[None, :channels]
         pair = recorrupt(noisy, preprocessor.noise, alpha, generator, level=level)
         shaken = pair.input.expand(-1, 3, -1, -1)
-        sigma = math.sqrt(1 + alpha**2) * told_sigma(preprocessor.noise, anchor[None])
+        sigma = math.sqrt(1 + alpha**2) * sigma_map(preprocessor.noise, frame.noisy[None])
         joint = joint_input(shaken, preprocessor.denoise(shaken, sigma))
         with torch.autocast(joint.device.type, torch.bfloat16):
             total += refiner(anchor[None], joint, sigma)[0]

@@ -14,7 +14,7 @@ from f2r.flow.warp import move_flow, visibility, warp_backward
 from f2r.models.prior import joint_input
 from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import Aligned, TemporalEstimator, offsets_within
-from f2r.preprocess import LEVEL_REACH, PreparedFrame, Preprocessor, chained_flow, sigma_map
+from f2r.preprocess import PreparedFrame, Preprocessor, chained_flow, sigma_within
 from f2r.tiles import Box, Tile
 
 SUPPORT = 16
@@ -65,13 +65,14 @@ def refine_frame_tiled(
         return refined[0]
 
     height, width = anchor.shape[-2:]
-    return preprocessor.tiling.apply((height, width), refiner.reach + LEVEL_REACH, compute)
+    return preprocessor.tiling.apply((height, width), refiner.reach, compute)
 
 
 def _inputs(frame: PreparedFrame, preprocessor: Preprocessor, box: Box) -> tuple[Tensor, Tensor]:
     """Give z and the noise level of a part of a frame, (1, 6, h, w) and (1, 3, h, w)."""
     noisy = box.cut(frame.noisy)[None]
-    return joint_input(noisy, box.cut(frame.denoised)[None]), sigma_map(preprocessor.noise, noisy)
+    sigma = sigma_within(preprocessor.noise, frame.noisy[None], box)
+    return joint_input(noisy, box.cut(frame.denoised)[None]), sigma
 
 
 def _align(
@@ -120,7 +121,7 @@ def _encode(
 ) -> tuple[Tensor, list[Tensor]]:
     """Encode a part of a frame: z, and features per scale."""
     height, width = frame.noisy.shape[-2:]
-    outer = box.grown(estimator.encoder.reach + LEVEL_REACH, height, width)
+    outer = box.grown(estimator.encoder.reach, height, width)
     joint, sigma = _inputs(frame, preprocessor, outer)
     features = []
     for k, scale in enumerate(estimator.encode(joint, sigma), start=2):

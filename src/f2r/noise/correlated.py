@@ -43,6 +43,12 @@ class Correlated:
         """(C, 1, 1): variance of n in each channel; one on average."""
         return self._variances_of(self.correlation)[:, None, None]
 
+    @property
+    def clumping(self) -> Tensor:
+        """(C, 1, 1): power at the lowest frequency over the mean power, 1 for white noise."""
+        own = self.correlation.sum((2, 3)).diagonal()
+        return (own / self._variances_of(self.correlation)).clamp(min=1.0)[:, None, None]
+
     def variance(self, level: Tensor) -> Tensor:
         """Give the variance at each sample of (..., C, H, W) levels."""
         return self.base.variance(level) * self.channel_variance.to(level)

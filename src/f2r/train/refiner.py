@@ -12,7 +12,7 @@ from f2r.device import branch
 from f2r.models.prior import joint_input
 from f2r.models.refiner import SpatialRefiner
 from f2r.noise.recorrupt import Recorrupted, recorrupt
-from f2r.preprocess import Preprocessor, told_sigma
+from f2r.preprocess import Preprocessor, sigma_map
 from f2r.train.temporal import masked_error
 from f2r.train.windows import CropSampler, Place, TrainingClip, flip_image, trained_pixels
 
@@ -39,7 +39,7 @@ def refiner_loss(
     """
     clip, noisy, anchor, trained = draw_centres(sampler, generator)
     pair = recorrupt_clip(clip, noisy, anchor, branch(generator, noisy.device))
-    sigma = math.sqrt(1 + ALPHA**2) * told_sigma(clip.noise, anchor)
+    sigma = math.sqrt(1 + ALPHA**2) * sigma_map(clip.noise, noisy)
     refined = refine(refiner, preprocessor, anchor, pair.input, sigma)
     error = masked_error(refined, pair.target, trained)
     return (error / (pair.target_variance.mean(dim=(1, 2, 3)) + FLOOR)).mean()
