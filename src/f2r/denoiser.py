@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from f2r.config import TRAINING_SECONDS, DenoiseConfig
 from f2r.device import choose_device, describe_device
 from f2r.flow.choice import choose_flow
 from f2r.infer.budget import plan_memory
-from f2r.infer.choose import ESTIMATED_DOUBT, add_leak, estimate_errors
+from f2r.infer.choose import add_leak
 from f2r.infer.networks import describe_networks, load_networks
 from f2r.infer.planes import PlaneLayout, layout_of
 from f2r.infer.speed import seconds_of_stages
@@ -34,9 +33,8 @@ from f2r.spool import Mark
 from f2r.tiles import Tiling
 from f2r.train.adapt import AdaptConfig, adapt
 from f2r.train.clip import clip_anchors, prepare_clip
-from f2r.train.disk import in_memory, on_disk
+from f2r.train.disk import choose_keep
 from f2r.train.loop import Progress, ProgressCallback
-from f2r.train.windows import Keep
 
 CHOICE = 10
 """What choosing the output costs, in frames of inference."""
@@ -203,40 +201,24 @@ class Denoiser:
                     plane.preprocessor,
                     self.layout.is_grey(k),
                     count,
-                    keep=self._keep,
+                    keep=choose_keep(self.checkpoints, self.device),
                     radius=self.networks.temporal.radius,
                 )
                 plane.clips.append(clip)
-
-    @property
-    def _keep(self) -> Keep:
-        """Where the sample is kept: on disk if the run has a folder."""
-        if self.checkpoints is None or self.device.type != "cpu":
-            return in_memory
-        return partial(on_disk, self.checkpoints)
 
     def _judge(self) -> None:
         """Estimate the noise again from the anchors, then the errors of the networks as they are.
 
         On a clip that they were not trained on, the estimates need no pixels to be withheld.
         """
-        for plane in self.planes:
+        for k, plane in enumerate(self.planes):
             for clip in plane.shots:
                 clip.anchors = clip_anchors(clip, self.networks.temporal)
-        for k, plane in enumerate(self.planes):
             if self.noise is not None:
                 self.report["noise"][k] = plane.check()
             elif not plane.is_noise_free:
                 self.report["noise"][k] = plane.revise(self.networks.temporal)
-            if plane.shots:
-                plane.errors = estimate_errors(
-                    self.networks,
-                    plane.preprocessor,
-                    plane.shots[0],
-                    self._generator,
-                    ESTIMATED_DOUBT if self.noise is None or plane.judged_by else 0.0,
-                    plane.judged_by,
-                )
+            plane.judge(self.networks, self._generator, is_known=self.noise is not None)
 
     def _train(self) -> None:
         noisy = [plane for plane in self.planes if not plane.is_noise_free]

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from f2r.errors import InputError
 from f2r.flow.estimator import FlowEstimator
-from f2r.infer.choose import Errors
-from f2r.infer.stream import Estimate
+from f2r.infer.choose import ESTIMATED_DOUBT, Errors, estimate_errors
+from f2r.infer.stream import Estimate, Networks
 from f2r.levels import normalise
 from f2r.models.prior import ImagePrior
 from f2r.models.temporal import TemporalEstimator
@@ -101,6 +101,21 @@ class Plane:
         self.judged_by = clip_noise(found.second.model, self.limits)
         seen = scale_noise(found.second.model, 1 / self.scale)
         return self.entry() | {"contradicted_by": seen.to_dict() | {"text": seen.describe()}}
+
+    def judge(self, networks: Networks, generator: torch.Generator, *, is_known: bool) -> None:
+        """Estimate the errors of the networks as they are, if a frame has a neighbour.
+
+        Args:
+            networks: the three networks, which made the anchors.
+            generator: randomness of tiles and probes.
+            is_known: whether the user gave the noise.
+        """
+        if not self.shots:
+            return
+        doubt = 0.0 if is_known and self.judged_by is None else ESTIMATED_DOUBT
+        self.errors = estimate_errors(
+            networks, self.preprocessor, self.shots[0], generator, doubt, self.judged_by
+        )
 
     def finish(self, estimate: Estimate) -> Tensor:
         """Give the output of one frame, the bias of clipping undone."""

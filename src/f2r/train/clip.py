@@ -8,8 +8,8 @@ from f2r.infer.stages import Features, encode_frame, predict_anchor
 from f2r.linking import Linker
 from f2r.models.temporal import RADIUS, TemporalEstimator
 from f2r.preprocess import Neighbourhood, PreparedFrame, Preprocessor, neighbourhood
-from f2r.train.disk import in_memory
-from f2r.train.windows import Keep, TrainingClip
+from f2r.train.disk import Keep, in_memory
+from f2r.train.windows import TrainingClip
 
 
 def prepare_clip(

@@ -2,10 +2,23 @@
 
 import mmap
 import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
+
+Keep: TypeAlias = Callable[[Tensor], Tensor]
+"""Stores a tensor and gives what is to be used in its place."""
+
+
+def choose_keep(folder: Path | None, device: torch.device) -> Keep:
+    """Choose where a sample is kept: on disk if the run has a folder and works on the CPU."""
+    if folder is None or device.type != "cpu":
+        return in_memory
+    return partial(on_disk, folder)
 
 
 def in_memory(tensor: Tensor) -> Tensor:

@@ -1,9 +1,9 @@
 """Training crops: a patch of a target frame with the patches of its neighbours."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,10 +12,7 @@ from f2r.models.prior import joint_input
 from f2r.models.temporal import offsets_within, warp_pixels
 from f2r.noise.models import NoiseModel
 from f2r.preprocess import Neighbourhood, PreparedFrame
-from f2r.train.disk import in_memory
-
-Keep: TypeAlias = Callable[[Tensor], Tensor]
-"""Stores a tensor and gives what is to be used in its place."""
+from f2r.train.disk import Keep, in_memory
 
 TILE = 32
 """Side of the tiles that can be withheld from training, in pixels."""
