@@ -144,7 +144,10 @@ class Denoiser:
 
     def _results(self, frames: Iterable[Frame], start: int) -> Iterator[Result]:
         """Denoise from frame `start` on; the window before it is made anew."""
-        streams = [PlaneStream(self.networks, plane.preprocessor) for plane in self.planes]
+        streams = [
+            PlaneStream(self.networks, plane.preprocessor, plane.prior_share)
+            for plane in self.planes
+        ]
         first = max(start - self.networks.lookahead, 0)
         unwanted = start - first
         for estimates in self._estimates(streams, frames, first):
@@ -237,11 +240,12 @@ class Denoiser:
         )
         self.networks.temporal.eval()
         self.networks.refiner.eval()
-        changes = {id(clip): change for clip, change in zip(clips, done.changes, strict=True)}
+        found = zip(clips, zip(done.changes, done.blends, strict=True), strict=True)
+        judged = {id(clip): both for clip, both in found}
         for plane in noisy:
             if plane.errors and plane.shots:
-                change = changes[id(plane.shots[0])]
-                plane.errors = plane.errors.changed_by(change.anchor, change.refined)
+                change, blend = judged[id(plane.shots[0])]
+                plane.errors = plane.errors.changed_by(change.anchor, change.refined, blend)
         self.report["training"] = asdict(done)
 
     def _adaptation(self, seconds: float) -> AdaptConfig:
@@ -276,10 +280,11 @@ class Denoiser:
                 plane.errors, self.networks, plane.preprocessor, plane.shots[0], self._generator
             )
             plane.output = "noisy" if plane.is_noise_free else errors.best()
+            plane.prior_share = errors.blend.weight
             self.report["estimated_psnr"].append(
                 errors.psnr()
                 | {"interval_95": errors.intervals()}
-                | {"leak": errors.leak, "output": plane.output}
+                | {"leak": errors.leak, "output": plane.output, "prior_share": plane.prior_share}
             )
 
     def _tell(self, stage: str, fraction: float) -> None:

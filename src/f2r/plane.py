@@ -53,6 +53,8 @@ class Plane:
     """Model that the quality is judged by, at the multiplied levels; None: the preprocessor's."""
     output: str = "refined"
     """Which estimate becomes the output: 'refined', 'anchor' or 'prior'; 'noisy' if noise-free."""
+    prior_share: float = 0.0
+    """Weight of the prior in the refined frame, in [0, 1]."""
 
     @property
     def shots(self) -> list[TrainingClip]:
@@ -167,6 +169,7 @@ def plane_to_dict(plane: Plane) -> dict[str, Any]:
         "scale": plane.scale,
         "is_noise_free": plane.is_noise_free,
         "output": plane.output,
+        "prior_share": plane.prior_share,
     }
 
 
@@ -184,4 +187,5 @@ def plane_from_dict(
         limits,
         content["is_noise_free"],
         output=content["output"],
+        prior_share=content["prior_share"],
     )

@@ -8,14 +8,17 @@ Source: METHOD.md, section 3; Ramani, Blu, Unser 2008, "Monte-Carlo SURE".
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from f2r.noise.models import NoiseModel
 
 PROBE = 0.1
 """Size of the Monte-Carlo probe relative to the noise."""
+
+MOST_PRIOR = 0.5
+"""Largest share of the prior in a blend."""
 
 
 def blind_error(estimate: Tensor, noisy: Tensor, noise: NoiseModel) -> float:
@@ -32,30 +35,63 @@ def blind_error(estimate: Tensor, noisy: Tensor, noise: NoiseModel) -> float:
     return float((estimate - noisy).square().mean() - noise.variance(estimate).mean())
 
 
-def seen_error(
-    denoise: Callable[[Tensor], Tensor],
-    noisy: Tensor,
-    noise: NoiseModel,
-    generator: torch.Generator,
-) -> float:
-    """Estimate the mean squared error of `denoise(noisy)` by Stein's method.
+@dataclass(frozen=True)
+class Seen:
+    """An estimate of frames by a method that has seen their noise."""
+
+    estimate: Tensor
+    """(B, C, H, W) f(y)."""
+    copied: Tensor
+    """(B, C, H, W), on average E[n f(y)]: what it has copied of the noise."""
+
+
+def see(denoise: Callable[[Tensor], Tensor], noisy: Tensor, probe: Tensor) -> Seen:
+    """Apply a method to frames, and again to the same frames shaken by a little noise.
 
     Args:
         denoise: maps (B, C, H, W) noisy frames to estimates.
         noisy: (B, C, H, W) y.
-        noise: model of the noise in y; also draws the probe.
-        generator: randomness of the probe.
+        probe: noise drawn from the model of the noise in y.
+    """
+    estimate = denoise(noisy)
+    return Seen(estimate, probe * (denoise(noisy + PROBE * probe) - estimate) / PROBE)
+
+
+def seen_error(seen: Seen, noisy: Tensor, noise: NoiseModel) -> float:
+    """Estimate the mean squared error of a method that has seen `noisy` by Stein's method.
 
     Returns:
         Estimate in nominal units squared: residual - noise + twice the copied noise.
     """
-    estimate = denoise(noisy)
-    level = estimate.clamp(0, 1)
-    probe = noise.sample(level, generator) - level
-    moved = denoise(noisy + PROBE * probe)
-    copied = float((probe * (moved - estimate)).mean()) / PROBE
-    residual = (estimate - noisy).square().mean() - noise.variance(level).mean()
-    return float(residual) + 2 * copied
+    residual = (seen.estimate - noisy).square() + 2 * seen.copied
+    return float(residual.mean() - noise.variance(seen.estimate.clamp(0, 1)).mean())
+
+
+@dataclass(frozen=True)
+class Blend:
+    """How much of the prior's estimate belongs into the refined one."""
+
+    weight: float = 0.0
+    """Share of the prior, in [0, MOST_PRIOR]."""
+    gain: float = 0.0
+    """What it takes off the mean squared error, nominal units squared."""
+
+
+def blend_terms(refined: Seen, prior: Seen, noisy: Tensor) -> tuple[Tensor, Tensor]:
+    """Give the terms whose means `best_blend` divides, (B, C, H, W) each.
+
+    For x = (1 - w) r + w p, Stein's estimate of the error is a parabola in w; the first term is
+    minus half its slope at 0, the second half its curvature. Neither needs the energy of the noise.
+    """
+    apart = refined.estimate - prior.estimate
+    slope = (refined.estimate - noisy) * apart + refined.copied - prior.copied
+    return slope, apart.square()
+
+
+def best_blend(slope: float, curvature: float) -> Blend:
+    """Choose the share of the prior by the means of `blend_terms`."""
+    weight = min(max(slope / max(curvature, 1e-12), 0.0), MOST_PRIOR)
+    return Blend(weight, weight * (2 * slope - weight * curvature))
 
 
 def to_psnr(error: float) -> float:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -12,7 +12,15 @@ from f2r.infer.stream import Networks
 from f2r.models.prior import joint_input
 from f2r.noise.models import NoiseModel
 from f2r.preprocess import Preprocessor, sigma_map
-from f2r.quality import blind_error, seen_error, to_psnr
+from f2r.quality import (
+    Blend,
+    best_blend,
+    blend_terms,
+    blind_error,
+    see,
+    seen_error,
+    to_psnr,
+)
 from f2r.train.windows import TrainingClip
 
 CROP = 256
@@ -44,21 +52,30 @@ class Errors:
     anchor: float
     """Of stage 1."""
     refined: float
-    """Of stage 2."""
+    """Of stage 2, blended with the prior."""
     leak: float = 0.0
     """Correlation of the anchor's error with the noise of its own frame; below 0.015 is fine."""
     spread: tuple[float, ...] = (0.0, 0.0, 0.0)
     """Standard errors of prior, anchor and refined: their scatter over the judged tiles, and what
     an error of the noise model adds to all three."""
+    blend: Blend = field(default_factory=Blend)
+    """How much of the prior the refined output takes."""
 
     def best(self) -> str:
         """Name the best estimate: 'refined' unless another is clearly better."""
         simpler = min(("anchor", "prior"), key=lambda name: float(getattr(self, name)))
         return simpler if getattr(self, simpler) < (1 - MARGIN) * self.refined else "refined"
 
-    def changed_by(self, anchor: float, refined: float) -> "Errors":
-        """Give the errors after a training that changed them by so much."""
-        return replace(self, anchor=self.anchor + anchor, refined=self.refined + refined)
+    def changed_by(self, anchor: float, refined: float, blend: Blend) -> "Errors":
+        """Give the errors after a training that changed both stages' by so much.
+
+        Args:
+            anchor: change of stage 1's error.
+            refined: change of stage 2's error before it is blended.
+            blend: what is best from now on.
+        """
+        error = self.refined + self.blend.gain + refined - blend.gain
+        return replace(self, anchor=self.anchor + anchor, refined=error, blend=blend)
 
     def psnr(self) -> dict[str, float]:
         """Give the estimated PSNR of each in dB, of the mean error over all judged frames."""
@@ -108,10 +125,10 @@ def estimate_errors(
         noisy, anchor = clip.frames[t].noisy[here][None], clip.anchors[t][here][None]
         rows.append(_frame_errors(networks, preprocessor, noisy, anchor, clip, truth, generator))
     table = torch.tensor(rows, dtype=torch.float64)
-    prior, blind, refined = table.mean(0).tolist()
-    power = _noise_power(clip, truth)
-    spread = [math.hypot(error, doubt * power) for error in standard_errors(table)]
-    return Errors(prior, blind, refined, spread=tuple(spread))
+    prior, blind, refined, *terms = table.mean(0).tolist()
+    power, blend = _noise_power(clip, truth), best_blend(*terms)
+    spread = [math.hypot(error, doubt * power) for error in standard_errors(table[:, :3])]
+    return Errors(prior, blind, refined - blend.gain, spread=tuple(spread), blend=blend)
 
 
 @torch.no_grad()
@@ -129,7 +146,8 @@ def add_leak(
     blind = errors.anchor + 2 * copied.anchor
     error = max(blind, errors.spread[1])  # no surer than this: the estimate may even be negative
     leak = as_correlation(copied.anchor, error, _noise_power(clip, clip.noise))
-    return replace(errors, anchor=blind, refined=errors.refined + 2 * copied.refined, leak=leak)
+    refined = errors.refined + 2 * (1 - errors.blend.weight) * copied.refined
+    return replace(errors, anchor=blind, refined=refined, leak=leak)
 
 
 def as_correlation(covariance: float, error: float, noise: float) -> float:
@@ -177,7 +195,8 @@ def _frame_errors(
     clip: TrainingClip,
     noise: NoiseModel,
     generator: torch.Generator,
-) -> tuple[float, float, float]:
+) -> tuple[float, float, float, float, float]:
+    """Give the errors of prior, anchor and refined frame, and the means of `blend_terms`."""
     channels = 1 if clip.grey else 3
 
     def as_plane(method: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
@@ -197,8 +216,14 @@ def _frame_errors(
         return result
 
     noisy, blind = noisy[:, :channels], anchor[:, :channels]
+    level = blind.clamp(0, 1)
+    probe = noise.sample(level, generator) - level
+    first, last = (see(as_plane(method), noisy, probe) for method in (prior, refined))
+    slope, curvature = blend_terms(last, first, noisy)
     return (
-        seen_error(as_plane(prior), noisy, noise, generator),
+        seen_error(first, noisy, noise),
         blind_error(blind, noisy, noise),
-        seen_error(as_plane(refined), noisy, noise, generator),
+        seen_error(last, noisy, noise),
+        float(slope.mean()),
+        float(curvature.mean()),
     )

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from f2r.infer.stages import Features, encode_frame, predict_anchor, refine_frame
@@ -43,7 +44,7 @@ class Estimate:
     anchor: Tensor
     """Stage 1; the prior where the frame has no neighbour."""
     refined: Tensor
-    """Stage 2; the prior where the frame has no neighbour."""
+    """Stage 2 with a share of the prior; the prior where the frame has no neighbour."""
     has_neighbours: bool
     """False for a shot of one frame, where the prior works alone."""
     starts_shot: bool
@@ -60,10 +61,14 @@ class PlaneStream:
     Args:
         networks: trained networks.
         preprocessor: prior, noise model and flow of the clip, and the size of tiles.
+        prior_share: weight of D(y) in the refined frame, in [0, 1].
     """
 
-    def __init__(self, networks: Networks, preprocessor: Preprocessor) -> None:
+    def __init__(
+        self, networks: Networks, preprocessor: Preprocessor, prior_share: float = 0.0
+    ) -> None:
         self.networks, self.preprocessor = networks, preprocessor
+        self.prior_share = prior_share
         self._frames: dict[int, PreparedFrame] = {}
         self._features: dict[int, Features] = {}
         self._linker = Linker(preprocessor.flow)
@@ -100,6 +105,7 @@ class PlaneStream:
         anchor = refined = frame.denoised
         if has_neighbours:
             anchor, refined = self._estimate(target)
+            refined = torch.lerp(refined, frame.denoised, self.prior_share)
         self._delivered += 1
         last = target - self.networks.temporal.radius
         self._frames.pop(last, None)

@@ -12,10 +12,12 @@ from f2r.infer.stream import Networks
 from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import TemporalEstimator
 from f2r.preprocess import Preprocessor
+from f2r.quality import Blend
 from f2r.train.clip import clip_anchors
 from f2r.train.holdout import (
     RefinedCase,
     anchor_error,
+    refined_blend,
     refined_cases,
     refined_error,
     withhold,
@@ -78,6 +80,8 @@ class Adaptation:
     """Whether a stage ended because its error on withheld tiles had stopped falling."""
     changes: list[Change]
     """Per clip: what training brought."""
+    blends: list[Blend]
+    """Per clip: how much of the prior the refined frame takes afterwards."""
 
 
 def adapt(
@@ -109,7 +113,8 @@ def adapt(
     for clip in clips:
         withhold(clip, generator)
         clip.anchors = clip.anchors or clip_anchors(clip, networks.temporal)
-    before = [_judge(networks, preprocessor, clip, seed) for clip in clips]
+    cases = [refined_cases(clip, preprocessor, seed) for clip in clips]
+    before = [_judge(networks, *pair) for pair in zip(clips, cases, strict=True)]
     judging = time.monotonic() - start
     sampler = CropSampler(clips, config.crops)
     fit = _fit(config, config.seconds * STAGE_1_SHARE - judging)
@@ -125,13 +130,14 @@ def adapt(
         networks.refiner, preprocessor, sampler, cases, fit, generator, checkpoints
     )
     second.run(progress)
-    after = [_judge(networks, preprocessor, clip, seed) for clip in clips]
+    after = [_judge(networks, *pair) for pair in zip(clips, cases, strict=True)]
     return Adaptation(
         spent + second.elapsed,
         *(first.step, second.step),
         *(first.loss, second.loss),
         first.stalled or second.stalled,
         [late.since(early) for early, late in zip(before, after, strict=True)],
+        [refined_blend(networks.refiner, case) for case in cases],
     )
 
 
@@ -184,9 +190,8 @@ def refiner_trainer(
     )
 
 
-def _judge(networks: Networks, preprocessor: Preprocessor, clip: TrainingClip, seed: int) -> Change:
+def _judge(networks: Networks, clip: TrainingClip, cases: Sequence[RefinedCase]) -> Change:
     """Give both errors on withheld tiles, up to the energy of the noise."""
-    cases = refined_cases(clip, preprocessor, seed)
     return Change(anchor_error(networks.temporal, clip), refined_error(networks.refiner, cases))
 
 

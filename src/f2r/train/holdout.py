@@ -17,7 +17,7 @@ from f2r.models.prior import joint_input
 from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import TemporalEstimator
 from f2r.preprocess import Preprocessor, sigma_map
-from f2r.quality import PROBE
+from f2r.quality import PROBE, Blend, Seen, best_blend, blend_terms
 from f2r.train.refiner import centre_crop
 from f2r.train.temporal import estimate_anchor
 from f2r.train.windows import TILE, Place, TrainingClip, crop_windows
@@ -131,19 +131,43 @@ def refined_error(refiner: SpatialRefiner, cases: Sequence[RefinedCase]) -> floa
 
     Source: Ramani, Blu, Unser 2008, "Monte-Carlo SURE".
     """
-    total = count = 0.0
+    errors = []
     for case in cases:
-        channels = case.probe.shape[1]
-        with torch.autocast(case.anchor.device.type, torch.bfloat16):
-            refined, moved = (
-                refiner(case.anchor, joint, sigma)
-                for joint, sigma in zip(case.joint, case.sigma, strict=True)
-            )
-        if channels == 1:
-            refined, moved = (frames.mean(1, keepdim=True) for frames in (refined, moved))
-        noisy = sum(case.joint[0].split(3, dim=1))[:, :channels]
-        copied = case.probe * (moved - refined) / PROBE
-        error = ((refined - noisy).square() + 2 * copied).mean(1, keepdim=True)
-        total += float((error * case.judged).sum())
-        count += float(case.judged.sum())
-    return total / max(count, 1.0)
+        refined, _, noisy = _see_case(refiner, case)
+        errors.append((refined.estimate - noisy).square() + 2 * refined.copied)
+    return _mean_judged(errors, cases)
+
+
+@torch.no_grad()
+def refined_blend(refiner: SpatialRefiner, cases: Sequence[RefinedCase]) -> Blend:
+    """Choose how much of the prior the refined frame takes, by withheld tiles."""
+    terms = [blend_terms(*_see_case(refiner, case)) for case in cases]
+    slopes, curvatures = zip(*terms, strict=True) if terms else ((), ())
+    return best_blend(_mean_judged(slopes, cases), _mean_judged(curvatures, cases))
+
+
+def _see_case(refiner: SpatialRefiner, case: RefinedCase) -> tuple[Seen, Seen, Tensor]:
+    """Give refined and denoised crops, with what they have copied, and the noisy crops."""
+    channels = case.probe.shape[1]
+    with torch.autocast(case.anchor.device.type, torch.bfloat16):
+        refined = [
+            refiner(case.anchor, joint, sigma)
+            for joint, sigma in zip(case.joint, case.sigma, strict=True)
+        ]
+    denoised = [joint[:, :3] for joint in case.joint]
+    if channels == 1:
+        refined, denoised = (
+            [frames.mean(1, keepdim=True) for frames in pair] for pair in (refined, denoised)
+        )
+    seen = [Seen(a, case.probe * (b - a) / PROBE) for a, b in (refined, denoised)]
+    noisy = (case.joint[0][:, :3] + case.joint[0][:, 3:])[:, :channels]
+    return seen[0], seen[1], noisy
+
+
+def _mean_judged(maps: Sequence[Tensor], cases: Sequence[RefinedCase]) -> float:
+    """Average (B, C, S, S) maps over the pixels of withheld tiles."""
+    total = sum(
+        float((values.mean(1, keepdim=True) * case.judged).sum())
+        for values, case in zip(maps, cases, strict=True)
+    )
+    return total / max(sum(float(case.judged.sum()) for case in cases), 1.0)

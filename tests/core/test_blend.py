@@ -1,0 +1,62 @@
+"""The share of the prior in the refined frame, chosen without a clean frame."""
+
+import pytest
+import torch
+
+from f2r.noise.models import Gaussian
+from f2r.quality import MOST_PRIOR, best_blend, blend_terms, see, seen_error
+
+NOISE = Gaussian(0.1)
+
+
+def smooth(size):
+    return lambda frames: torch.nn.functional.avg_pool2d(frames, size, 1, size // 2)
+
+
+def copied(share):
+    """A method that leaves a share of the noise on top of what a mean filter gives."""
+    return lambda frames: share * frames + (1 - share) * smooth(9)(frames)
+
+
+@pytest.fixture
+def scene():
+    rows, columns = torch.meshgrid(torch.arange(128.0), torch.arange(160.0), indexing="ij")
+    return (0.5 + 0.2 * torch.sin(rows / 15) * torch.cos(columns / 11)).expand(2, 3, -1, -1)
+
+
+@pytest.fixture
+def seen(scene):
+    generator = torch.Generator().manual_seed(0)
+    noisy = NOISE.sample(scene, generator)
+    probe = NOISE.sample(scene, generator) - scene
+    return noisy, see(copied(0.25), noisy, probe), see(smooth(5), noisy, probe)
+
+
+def test_the_chosen_share_is_the_best_one(scene, seen):
+    noisy, refined, prior = seen
+    blend = best_blend(*(float(term.mean()) for term in blend_terms(refined, prior, noisy)))
+    shares = torch.linspace(0, MOST_PRIOR, 51)
+    errors = [
+        float((torch.lerp(refined.estimate, prior.estimate, w) - scene).square().mean())
+        for w in shares
+    ]
+    best = float(shares[int(torch.tensor(errors).argmin())])
+    assert 0 < blend.weight == pytest.approx(best, abs=0.05)
+    assert blend.gain == pytest.approx(errors[0] - min(errors), rel=0.2)
+
+
+def test_the_gain_is_that_of_the_estimated_error(seen):
+    noisy, refined, prior = seen
+    blend = best_blend(*(float(term.mean()) for term in blend_terms(refined, prior, noisy)))
+    mixed = type(refined)(
+        torch.lerp(refined.estimate, prior.estimate, blend.weight),
+        torch.lerp(refined.copied, prior.copied, blend.weight),
+    )
+    gain = seen_error(refined, noisy, NOISE) - seen_error(mixed, noisy, NOISE)
+    assert gain == pytest.approx(blend.gain, rel=1e-3)
+
+
+def test_a_perfect_refined_frame_takes_nothing_of_the_prior():
+    assert best_blend(-1e-4, 1e-3).weight == 0
+    assert best_blend(0.0, 0.0) == best_blend(-1.0, 0.0)
+    assert best_blend(1.0, 1.0).weight == MOST_PRIOR
