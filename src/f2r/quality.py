@@ -8,7 +8,7 @@ Source: METHOD.md, section 3; Ramani, Blu, Unser 2008, "Monte-Carlo SURE".
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 
@@ -69,29 +69,37 @@ def seen_error(seen: Seen, noisy: Tensor, noise: NoiseModel) -> float:
 
 @dataclass(frozen=True)
 class Blend:
-    """How much of the prior's estimate belongs into the refined one."""
+    """How much of the prior's estimate p belongs into the refined one, r.
 
-    weight: float = 0.0
-    """Share of the prior, in [0, MOST_PRIOR]."""
-    gain: float = 0.0
-    """What it takes off the mean squared error, nominal units squared."""
+    For x = (1 - w) r + w p, Stein's estimate of the error is a parabola in the weight w. Neither of
+    its two terms needs the energy of the noise.
+    """
+
+    slope: float = 0.0
+    """How fast the error falls from w = 0 on, halved; nominal units squared."""
+    curvature: float = 0.0
+    """E[(r - p)^2]; nominal units squared."""
+
+    @property
+    def weight(self) -> float:
+        """The best share of the prior, in [0, MOST_PRIOR]."""
+        return min(max(self.slope / max(self.curvature, 1e-12), 0.0), MOST_PRIOR)
+
+    @property
+    def gain(self) -> float:
+        """What that share takes off the mean squared error, nominal units squared."""
+        return self.weight * (2 * self.slope - self.weight * self.curvature)
+
+    def with_leak(self, copied: float) -> "Blend":
+        """Give the blend where r has copied more of the noise than it was seen to."""
+        return replace(self, slope=self.slope + copied)
 
 
 def blend_terms(refined: Seen, prior: Seen, noisy: Tensor) -> tuple[Tensor, Tensor]:
-    """Give the terms whose means `best_blend` divides, (B, C, H, W) each.
-
-    For x = (1 - w) r + w p, Stein's estimate of the error is a parabola in w; the first term is
-    minus half its slope at 0, the second half its curvature. Neither needs the energy of the noise.
-    """
+    """Give the terms whose means make a `Blend`, (B, C, H, W) each."""
     apart = refined.estimate - prior.estimate
     slope = (refined.estimate - noisy) * apart + refined.copied - prior.copied
     return slope, apart.square()
-
-
-def best_blend(slope: float, curvature: float) -> Blend:
-    """Choose the share of the prior by the means of `blend_terms`."""
-    weight = min(max(slope / max(curvature, 1e-12), 0.0), MOST_PRIOR)
-    return Blend(weight, weight * (2 * slope - weight * curvature))
 
 
 def to_psnr(error: float) -> float:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from f2r.noise.models import Gaussian
-from f2r.quality import MOST_PRIOR, best_blend, blend_terms, see, seen_error
+from f2r.quality import MOST_PRIOR, Blend, blend_terms, see, seen_error
 
 NOISE = Gaussian(0.1)
 
@@ -34,7 +34,7 @@ def seen(scene):
 
 def test_the_chosen_share_is_the_best_one(scene, seen):
     noisy, refined, prior = seen
-    blend = best_blend(*(float(term.mean()) for term in blend_terms(refined, prior, noisy)))
+    blend = Blend(*(float(term.mean()) for term in blend_terms(refined, prior, noisy)))
     shares = torch.linspace(0, MOST_PRIOR, 51)
     errors = [
         float((torch.lerp(refined.estimate, prior.estimate, w) - scene).square().mean())
@@ -47,7 +47,7 @@ def test_the_chosen_share_is_the_best_one(scene, seen):
 
 def test_the_gain_is_that_of_the_estimated_error(seen):
     noisy, refined, prior = seen
-    blend = best_blend(*(float(term.mean()) for term in blend_terms(refined, prior, noisy)))
+    blend = Blend(*(float(term.mean()) for term in blend_terms(refined, prior, noisy)))
     mixed = type(refined)(
         torch.lerp(refined.estimate, prior.estimate, blend.weight),
         torch.lerp(refined.copied, prior.copied, blend.weight),
@@ -57,6 +57,10 @@ def test_the_gain_is_that_of_the_estimated_error(seen):
 
 
 def test_a_perfect_refined_frame_takes_nothing_of_the_prior():
-    assert best_blend(-1e-4, 1e-3).weight == 0
-    assert best_blend(0.0, 0.0) == best_blend(-1.0, 0.0)
-    assert best_blend(1.0, 1.0).weight == MOST_PRIOR
+    assert Blend(-1e-4, 1e-3).weight == Blend().weight == 0
+    assert Blend(-1e-4, 1e-3).gain == Blend().gain == 0
+    assert Blend(1.0, 1.0).weight == MOST_PRIOR
+
+
+def test_noise_that_leaked_calls_for_more_of_the_prior():
+    assert Blend(1e-5, 1e-4).with_leak(1e-5).weight == pytest.approx(0.2)

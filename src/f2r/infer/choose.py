@@ -14,7 +14,6 @@ from f2r.noise.models import NoiseModel
 from f2r.preprocess import Preprocessor, sigma_map
 from f2r.quality import (
     Blend,
-    best_blend,
     blend_terms,
     blind_error,
     see,
@@ -51,8 +50,8 @@ class Errors:
     """Of D(y)."""
     anchor: float
     """Of stage 1."""
-    refined: float
-    """Of stage 2, blended with the prior."""
+    stage_2: float
+    """Of stage 2 before it is blended with the prior."""
     leak: float = 0.0
     """Correlation of the anchor's error with the noise of its own frame; below 0.015 is fine."""
     spread: tuple[float, ...] = (0.0, 0.0, 0.0)
@@ -61,21 +60,27 @@ class Errors:
     blend: Blend = field(default_factory=Blend)
     """How much of the prior the refined output takes."""
 
+    @property
+    def refined(self) -> float:
+        """Error of the refined output: stage 2, blended with the prior."""
+        return self.stage_2 - self.blend.gain
+
     def best(self) -> str:
         """Name the best estimate: 'refined' unless another is clearly better."""
         simpler = min(("anchor", "prior"), key=lambda name: float(getattr(self, name)))
         return simpler if getattr(self, simpler) < (1 - MARGIN) * self.refined else "refined"
 
-    def changed_by(self, anchor: float, refined: float, blend: Blend) -> "Errors":
+    def changed_by(self, anchor: float, stage_2: float, blend: Blend) -> "Errors":
         """Give the errors after a training that changed both stages' by so much.
 
         Args:
             anchor: change of stage 1's error.
-            refined: change of stage 2's error before it is blended.
+            stage_2: change of stage 2's error before it is blended.
             blend: what is best from now on.
         """
-        error = self.refined + self.blend.gain + refined - blend.gain
-        return replace(self, anchor=self.anchor + anchor, refined=error, blend=blend)
+        return replace(
+            self, anchor=self.anchor + anchor, stage_2=self.stage_2 + stage_2, blend=blend
+        )
 
     def psnr(self) -> dict[str, float]:
         """Give the estimated PSNR of each in dB, of the mean error over all judged frames."""
@@ -125,10 +130,10 @@ def estimate_errors(
         noisy, anchor = clip.frames[t].noisy[here][None], clip.anchors[t][here][None]
         rows.append(_frame_errors(networks, preprocessor, noisy, anchor, clip, truth, generator))
     table = torch.tensor(rows, dtype=torch.float64)
-    prior, blind, refined, *terms = table.mean(0).tolist()
-    power, blend = _noise_power(clip, truth), best_blend(*terms)
+    prior, blind, refined, slope, curvature = table.mean(0).tolist()
+    power = _noise_power(clip, truth)
     spread = [math.hypot(error, doubt * power) for error in standard_errors(table[:, :3])]
-    return Errors(prior, blind, refined - blend.gain, spread=tuple(spread), blend=blend)
+    return Errors(prior, blind, refined, 0.0, tuple(spread), Blend(slope, curvature))
 
 
 @torch.no_grad()
@@ -146,8 +151,13 @@ def add_leak(
     blind = errors.anchor + 2 * copied.anchor
     error = max(blind, errors.spread[1])  # no surer than this: the estimate may even be negative
     leak = as_correlation(copied.anchor, error, _noise_power(clip, clip.noise))
-    refined = errors.refined + 2 * (1 - errors.blend.weight) * copied.refined
-    return replace(errors, anchor=blind, refined=refined, leak=leak)
+    return replace(
+        errors,
+        anchor=blind,
+        stage_2=errors.stage_2 + 2 * copied.refined,
+        leak=leak,
+        blend=errors.blend.with_leak(copied.refined),
+    )
 
 
 def as_correlation(covariance: float, error: float, noise: float) -> float:

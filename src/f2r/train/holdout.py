@@ -17,7 +17,7 @@ from f2r.models.prior import joint_input
 from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import TemporalEstimator
 from f2r.preprocess import Preprocessor, sigma_map
-from f2r.quality import PROBE, Blend, Seen, best_blend, blend_terms
+from f2r.quality import PROBE, Blend, Seen, blend_terms
 from f2r.train.refiner import centre_crop
 from f2r.train.temporal import estimate_anchor
 from f2r.train.windows import TILE, Place, TrainingClip, crop_windows
@@ -143,7 +143,7 @@ def refined_blend(refiner: SpatialRefiner, cases: Sequence[RefinedCase]) -> Blen
     """Choose how much of the prior the refined frame takes, by withheld tiles."""
     terms = [blend_terms(*_see_case(refiner, case)) for case in cases]
     slopes, curvatures = zip(*terms, strict=True) if terms else ((), ())
-    return best_blend(_mean_judged(slopes, cases), _mean_judged(curvatures, cases))
+    return Blend(_mean_judged(slopes, cases), _mean_judged(curvatures, cases))
 
 
 def _see_case(refiner: SpatialRefiner, case: RefinedCase) -> tuple[Seen, Seen, Tensor]:
