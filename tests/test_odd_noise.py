@@ -163,3 +163,11 @@ def test_noise_that_is_told_rightly_is_not_contradicted(clean):
     noisy = clean + 0.1 * noise_like(clean)
     result = f2r.denoise(noisy, sigma=0.1, preset="fast")
     assert "contradicted_by" not in result.report["noise"][0]
+
+
+def test_the_command_line_warns_of_noise_that_is_told_wrong(clean, tmp_path, capsys):
+    path = tmp_path / "noisy.npy"
+    np.save(path, clean + 0.1 * noise_like(clean))
+    assert main(["denoise", str(path), "--preset", "fast", "--sigma", "40"]) == 0
+    said = " ".join(capsys.readouterr().err.split())
+    assert "warning: told Gaussian noise, sd 40.00 of 255, but it looks like" in said

@@ -105,7 +105,8 @@ def denoise_file(
         if suspicion is not None:
             announce(f"warning: {suspicion}")
         run = Denoiser(reader, noise, config, progress=progress)
-        announce(describe_memory(run.memory, sample_bytes(reader.info, config)))
+        sample = sample_bytes(reader.info, config)
+        announce(describe_memory(run.memory, sample))
         job = _Job(run, run.reader, announce)
         if has_pipe:
             with _open_writer(target, reader, files, announce) as writer:
@@ -118,7 +119,7 @@ def denoise_file(
             target, identity, resume=files.resume, overwrite=files.overwrite, announce=announce
         ) as state:
             run.checkpoints = state.folder
-            announce(describe_disk(reader.info, state.folder))
+            announce(describe_disk(reader.info, state.folder, sample))
             with _open_writer(target, reader, files, announce, overwrites) as writer:
                 job.denoise(writer, state)
                 state.mark_finishing()
