@@ -125,8 +125,9 @@ def estimate_errors(
     truth = clip.noise if noise is None else noise
     rows = []
     judged = _spread(clip.targets, FRAMES)
-    for t in judged:
-        here = (..., *_tile(clip.size, generator))
+    start = torch.rand(2, generator=generator).tolist()
+    for k, t in enumerate(judged):
+        here = (..., *_tile(clip.size, start, k))
         noisy, anchor = clip.frames[t].noisy[here][None], clip.anchors[t][here][None]
         rows.append(_frame_errors(networks, preprocessor, noisy, anchor, clip, truth, generator))
     table = torch.tensor(rows, dtype=torch.float64)
@@ -185,12 +186,16 @@ def _spread(indices: Sequence[int], count: int) -> list[int]:
     return [indices[int(step * (k + 0.5))] for k in range(min(count, len(indices)))]
 
 
-def _tile(size: tuple[int, int], generator: torch.Generator) -> tuple[slice, slice]:
-    """Choose one tile of a grid that covers the frame, so that borders count as they should."""
-    spots = torch.rand(2, generator=generator).tolist()
+def _tile(size: tuple[int, int], start: Sequence[float], index: int) -> tuple[slice, slice]:
+    """Choose one tile of a grid that covers the frame, so that borders count as they should.
+
+    Tile after tile, `index` counting, all parts of the frame are seen equally often.
+
+    Source: Roberts 2018, the R2 low-discrepancy sequence.
+    """
     chosen = []
-    for side, spot in zip(size, spots, strict=True):
-        count = -(-side // CROP)
+    for side, first, step in zip(size, start, (0.7548777, 0.5698403), strict=True):
+        spot, count = (first + index * step) % 1, -(-side // CROP)
         length = -(-side // count // 8) * 8
         start = min(int(spot * count) * length, side - length)
         chosen.append(slice(start, start + length))
