@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from f2r.infer.choose import Errors, as_correlation, standard_errors
+from f2r.infer.choose import CROP, VISITS, Errors, as_correlation, standard_errors, visits
 
 
 def test_an_interval_holds_its_estimate_and_widens_with_the_spread() -> None:
@@ -43,3 +43,18 @@ def test_a_leak_is_a_correlation_even_if_hardly_any_error_was_found() -> None:
     assert as_correlation(1e-4, 1e-9, 6e-3) == 1.0
     assert as_correlation(-1e-4, 1e-9, 6e-3) == -1.0
     assert as_correlation(1e-5, 1e-3, 1e-2) == pytest.approx(1e-5 / 1e-5**0.5)
+
+
+@pytest.mark.parametrize(("frames", "size"), [(20, (480, 720)), (8, (184, 320)), (3, (64, 64))])
+def test_all_frames_and_all_parts_are_judged_alike(frames: int, size: tuple[int, int]) -> None:
+    chosen = visits(range(frames), size, torch.Generator().manual_seed(0))
+    parts = {(rows.start, columns.start) for _, (rows, columns) in chosen}
+    rows, columns = (-(-side // CROP) for side in size)
+    assert len(chosen) == min(VISITS, frames * rows * columns)
+    assert len({(t, p[0].start, p[1].start) for t, p in chosen}) == len(chosen)
+    assert len(parts) == rows * columns
+    assert len({t for t, _ in chosen}) >= min(frames, VISITS) - 3
+    covered = torch.zeros(size)
+    for _, part in chosen:
+        covered[part] += 1
+    assert bool((covered > 0).all())

@@ -25,8 +25,8 @@ from f2r.train.windows import TrainingClip
 CROP = 256
 """Largest side of the part of a frame that is judged, in pixels."""
 
-FRAMES = 24
-"""Frames that are judged; short clips wholly, because their ends are worse than their middle."""
+VISITS = 24
+"""Parts of frames that are judged."""
 
 LEAK_FRAMES = 2
 """Frames on which the leak is measured; each costs ten flows and two anchors."""
@@ -124,10 +124,8 @@ def estimate_errors(
     """
     truth = clip.noise if noise is None else noise
     rows = []
-    judged = _spread(clip.targets, FRAMES)
-    start = torch.rand(2, generator=generator).tolist()
-    for k, t in enumerate(judged):
-        here = (..., *_tile(clip.size, start, k))
+    for t, part in visits(clip.targets, clip.size, generator):
+        here = (..., *part)
         noisy, anchor = clip.frames[t].noisy[here][None], clip.anchors[t][here][None]
         rows.append(_frame_errors(networks, preprocessor, noisy, anchor, clip, truth, generator))
     table = torch.tensor(rows, dtype=torch.float64)
@@ -186,20 +184,33 @@ def _spread(indices: Sequence[int], count: int) -> list[int]:
     return [indices[int(step * (k + 0.5))] for k in range(min(count, len(indices)))]
 
 
-def _tile(size: tuple[int, int], start: Sequence[float], index: int) -> tuple[slice, slice]:
-    """Choose one tile of a grid that covers the frame, so that borders count as they should.
+def visits(
+    targets: Sequence[int], size: tuple[int, int], generator: torch.Generator
+) -> list[tuple[int, tuple[slice, slice]]]:
+    """Choose frames and parts of them such that all frames and all parts count alike.
 
-    Tile after tile, `index` counting, all parts of the frame are seen equally often.
-
-    Source: Roberts 2018, the R2 low-discrepancy sequence.
+    Args:
+        targets: frames to choose from.
+        size: rows and columns of a frame.
+        generator: where to begin.
     """
+    rows, columns = (_parts(side) for side in size)
+    total = len(targets) * len(rows) * len(columns)
+    count, first = min(VISITS, total), float(torch.rand(1, generator=generator))
     chosen = []
-    for side, first, step in zip(size, start, (0.7548777, 0.5698403), strict=True):
-        spot, count = (first + index * step) % 1, -(-side // CROP)
-        length = -(-side // count // 8) * 8
-        start = min(int(spot * count) * length, side - length)
-        chosen.append(slice(start, start + length))
-    return chosen[0], chosen[1]
+    for k in range(count):
+        part, step = divmod(int((k + first) * total / count), len(targets))
+        row, column = divmod(part, len(columns))
+        chosen.append((targets[(step + part) % len(targets)], (rows[row], columns[column])))
+    return chosen
+
+
+def _parts(side: int) -> list[slice]:
+    """Cut a side into parts of at most CROP pixels, multiples of 8; the last may overlap."""
+    count = -(-side // CROP)
+    length = -(-side // count // 8) * 8
+    starts = (min(k * length, side - length) for k in range(count))
+    return [slice(start, start + length) for start in starts]
 
 
 def _frame_errors(
