@@ -14,6 +14,10 @@ Keep: TypeAlias = Callable[[Tensor], Tensor]
 """Stores a tensor and gives what is to be used in its place."""
 
 
+SMALL = 2**18
+"""Bytes below which a tensor stays in memory: a system maps only so many files at a time."""
+
+
 def choose_keep(folder: Path | None, device: torch.device) -> Keep:
     """Choose where a sample is kept: on disk if the run has a folder and works on the CPU."""
     if folder is None or device.type != "cpu":
@@ -33,14 +37,17 @@ def on_disk(folder: Path, tensor: Tensor) -> Tensor:
 
     Args:
         folder: where the file lies; nothing of it is seen there.
-        tensor: on the CPU, not empty.
+        tensor: on the CPU.
 
     Returns:
-        The same values, mapped from the file; changes to them stay in memory.
+        The same values, mapped from the file; changes to them stay in memory. A small tensor comes
+        back as it is.
 
     Raises:
         OSError: the disk is full.
     """
+    if tensor.nbytes < SMALL:
+        return tensor
     dense = tensor.clone()  # keeps the order of channels-last frames
     flat = dense.as_strided((dense.numel(),), (1,))
     with tempfile.TemporaryFile(dir=folder) as file:
