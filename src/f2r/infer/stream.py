@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from f2r.device import give_memory_back
 from f2r.infer.stages import Features, encode_frame, predict_anchor, refine_frame
 from f2r.infer.tiled import Window, predict_anchor_tiled, refine_frame_tiled
 from f2r.linking import LATE, Linker
@@ -122,7 +123,9 @@ class PlaneStream:
         self._features.clear()
         anchor = predict_anchor_tiled(self.networks.temporal, self.preprocessor, window)
         frame = self._frames[target]
-        return anchor, refine_frame_tiled(self.networks.refiner, self.preprocessor, frame, anchor)
+        refined = refine_frame_tiled(self.networks.refiner, self.preprocessor, frame, anchor)
+        give_memory_back()
+        return anchor, refined
 
     def _estimate_whole(self, target: int) -> tuple[Tensor, Tensor]:
         around = neighbourhood(self._frames, target, self.networks.temporal.radius)
