@@ -256,6 +256,8 @@ def main() -> None:
     default = Path(__file__).parent / "results" / "real_noise.json"
     parser.add_argument("--out", type=Path, default=default)
     args = parser.parse_args()
+    if args.pictures:
+        args.pictures.mkdir(parents=True, exist_ok=True)
     options = {"preset": args.preset, "time_budget": args.time_budget}
     tables: dict[str, list[Row]] = {case: [] for case in args.cases}
 
