@@ -143,7 +143,7 @@ def main() -> None:
     parser.add_argument("--names", nargs="+", required=True)
     parser.add_argument("--isos", nargs="+", type=int, default=list(ISOS))
     parser.add_argument("--frames", type=int, default=7)
-    parser.add_argument("--presets", nargs="+", default=["fast", "balanced"])
+    parser.add_argument("--presets", nargs="*", default=["fast", "balanced"])
     parser.add_argument("--peers", nargs="*", default=[], choices=["bm4d"])
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()

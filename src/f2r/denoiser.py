@@ -19,10 +19,12 @@ from f2r.device import choose_device, describe_device
 from f2r.flow.choice import choose_flow
 from f2r.infer.budget import plan_memory
 from f2r.infer.choose import add_leak
+from f2r.infer.fusion import FusedStream
+from f2r.infer.gain import add_fusion
 from f2r.infer.networks import describe_networks, load_networks
 from f2r.infer.planes import PlaneLayout, layout_of
 from f2r.infer.speed import seconds_of_stages
-from f2r.infer.stream import Estimate, PlaneStream
+from f2r.infer.stream import Estimate
 from f2r.io.clip import Frame, FrameReader
 from f2r.noise.models import NoiseModel
 from f2r.plane import Plane, look_at_plane, plane_from_dict
@@ -144,11 +146,8 @@ class Denoiser:
 
     def _results(self, frames: Iterable[Frame], start: int) -> Iterator[Result]:
         """Denoise from frame `start` on; the window before it is made anew."""
-        streams = [
-            PlaneStream(self.networks, plane.preprocessor, plane.prior_share)
-            for plane in self.planes
-        ]
-        first = max(start - self.networks.lookahead, 0)
+        streams = [plane.stream(self.networks) for plane in self.planes]
+        first = max(start - streams[0].lookahead, 0)
         unwanted = start - first
         for estimates in self._estimates(streams, frames, first):
             if unwanted:
@@ -159,7 +158,7 @@ class Denoiser:
             yield Result(self.layout, parts, self.config.strength)
 
     def _estimates(
-        self, streams: list[PlaneStream], frames: Iterable[Frame], first: int
+        self, streams: list[FusedStream], frames: Iterable[Frame], first: int
     ) -> Iterator[list[Estimate]]:
         for i, frame in enumerate(frames):
             if i < first:
@@ -276,16 +275,10 @@ class Denoiser:
         for plane in self.planes:
             if plane.errors is None:
                 continue
-            errors = add_leak(
-                plane.errors, self.networks, plane.preprocessor, plane.shots[0], self._generator
-            )
-            plane.output = "noisy" if plane.is_noise_free else errors.best()
-            plane.prior_share = errors.blend.weight
-            self.report["estimated_psnr"].append(
-                errors.psnr()
-                | {"interval_95": errors.intervals()}
-                | {"leak": errors.leak, "output": plane.output, "prior_share": plane.prior_share}
-            )
+            judged = self.networks, plane.preprocessor, plane.shots[0], self._generator
+            errors = add_leak(plane.errors, *judged)
+            errors = add_fusion(errors, *judged)
+            self.report["estimated_psnr"].append(plane.choose(errors))
 
     def _tell(self, stage: str, fraction: float) -> None:
         if self.progress:

@@ -10,7 +10,8 @@ from torch import Tensor
 from f2r.errors import InputError
 from f2r.flow.estimator import FlowEstimator
 from f2r.infer.choose import ESTIMATED_DOUBT, Errors, estimate_errors
-from f2r.infer.stream import Estimate, Networks
+from f2r.infer.fusion import FusedStream
+from f2r.infer.stream import Estimate, Networks, PlaneStream
 from f2r.levels import normalise
 from f2r.models.prior import ImagePrior
 from f2r.models.temporal import TemporalEstimator
@@ -55,6 +56,8 @@ class Plane:
     """Which estimate becomes the output: 'refined', 'anchor' or 'prior'; 'noisy' if noise-free."""
     prior_share: float = 0.0
     """Weight of the prior in the refined frame, in [0, 1]."""
+    error_share: float = 0.0
+    """Error of the refined frame relative to the noise; 0: it is not fused with its neighbours."""
 
     @property
     def shots(self) -> list[TrainingClip]:
@@ -119,6 +122,29 @@ class Plane:
             networks, self.preprocessor, self.shots[0], generator, doubt, self.judged_by
         )
 
+    def choose(self, errors: Errors) -> dict[str, Any]:
+        """Choose the output by estimated errors.
+
+        Returns:
+            The entry of the report.
+        """
+        self.output = "noisy" if self.is_noise_free else errors.best()
+        self.prior_share = errors.blend.weight
+        fuses = self.output == "refined" and errors.fusion > 0
+        self.error_share = errors.share if fuses else 0.0
+        return errors.psnr() | {
+            "interval_95": errors.intervals(),
+            "leak": errors.leak,
+            "output": self.output,
+            "prior_share": self.prior_share,
+            "error_share": self.error_share,
+        }
+
+    def stream(self, networks: Networks) -> FusedStream:
+        """Start to denoise as it was chosen."""
+        stream = PlaneStream(networks, self.preprocessor, self.prior_share)
+        return FusedStream(stream, self.error_share)
+
     def finish(self, estimate: Estimate) -> Tensor:
         """Give the output of one frame, the bias of clipping undone."""
         if self.output == "noisy":
@@ -170,6 +196,7 @@ def plane_to_dict(plane: Plane) -> dict[str, Any]:
         "is_noise_free": plane.is_noise_free,
         "output": plane.output,
         "prior_share": plane.prior_share,
+        "error_share": plane.error_share,
     }
 
 
@@ -188,4 +215,5 @@ def plane_from_dict(
         content["is_noise_free"],
         output=content["output"],
         prior_share=content["prior_share"],
+        error_share=content["error_share"],
     )

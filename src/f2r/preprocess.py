@@ -3,7 +3,9 @@
 Source: Frames2Residual, figures 1c, 2a and 3 (METHOD.md, section 0).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -40,9 +42,26 @@ class PreparedFrame:
     """(2, H, W) V_{i+1->i} on the grid of this frame; None at the end of a shot."""
 
     @property
+    def has_neighbours(self) -> bool:
+        """False for a shot of one frame."""
+        return self.to_previous is not None or self.to_next is not None
+
+    @property
     def joint(self) -> Tensor:
         """(6, H, W) z_i = cat(D(y_i), y_i - D(y_i))."""
         return joint_input(self.noisy[None], self.denoised[None])[0]
+
+
+class Linked(Protocol):
+    """A frame of a chain: whatever knows the flows to the frames beside it."""
+
+    @property
+    def to_previous(self) -> Tensor | None:
+        """V_{i-1->i}; None at the start of a shot."""
+
+    @property
+    def to_next(self) -> Tensor | None:
+        """V_{i+1->i}; None at the end of a shot."""
 
 
 @dataclass
@@ -154,7 +173,7 @@ def neighbourhood(
 
 
 def chained_flow(
-    frames: dict[int, PreparedFrame], start: int, offset: int, box: Box | None = None
+    frames: Mapping[int, Linked], start: int, offset: int, box: Box | None = None
 ) -> Tensor | None:
     """Give V_{start+offset->start} on the grid of `start`; None if the chain is broken.
 

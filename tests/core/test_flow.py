@@ -65,6 +65,18 @@ def test_dis_finds_a_known_motion():
     assert abs(float(middle[1].mean())) < 0.1
 
 
+def test_dis_searches_large_frames_at_half_the_resolution(monkeypatch):
+    clip = moving_clip(2, 96, 128)
+    monkeypatch.setattr("f2r.flow.estimator.MOST_PIXELS", 96 * 128 - 1)
+    halved = DisFlow().estimate(clip[0], clip[1])
+    monkeypatch.undo()
+    whole = DisFlow().estimate(clip[0], clip[1])
+    assert halved.shape == whole.shape
+    inner = (..., slice(16, -16), slice(16, -16))
+    assert (halved - whole)[inner].norm(dim=0).median() < 0.2
+    assert whole[inner].norm(dim=0).median() > 1
+
+
 def test_a_cut_is_found_and_motion_is_not_a_cut():
     clip = moving_clip(4, 96, 128, speed=6)
     other = 0.5 * moving_clip(1, 96, 128, seed=5)[0].flip(-1) + 0.05

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 LUMA = (0.299, 0.587, 0.114)
 """Weights of R, G, B in BT.601 luma."""
@@ -50,6 +51,14 @@ REFINEMENT = 2
 ROUGH_SCALE = 2
 """Level at which the rough search of DIS stops: a quarter of the resolution."""
 
+MOST_PIXELS = 3_000_000
+"""Frames of more pixels are searched at half the resolution: the search takes 220 bytes a pixel."""
+
+
+def coarseness(size: tuple[int, int]) -> int:
+    """Say by how much the sides of a frame are reduced before DIS searches it."""
+    return 2 if size[0] * size[1] > MOST_PIXELS else 1
+
 
 class DisFlow(FlowEstimator):
     """Dense inverse search (Kroeger et al. 2016) as OpenCV implements it.
@@ -72,12 +81,12 @@ class DisFlow(FlowEstimator):
 
     def estimate(self, target: Tensor, neighbour: Tensor) -> Tensor:
         """Estimate V_{neighbour->target}; see `FlowEstimator`."""
-        return _searched(self._search(), _proxy(target), _proxy(neighbour))
+        return _searched(self._search(), target, neighbour)
 
     def estimate_both(self, earlier: Tensor, later: Tensor) -> tuple[Tensor, Tensor]:
         """Estimate V_{later->earlier} and V_{earlier->later} by one search."""
-        search, first, second = self._search(), _proxy(earlier), _proxy(later)
-        return _searched(search, first, second), _searched(search, second, first)
+        search = self._search()
+        return _searched(search, earlier, later), _searched(search, later, earlier)
 
     def _search(self) -> Any:
         """Make a search. It keeps 220 bytes a pixel for as long as it lives, so it is not kept."""
@@ -91,12 +100,20 @@ class DisFlow(FlowEstimator):
         return search
 
 
-def _searched(search: Any, target: np.ndarray, neighbour: np.ndarray) -> Tensor:
-    return torch.from_numpy(search.calc(target, neighbour, None)).permute(2, 0, 1).contiguous()
+def _searched(search: Any, target: Tensor, neighbour: Tensor) -> Tensor:
+    factor = coarseness((target.shape[-2], target.shape[-1]))
+    found = search.calc(_proxy(target, factor), _proxy(neighbour, factor), None)
+    flow = torch.from_numpy(found).permute(2, 0, 1)
+    if factor == 1:
+        return flow.contiguous()
+    size = target.shape[-2:]
+    return factor * functional.interpolate(flow[None], size=size, mode="bilinear")[0]
 
 
-def _proxy(frame: Tensor) -> np.ndarray:
+def _proxy(frame: Tensor, factor: int) -> np.ndarray:
     red, green, blue = frame
     luma = LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue
+    if factor > 1:
+        luma = functional.avg_pool2d(luma[None], factor, ceil_mode=True)[0]
     proxy: np.ndarray = (luma * 255).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
     return proxy

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
+from f2r.flow.estimator import coarseness
 from f2r.infer.planes import PlaneLayout
 from f2r.tiles import GRID
 
@@ -18,9 +19,12 @@ WINDOW = 6 * (12 + 12 + 16) + 3 * 16
 """Bytes per pixel of a plane: six frames with noisy and denoised levels and two flows; of three
 of them also the lumas that flow is estimated on."""
 
+FUSION = 5 * 12 + 3 * 12 + 2 * 16 + 24
+"""Bytes per pixel of a plane that waits to be fused: five refined frames, three anchors, the flows
+of two frames and the levels of one that the window has let go of."""
+
 FLOW = 220
-"""Bytes per pixel of a frame that DIS takes for a search at full resolution, before any tile is
-computed."""
+"""Bytes per pixel that DIS takes for a search, before any tile is computed."""
 
 FEATURES = 6 * (12 + 26)
 """Bytes per pixel that frames computed at once keep besides: noise level and encoded features."""
@@ -75,14 +79,18 @@ def plan_memory(layout: PlaneLayout, device: torch.device, gib: float | None) ->
     border = BORDER * pixels * max(sum(map(len, layout.groups)) / 3, 1)
     budget = _default(device) if gib is None else gib * 2**30
     whole = MemoryPlan(
-        (WINDOW + FEATURES) * planes * pixels + border, WORK * pixels, max(height, width), True
+        (WINDOW + FUSION + FEATURES) * planes * pixels + border,
+        WORK * pixels,
+        max(height, width),
+        True,
     )
     if whole.total <= budget:
         return whole
-    window = WINDOW * planes * pixels + border
+    window = (WINDOW + FUSION) * planes * pixels + border
     affordable = max((budget - PROGRAM - window) / WORK, 0) ** 0.5
     side = min(max(int(affordable) // GRID * GRID, SMALLEST), max(height, width) - GRID)
-    work = max(WORK * min(side, height) * min(side, width), FLOW * pixels)
+    searched = pixels / coarseness((height, width)) ** 2
+    work = max(WORK * min(side, height) * min(side, width), FLOW * searched)
     return MemoryPlan(window, work, side, False)
 
 

@@ -37,6 +37,8 @@ ESTIMATED_DOUBT = 0.015
 MARGIN = 0.01
 """A simpler estimate replaces the refined one only if its error is lower by this share."""
 
+MOST_LEFT = 0.3
+"""Largest share of the noise that is believed to be left in the refined output."""
 
 NAMES = ("prior", "anchor", "refined")
 TWO_SIDED_95 = 1.96
@@ -59,11 +61,20 @@ class Errors:
     an error of the noise model adds to all three."""
     blend: Blend = field(default_factory=Blend)
     """How much of the prior the refined output takes."""
+    noise: float = math.inf
+    """Variance of the noise."""
+    fusion: float = 0.0
+    """What temporal fusion takes off the error of the refined output."""
 
     @property
     def refined(self) -> float:
-        """Error of the refined output: stage 2, blended with the prior."""
-        return self.stage_2 - self.blend.gain
+        """Error of the refined output: stage 2, blended with the prior, fused over time."""
+        return self.stage_2 - self.blend.gain - self.fusion
+
+    @property
+    def share(self) -> float:
+        """Error of the refined output before it is fused, relative to the noise."""
+        return min(max((self.stage_2 - self.blend.gain) / self.noise, 0.0), MOST_LEFT)
 
     def best(self) -> str:
         """Name the best estimate: 'refined' unless another is clearly better."""
@@ -132,7 +143,7 @@ def estimate_errors(
     prior, blind, refined, slope, curvature = table.mean(0).tolist()
     power = _noise_power(clip, truth)
     spread = [math.hypot(error, doubt * power) for error in standard_errors(table[:, :3])]
-    return Errors(prior, blind, refined, 0.0, tuple(spread), Blend(slope, curvature))
+    return Errors(prior, blind, refined, 0.0, tuple(spread), Blend(slope, curvature), power)
 
 
 @torch.no_grad()
@@ -185,7 +196,11 @@ def _spread(indices: Sequence[int], count: int) -> list[int]:
 
 
 def visits(
-    targets: Sequence[int], size: tuple[int, int], generator: torch.Generator
+    targets: Sequence[int],
+    size: tuple[int, int],
+    generator: torch.Generator,
+    most: int = VISITS,
+    side: int = CROP,
 ) -> list[tuple[int, tuple[slice, slice]]]:
     """Choose frames and parts of them such that all frames and all parts count alike.
 
@@ -193,10 +208,12 @@ def visits(
         targets: frames to choose from.
         size: rows and columns of a frame.
         generator: where to begin.
+        most: parts to choose, at most.
+        side: largest side of a part in pixels.
     """
-    rows, columns = (_parts(side) for side in size)
+    rows, columns = (_parts(length, side) for length in size)
     total = len(targets) * len(rows) * len(columns)
-    count, first = min(VISITS, total), float(torch.rand(1, generator=generator))
+    count, first = min(most, total), float(torch.rand(1, generator=generator))
     chosen = []
     for k in range(count):
         part, step = divmod(int((k + first) * total / count), len(targets))
@@ -205,11 +222,11 @@ def visits(
     return chosen
 
 
-def _parts(side: int) -> list[slice]:
-    """Cut a side into parts of at most CROP pixels, multiples of 8; the last may overlap."""
-    count = -(-side // CROP)
-    length = -(-side // count // 8) * 8
-    starts = (min(k * length, side - length) for k in range(count))
+def _parts(whole: int, most: int) -> list[slice]:
+    """Cut a side into parts of at most `most` pixels, multiples of 8; the last may overlap."""
+    count = -(-whole // most)
+    length = -(-whole // count // 8) * 8
+    starts = (min(k * length, whole - length) for k in range(count))
     return [slice(start, start + length) for start in starts]
 
 

@@ -46,10 +46,20 @@ class Estimate:
     """Stage 1; the prior where the frame has no neighbour."""
     refined: Tensor
     """Stage 2 with a share of the prior; the prior where the frame has no neighbour."""
-    has_neighbours: bool
-    """False for a shot of one frame, where the prior works alone."""
-    starts_shot: bool
-    """True at the start of the clip and after a scene cut."""
+    to_previous: Tensor | None = None
+    """(2, H, W) V_{t-1->t}; None at the start of a shot."""
+    to_next: Tensor | None = None
+    """(2, H, W) V_{t+1->t}; None at the end of a shot."""
+
+    @property
+    def has_neighbours(self) -> bool:
+        """False for a shot of one frame, where the prior works alone."""
+        return self.to_previous is not None or self.to_next is not None
+
+    @property
+    def starts_shot(self) -> bool:
+        """True at the start of the clip and after a scene cut."""
+        return self.to_previous is None
 
 
 class PlaneStream:
@@ -102,17 +112,16 @@ class PlaneStream:
     def _deliver(self) -> Estimate:
         target = self._delivered
         frame = self._frames[target]
-        has_neighbours = frame.to_previous is not None or frame.to_next is not None
         anchor = refined = frame.denoised
-        if has_neighbours:
+        if frame.has_neighbours:
             anchor, refined = self._estimate(target)
             refined = torch.lerp(refined, frame.denoised, self.prior_share)
         self._delivered += 1
         last = target - self.networks.temporal.radius
         self._frames.pop(last, None)
         self._features.pop(last, None)
-        starts = frame.to_previous is None
-        return Estimate(frame.noisy, frame.denoised, anchor, refined, has_neighbours, starts)
+        flows = frame.to_previous, frame.to_next
+        return Estimate(frame.noisy, frame.denoised, anchor, refined, *flows)
 
     def _estimate(self, target: int) -> tuple[Tensor, Tensor]:
         """Give anchor and refined frame: at once if memory allows, else in tiles."""

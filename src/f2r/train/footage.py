@@ -12,6 +12,7 @@ from f2r.io import open_reader
 from f2r.io.array import ArrayReader
 from f2r.io.clip import FrameReader
 from f2r.io.opening import ARRAY_SUFFIXES, PICTURE_SUFFIXES, TIFF_SUFFIXES, VIDEO_SUFFIXES
+from f2r.noise.correlated import Correlated, gaussian_correlation
 from f2r.noise.models import Gaussian, NoiseModel, PoissonGaussian
 from f2r.train.sample import frame_bytes
 
@@ -31,6 +32,13 @@ GOLDEN = 0.6180339887
 """Multiples of it, modulo one, cover the unit interval evenly in a mixed order."""
 
 
+BLUR_LOW, BLUR_HIGH = 0.5, 1.2
+"""Standard deviations, in pixels, of the filters that correlate added noise."""
+
+CORRELATED_LEVEL = 0.6
+"""Deviation of correlated noise relative to that of white noise, which is easier to remove."""
+
+
 @dataclass(frozen=True)
 class AddedNoise:
     """Which noise clean clips get, once each."""
@@ -41,6 +49,8 @@ class AddedNoise:
     """Highest noise level, nominal; levels are spread evenly on a logarithmic scale."""
     photon_every: int = 4
     """Every so many clips get Poisson-Gaussian instead of Gaussian noise; >= 1."""
+    correlated_every: int = 5
+    """Every so many of the others get Gaussian noise that is correlated between pixels; >= 1."""
     grey_every: int = 6
     """Every so many clips are turned grey; >= 1."""
 
@@ -53,6 +63,9 @@ class AddedNoise:
         sigma = self.level(index)
         if index % self.photon_every == self.photon_every - 1:
             return PoissonGaussian(gain=1.4 * sigma**2, read=sigma * 0.3**0.5)
+        if index % self.correlated_every == self.correlated_every - 1:
+            blur = BLUR_LOW + (BLUR_HIGH - BLUR_LOW) * (index * GOLDEN**2 % 1)
+            return Correlated(Gaussian(CORRELATED_LEVEL * sigma), gaussian_correlation(blur))
         return Gaussian(sigma)
 
     def is_grey(self, index: int) -> bool:

@@ -1,0 +1,87 @@
+"""What temporal fusion takes off the error of the refined frames, told without a clean reference.
+
+A fused frame has seen its noise in many ways: through its own refined frame, and through those of
+its neighbours, whose anchors were made from it. So the whole method is run on a part of the clip,
+and again with one frame shaken by a little noise (Stein's method, as in f2r/quality.py).
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from f2r.infer.choose import Errors, visits
+from f2r.infer.fusion import fuse_frame
+from f2r.infer.stream import Networks, PlaneStream
+from f2r.preprocess import Preprocessor
+from f2r.train.windows import TrainingClip
+
+PARTS = 4
+"""Parts of the clip that are looked at."""
+
+SIDE = 160
+"""Largest side of a part, in pixels."""
+
+SHAKE = 0.3
+"""Size of the added noise relative to the noise."""
+
+
+@torch.no_grad()
+def add_fusion(
+    errors: Errors,
+    networks: Networks,
+    preprocessor: Preprocessor,
+    clip: TrainingClip,
+    generator: torch.Generator,
+) -> Errors:
+    """Measure what fusion takes off the error of the refined frames.
+
+    Args:
+        errors: of the refined frames as they are.
+        networks: the three networks.
+        preprocessor: prior, noise model and flow of the clip.
+        clip: prepared frames.
+        generator: randomness of parts and shaking.
+    """
+    gains = [
+        _gain(errors, networks, preprocessor, clip, target, part, generator)
+        for target, part in visits(clip.targets, clip.size, generator, PARTS, SIDE)
+    ]
+    return replace(errors, fusion=sum(gains) / len(gains))
+
+
+def _gain(
+    errors: Errors,
+    networks: Networks,
+    preprocessor: Preprocessor,
+    clip: TrainingClip,
+    target: int,
+    part: tuple[slice, slice],
+    generator: torch.Generator,
+) -> float:
+    """Estimate by how much the squared error of one part of a frame falls."""
+    reach = networks.lookahead + networks.temporal.radius
+    first = max(target - reach, 0)
+    noisy = [frame.noisy[(..., *part)] for frame in clip.frames[first : target + reach + 1]]
+    middle = target - first
+    level = clip.frames[target].denoised[: 1 if clip.grey else 3][(..., *part)]
+    shake = (clip.noise.sample(level, generator) - level).expand(3, -1, -1)
+    stream = partial(PlaneStream, networks, preprocessor, errors.blend.weight)
+    refined, fused = _refine_and_fuse(stream(), noisy, middle, errors.share)
+    shaken = [*noisy]
+    shaken[middle] = noisy[middle] + SHAKE * shake
+    refined_then, fused_then = _refine_and_fuse(stream(), shaken, middle, errors.share)
+    copied = shake * ((refined_then - fused_then) - (refined - fused)) / SHAKE
+    residuals = (refined - noisy[middle]).square() - (fused - noisy[middle]).square()
+    return float((residuals + 2 * copied).mean())
+
+
+def _refine_and_fuse(
+    stream: PlaneStream, noisy: Sequence[Tensor], target: int, error_share: float
+) -> tuple[Tensor, Tensor]:
+    estimates = [e for frame in noisy for e in stream.push(frame)] + list(stream.finish())
+    frames = dict(enumerate(estimates))
+    radius, noise = stream.networks.temporal.radius, stream.preprocessor.noise
+    return estimates[target].refined, fuse_frame(frames, target, radius, noise, error_share)
