@@ -8,7 +8,7 @@ Denoising" (CVPR), section 3. The curve of sRGB is IEC 61966-2-1 instead of a po
 """
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -38,8 +38,7 @@ READ_SPREAD = 0.35
 """Deviation of the logarithm of the read noise's variance around its trend over the gain."""
 
 
-@dataclass(frozen=True)
-class CameraLook:
+class CameraLook(NamedTuple):
     """What cameras did to a batch of B pictures."""
 
     matrix: Tensor
@@ -118,10 +117,25 @@ def inverse_isp(picture: Tensor, generator: torch.Generator) -> Tensor:
         (B, 4, H/2, W/2): red, green of the red rows, green of the blue rows, blue; linear,
         nominal [0, 1].
     """
-    height, width = picture.shape[-2:]
+    return pack_sites(unprocess(picture, draw_look(len(picture), generator)))
+
+
+def inverse_isp_of_clip(frames: Tensor, generator: torch.Generator) -> Tensor:
+    """Turn clean sRGB frames (T, 3, H, W) into clean packed raw, all by one camera and light.
+
+    Returns:
+        (T, 4, H/2, W/2), as `inverse_isp`.
+    """
+    look = draw_look(1, generator)
+    same = CameraLook(*(part.expand(len(frames), *part.shape[1:]) for part in look))
+    return pack_sites(unprocess(frames, same))
+
+
+def pack_sites(camera: Tensor) -> Tensor:
+    """Keep what an RGGB mosaic keeps of (B, 3, H, W): (B, 4, H/2, W/2)."""
+    height, width = camera.shape[-2:]
     if height % 2 or width % 2:
         raise ValueError(f"{height} x {width}: a mosaic needs even sides")
-    camera = unprocess(picture, draw_look(len(picture), generator))
     red, green, blue = camera[:, 0], camera[:, 1], camera[:, 2]
     sites = (
         red[:, 0::2, 0::2],

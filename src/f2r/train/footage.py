@@ -43,7 +43,7 @@ CORRELATED_LEVEL = 0.6
 class AddedNoise:
     """Which noise clean clips get, once each."""
 
-    sigma_low: float = 4 / 255
+    sigma_low: float = 1.5 / 255
     """Lowest noise level, nominal; each clip has one level."""
     sigma_high: float = 60 / 255
     """Highest noise level, nominal; levels are spread evenly on a logarithmic scale."""
@@ -53,6 +53,8 @@ class AddedNoise:
     """Every so many of the others get Gaussian noise that is correlated between pixels; >= 1."""
     grey_every: int = 6
     """Every so many clips are turned grey; >= 1."""
+    raw_every: int = 6
+    """Every so many clips are taken back to what a raw camera sees of three colours; >= 1."""
 
     def level(self, index: int) -> float:
         """Give the level of a clip; consecutive clips differ widely."""
@@ -67,6 +69,10 @@ class AddedNoise:
             blur = BLUR_LOW + (BLUR_HIGH - BLUR_LOW) * (index * GOLDEN**2 % 1)
             return Correlated(Gaussian(CORRELATED_LEVEL * sigma), gaussian_correlation(blur))
         return Gaussian(sigma)
+
+    def is_raw(self, index: int) -> bool:
+        """Tell whether a clip is taken back to raw."""
+        return index % self.raw_every == self.raw_every // 3
 
     def is_grey(self, index: int) -> bool:
         """Tell whether a clip is turned grey."""

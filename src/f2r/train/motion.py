@@ -1,7 +1,7 @@
 """Clips made from photographs: camera motion and a layer that moves on its own."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -29,6 +29,10 @@ class MotionConfig:
     """Highest relative change of scale a frame; >= 0."""
     turn: float = 0.008
     """Highest rotation in radians a frame; >= 0."""
+    drift: float = 0.3
+    """Change of speed from frame to frame, pixels a frame; >= 0."""
+    still_every: int = 3
+    """Every so many cameras stand on a tripod; >= 1."""
 
 
 def photo_clips(
@@ -43,7 +47,12 @@ def photo_clips(
     clips = []
     for i, path in enumerate(paths):
         back, front = read_photo(path, config), read_photo(paths[(i + 1) % len(paths)], config)
-        clips.append(_film(back, front, config, rng))
+        camera = (
+            replace(config, pan=0, zoom=0, turn=0, drift=0)
+            if i % config.still_every == 0
+            else config
+        )
+        clips.append(_film(back, front, camera, config, rng))
     return clips
 
 
@@ -60,11 +69,15 @@ def read_photo(path: Path, config: MotionConfig) -> np.ndarray:
 
 
 def _film(
-    back: np.ndarray, front: np.ndarray, config: MotionConfig, rng: np.random.Generator
+    back: np.ndarray,
+    front: np.ndarray,
+    camera: MotionConfig,
+    config: MotionConfig,
+    rng: np.random.Generator,
 ) -> np.ndarray:
     size = (2 * config.width, 2 * config.height)
     mask = _blob(back.shape[:2], rng) * 255
-    paths = [_camera_path(image.shape[:2], config, rng) for image in (back, front)]
+    paths = [_camera_path(back.shape[:2], camera, rng), _camera_path(front.shape[:2], config, rng)]
     frames = []
     for behind, before in zip(*paths, strict=True):
         scene = _view(back, behind, size)
@@ -100,7 +113,7 @@ def _camera_path(
         linear = np.array([[cosine, -sine], [sine, cosine]])
         shift = centre - linear @ (np.array([width, height]) / 2)
         matrices.append(np.hstack([linear, shift[:, None]]).astype(np.float32))
-        velocity = velocity + rng.normal(0, 0.3, 2)
+        velocity = velocity + rng.normal(0, config.drift, 2)
         centre = centre + velocity
     return matrices
 

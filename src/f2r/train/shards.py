@@ -13,9 +13,10 @@ from f2r.flow.choice import choose_flow
 from f2r.infer.planes import PlaneLayout, layout_of
 from f2r.levels import normalise
 from f2r.models.prior import ImagePrior
-from f2r.noise.models import NoiseModel
+from f2r.noise.models import NoiseModel, PoissonGaussian
 from f2r.preprocess import Preprocessor
 from f2r.processes import Processes
+from f2r.raw.inverse_isp import inverse_isp_of_clip, sample_shot_read
 from f2r.train.clip import prepare_clip
 from f2r.train.footage import ClipSource, Footage, list_sources, plan_frames
 from f2r.train.loop import Progress, ProgressCallback
@@ -24,6 +25,9 @@ from f2r.train.windows import TrainingClip
 
 CLEAN = 0.5 / 255
 """Noise below this cannot teach stage 2 anything but to copy its input."""
+
+BRIGHTEST = 4.0
+"""Raw frames are brightened by at most this factor."""
 
 Announce = Callable[[str], None]
 
@@ -135,6 +139,8 @@ def prepare_source(
         stretches = [torch.stack([planes[k][:channels] for planes in frames]) for frames in split]
         if footage.add_noise:
             noise = footage.noise or footage.spread.model(source.index)
+            if channels == 3 and footage.spread.is_raw(source.index):
+                stretches, noise = as_raw(stretches, generator)
             noisy = [noise.sample(frames, generator) for frames in stretches]
         else:
             noisy, noise = _measured(stretches, layout, footage.noise)
@@ -143,6 +149,29 @@ def prepare_source(
             clip = prepare_clip(list(frames.expand(-1, 3, -1, -1)), preprocessor, channels == 1)
             prepared += [clip] if clip.targets else []
     return prepared
+
+
+def as_raw(
+    stretches: Sequence[Tensor], generator: torch.Generator
+) -> tuple[list[Tensor], PoissonGaussian]:
+    """Give red, one green and blue of clean (T, 3, H, W) frames as a raw camera sees them.
+
+    Returns:
+        (T, 3, H', W') per stretch at half the resolution, sides multiples of 8, and the camera's
+        noise, both brightened as `levels` would.
+    """
+    start = generator.get_state()
+    planes = []
+    for frames in stretches:
+        generator.set_state(start)  # one camera, one light, one ISO
+        packed = inverse_isp_of_clip(frames, generator)[:, [0, 1, 3]]
+        height, width = (side // 8 * 8 for side in packed.shape[-2:])
+        planes.append(packed[..., :height, :width])
+        gain, read = sample_shot_read(1, generator)
+    level = max(float(torch.cat([p.flatten() for p in planes])[::101].quantile(0.99)), 0.1)
+    brightness = min(1 / level, BRIGHTEST)
+    noise = PoissonGaussian(brightness * float(gain), brightness * float(read))
+    return [brightness * frames for frames in planes], noise
 
 
 def _measured(
