@@ -80,8 +80,8 @@ class Linker:
         pair = (steady.expand(3, -1, -1) for steady in (self._before.steady, pending.steady))
         to_next, to_previous = self.flow.estimate_both(*pair)
         device = pending.luma.device
-        self._before.frame.to_next = to_next.to(device)
-        pending.frame.to_previous = to_previous.to(device)
+        self._before.frame.to_next = to_next.to(device, torch.float16)
+        pending.frame.to_previous = to_previous.to(device, torch.float16)
 
 
 def _fetch(source: Tensor, flow: Tensor) -> Tensor:

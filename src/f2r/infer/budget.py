@@ -15,11 +15,11 @@ from f2r.tiles import GRID
 PROGRAM = 0.45 * 2**30
 """Bytes of libraries, networks and their scratch memory."""
 
-WINDOW = 6 * (12 + 12 + 16) + 3 * 16
+WINDOW = 6 * (12 + 12 + 8) + 3 * 16
 """Bytes per pixel of a plane: six frames with noisy and denoised levels and two flows; of three
 of them also the lumas that flow is estimated on."""
 
-FUSION = 5 * 12 + 3 * 12 + 2 * 16 + 24
+FUSION = 5 * 12 + 3 * 12 + 2 * 8 + 24
 """Bytes per pixel of a plane that waits to be fused: five refined frames, three anchors, the flows
 of two frames and the levels of one that the window has let go of."""
 

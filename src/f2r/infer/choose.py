@@ -74,7 +74,7 @@ class Errors:
     @property
     def share(self) -> float:
         """Error of the refined output before it is fused, relative to the noise."""
-        return min(max((self.stage_2 - self.blend.gain) / self.noise, 0.0), MOST_LEFT)
+        return min(max((self.stage_2 - self.blend.gain) / max(self.noise, 1e-12), 0.0), MOST_LEFT)
 
     def best(self) -> str:
         """Name the best estimate: 'refined' unless another is clearly better."""

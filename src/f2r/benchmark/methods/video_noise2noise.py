@@ -97,7 +97,7 @@ def adjacent_pairs(frames: Sequence[PreparedFrame]) -> list[Pair]:
     for earlier, later in pairwise(frames):
         if earlier.to_next is None or later.to_previous is None:
             continue
-        there, back = earlier.to_next, later.to_previous
+        there, back = earlier.to_next.float(), later.to_previous.float()
         pairs.append(Pair(earlier, later, there, visibility(there[None], back[None])[0]))
         pairs.append(Pair(later, earlier, back, visibility(back[None], there[None])[0]))
     return pairs
