@@ -30,8 +30,8 @@ def describe_memory(memory: MemoryPlan, sample: float) -> str:
     pieces = "whole frames" if memory.is_whole else f"tiles of {memory.side} pixels"
     window, work = describe_bytes(memory.window), describe_bytes(memory.work)
     return (
-        f"memory: about {describe_bytes(most)} (six frames {window}, computing {pieces} {work}; "
-        f"before that a sample {describe_bytes(sample)})"
+        f"memory: about {describe_bytes(most)} (frames in the window {window}, "
+        f"computing {pieces} {work}; before that a sample {describe_bytes(sample)})"
     )
 
 
