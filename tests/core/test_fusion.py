@@ -22,20 +22,20 @@ def noisy_copies(count):
 
 def test_an_average_of_frames_that_agree_has_a_smaller_error():
     own, *others = noisy_copies(5) * 0.3 + 0.35  # their errors are a tenth of what is expected
-    fused = fuse(own, torch.stack(others), SEEN, ERROR)
+    fused = fuse(own, zip(others, SEEN, strict=True), ERROR)
     assert float((fused - 0.5).square().mean()) < 0.4 * float((own - 0.5).square().mean())
 
 
 def test_what_does_not_agree_or_is_hidden_is_left_out():
     own = noisy_copies(1)[0]
     strange = own[None] + torch.full((4, 1, 1, 1), 0.3)
-    assert torch.allclose(fuse(own, strange, SEEN, ERROR), own, atol=1e-3)
-    assert torch.equal(fuse(own, strange, 0 * SEEN, ERROR), own)
+    assert torch.allclose(fuse(own, zip(strange, SEEN, strict=True), ERROR), own, atol=1e-3)
+    assert torch.equal(fuse(own, zip(strange, 0 * SEEN, strict=True), ERROR), own)
 
 
 def test_no_pixel_leaves_the_range_of_what_is_averaged():
     frames = noisy_copies(5)
-    fused = fuse(frames[0], frames[1:], SEEN, 10 * ERROR)
+    fused = fuse(frames[0], zip(frames[1:], SEEN, strict=True), 10 * ERROR)
     assert (fused >= frames.min(0).values - 1e-6).all()
     assert (fused <= frames.max(0).values + 1e-6).all()
 

@@ -4,7 +4,7 @@ Not in the paper. The errors of neighbouring refined frames are only partly the 
 has a smaller error than each of them, and what is left of the noise flickers less.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -32,24 +32,30 @@ TINY = 1e-10
 """Least squared error that is expected, nominal units: noise may vanish where a file is clipped."""
 
 
-def fuse(refined: Tensor, aligned: Tensor, visible: Tensor, error: Tensor) -> Tensor:
+Neighbour = tuple[Tensor, Tensor]
+"""x_i on the grid of x_t, (C, H, W), and v_i in [0, 1], where it shows the same, (1, H, W)."""
+
+
+def fuse(refined: Tensor, neighbours: Iterable[Neighbour], error: Tensor) -> Tensor:
     """Average a refined frame with its aligned neighbours: (x_t + sum w_i x_i) / (1 + sum w_i).
 
     w_i falls with the local mismatch m_i: w_i = NEIGHBOUR_WEIGHT v_i exp(-m_i / (AGREEMENT e)).
 
     Args:
         refined: (C, H, W) x_t.
-        aligned: (N, C, H, W) x_i on the grid of x_t.
-        visible: (N, 1, H, W) v_i in [0, 1].
+        neighbours: one by one, so that no two need to be in memory.
         error: (1, H, W) e, expected squared error of `refined`, > 0.
 
     Returns:
         (C, H, W).
     """
-    apart = (aligned - refined).square().mean(1, keepdim=True)
-    mismatch = functional.avg_pool2d(apart, PATCH, 1, PATCH // 2, count_include_pad=False)
-    weight = NEIGHBOUR_WEIGHT * visible * torch.exp(-mismatch / (AGREEMENT * error))
-    return (refined + (weight * aligned).sum(0)) / (1 + weight.sum(0))
+    total, weights = refined, torch.ones_like(error)
+    for aligned, visible in neighbours:
+        apart = (aligned - refined).square().mean(0, keepdim=True)
+        mismatch = functional.avg_pool2d(apart, PATCH, 1, PATCH // 2, count_include_pad=False)
+        weight = NEIGHBOUR_WEIGHT * visible * torch.exp(-mismatch / (AGREEMENT * error))
+        total, weights = total + weight * aligned, weights + weight
+    return total / weights
 
 
 class Refined(Linked, Protocol):
@@ -74,28 +80,21 @@ def fuse_frame(
         error_share: expected squared error of a refined frame over the variance of the noise.
     """
     refined = frames[target].refined
-    around = [
-        found
-        for offset in offsets_within(radius)
-        if (found := _align(frames, target, offset)) is not None
-    ]
-    if not around:
-        return refined
-    aligned, visible = (torch.cat(parts) for parts in zip(*around, strict=True))
+    found = (_align(frames, target, offset) for offset in offsets_within(radius))
     error = error_share * noise.variance(refined).mean(0, keepdim=True)
-    return fuse(refined, aligned, visible, error.clamp(min=TINY))
+    return fuse(refined, (n for n in found if n is not None), error.clamp(min=TINY))
 
 
-def _align(frames: Mapping[int, Refined], target: int, offset: int) -> tuple[Tensor, Tensor] | None:
-    """Give a neighbour on the target's grid and where it shows the same; None if absent."""
+def _align(frames: Mapping[int, Refined], target: int, offset: int) -> Neighbour | None:
+    """Bring a neighbour to the target's grid; None if it is absent."""
     forward = chained_flow(frames, target, offset)
     backward = chained_flow(frames, target + offset, -offset)
     if forward is None or backward is None:
         return None
     neighbour = frames[target + offset].refined[None]
     return (
-        warp_backward(neighbour, forward[None], "bicubic"),
-        visibility(forward[None], backward[None]),
+        warp_backward(neighbour, forward[None], "bicubic")[0],
+        visibility(forward[None], backward[None])[0],
     )
 
 

@@ -30,6 +30,7 @@ def seconds_of_stages(networks: Networks, clip: TrainingClip) -> float:
         refined = refine_frame(networks.refiner, frames[target], anchor)
         flows = around.flow.float()
         aligned = warp_backward(refined.expand(len(flows), -1, -1, -1), flows, "bicubic")
-        fuse(refined, aligned, visibility(flows, flows), torch.ones_like(refined[:1]))
+        neighbours = zip(aligned, visibility(flows, flows), strict=True)
+        fuse(refined, neighbours, torch.ones_like(refined[:1]))
         seconds = time.monotonic() - start
     return seconds
