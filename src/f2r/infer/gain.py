@@ -24,8 +24,9 @@ PARTS = 4
 SIDE = 160
 """Largest side of a part, in pixels."""
 
-SHAKE = 0.3
-"""Size of the added noise relative to the noise."""
+SHAKE = 0.1
+"""Size of the added noise relative to the noise. At 0.3 the method is no longer linear enough: it
+would tell twice the gain. At 0.05 the rounding of bfloat16 shows."""
 
 
 @torch.no_grad()
