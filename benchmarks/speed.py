@@ -18,7 +18,8 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ from f2r.benchmark.methods.dvdnet import DvdNet
 from f2r.benchmark.methods.fastdvdnet import FastDvdNet, FastDvdNetwork
 from f2r.benchmark.methods.frames import pad_sides
 from f2r.benchmark.methods.udvd import Udvd
-from f2r.flow.estimator import DisFlow
+from f2r.flow.estimator import DisFlow, FlowEstimator
 from f2r.infer.fusion import FusedStream
 from f2r.infer.stream import Networks, PlaneStream
 from f2r.models.refiner import SpatialRefiner
@@ -58,6 +59,13 @@ class Stopwatch:
         self.seconds: defaultdict[str, float] = defaultdict(float)
         self._began: dict[str, float] = {}
 
+    @contextmanager
+    def timed(self, name: str) -> Iterator[None]:
+        """Time what happens inside."""
+        start = time.perf_counter()
+        yield
+        self.seconds[name] += time.perf_counter() - start
+
     def watch(self, name: str, network: nn.Module) -> None:
         """Time every call of a network."""
 
@@ -71,18 +79,26 @@ class Stopwatch:
         network.register_forward_hook(end)
 
 
-class TimedFlow:
+class TimedFlow(FlowEstimator):
     """Optical flow whose time is added up."""
 
-    def __init__(self, watch: Stopwatch) -> None:
-        self.flow, self.seconds = DisFlow(), watch.seconds
+    def __init__(self, watch: Stopwatch, flow: FlowEstimator) -> None:
+        self.watch, self.flow = watch, flow
+
+    @property
+    def rough(self) -> FlowEstimator:
+        """The quicker estimator of the first pass, timed as well."""
+        return TimedFlow(self.watch, self.flow.rough)
 
     def estimate(self, target: Tensor, neighbour: Tensor) -> Tensor:
         """Estimate V_{neighbour->target}."""
-        start = time.perf_counter()
-        flow = self.flow.estimate(target, neighbour)
-        self.seconds["flow"] += time.perf_counter() - start
-        return flow
+        with self.watch.timed("flow"):
+            return self.flow.estimate(target, neighbour)
+
+    def estimate_both(self, earlier: Tensor, later: Tensor) -> tuple[Tensor, Tensor]:
+        """Estimate V_{later->earlier} and V_{earlier->later}."""
+        with self.watch.timed("flow"):
+            return self.flow.estimate_both(earlier, later)
 
 
 class Ours:
@@ -99,7 +115,9 @@ class Ours:
         self.watch.watch("stage 1, encoder", self.networks.temporal.encoder)
         self.watch.watch("stage 1, fusion and decoder", self.networks.temporal)
         self.watch.watch("stage 2", self.networks.refiner)
-        self.preprocessor = Preprocessor(self.networks.prior, NOISE, TimedFlow(self.watch))
+        self.preprocessor = Preprocessor(
+            self.networks.prior, NOISE, TimedFlow(self.watch, DisFlow())
+        )
 
     @torch.no_grad()
     def infer(self, noisy: Tensor, _: Gaussian) -> Tensor:
