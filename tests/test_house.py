@@ -70,7 +70,7 @@ def test_help_starts_in_half_a_second():
 
 
 def test_shipped_weights_are_small():
-    total = sum(path.stat().st_size for path in (ROOT / "weights").glob("*.safetensors"))
+    total = sum(path.stat().st_size for path in (ROOT / "weights").rglob("*.safetensors"))
     assert 0 < total <= 12e6
 
 

@@ -77,8 +77,9 @@ class Denoiser:
         """Seconds that earlier sessions of a resumed run took."""
         self._start = time.monotonic()
         self._generator = torch.Generator().manual_seed(config.seed)
-        self.networks = load_networks(config.weights, self.device)
-        self.report["weights"] = describe_networks(config.weights)
+        raw = reader.info.mosaic is not None
+        self.networks = load_networks(config.weights, self.device, raw=raw)
+        self.report["weights"] = describe_networks(config.weights, raw=raw)
         self.planes: list[Plane] = []
 
     @property

@@ -129,12 +129,16 @@ def sigma_map(noise: NoiseModel, noisy: Tensor) -> Tensor:
     take structure in their noise map for structure of the scene (docs/method.md, "What the networks
     are told").
     """
+    return told_variance(noise, smooth_level(noisy)).sqrt()
+
+
+def smooth_level(noisy: Tensor) -> Tensor:
+    """Give the mean of (B, C, H, W) noisy frames over about 24 pixels, at every pixel."""
     cells = functional.avg_pool2d(noisy, CELL, ceil_mode=True)
     for _ in range(2):
         cells = functional.avg_pool2d(cells, 3, stride=1, padding=1, count_include_pad=False)
     smooth = functional.interpolate(cells, scale_factor=CELL, mode="bilinear")
-    level = smooth[..., : noisy.shape[-2], : noisy.shape[-1]]
-    return told_variance(noise, level).sqrt()
+    return smooth[..., : noisy.shape[-2], : noisy.shape[-1]]
 
 
 def sigma_within(noise: NoiseModel, noisy: Tensor, box: Box) -> Tensor:

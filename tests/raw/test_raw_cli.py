@@ -2,17 +2,20 @@
 
 import json
 
+import cv2
 import numpy as np
 import pytest
 import tifffile
 import torch
-from raw_samples import LEVELS, camera_clip
+from raw_samples import LEVELS, camera_clip, write_dngs
 from torch.nn import functional
 
 from f2r.cli.main import main
 from f2r.io import open_reader
 from f2r.io.array import ArrayReader
 from f2r.metrics import psnr
+from f2r.models.prior import ImagePrior
+from f2r.models.weights import fingerprint, load_network, shipped
 from f2r.noise.estimate import estimate_noise
 from f2r.raw.calibration import crvd_noise
 from f2r.raw.mosaic import PATTERNS, Mosaic
@@ -156,3 +159,57 @@ def test_a_clip_is_rendered_for_looking(tmp_path):
     means = frames.mean((0, 1, 2))
     assert abs(means - means.mean()).max() < 0.1  # its mean is made grey
     assert main(["render", str(path), "-o", str(tmp_path / "other.mkv")]) == 2
+
+
+STEPS = ["--steps", "1", "--time-budget", "5m", "--batch", "2"]
+
+
+def test_weights_come_from_raw_clips_and_raw_clips_use_them(tmp_path):
+    clip = camera_clip("GBRG", noise=100.0)
+    for name in ("a", "b"):
+        write_dngs(tmp_path / name, clip, Mosaic("GBRG", **LEVELS))
+    np.save(tmp_path / "bare.npy", clip)
+    noise = ["--noise", "crvd:6400"]
+    shots = [str(tmp_path / name) for name in ("a", "b")]
+    assert main(["train", "clips", *shots, "--raw", *noise, *STEPS, "-o", str(tmp_path / "w")]) == 0
+    said = json.loads((tmp_path / "w" / "training.json").read_text())
+    assert len(said["clips"]) == 4  # two planes each
+    bare = ["train", "clips", str(tmp_path / "bare.npy"), *options("GBRG"), *noise, *STEPS]
+    assert main([*bare, "-o", str(tmp_path / "w2")]) == 0
+    used = {}
+    for name, more in (("shipped", []), ("own", ["--weights", str(tmp_path / "w")])):
+        output = tmp_path / f"{name}.npy"
+        assert denoise(tmp_path / "bare.npy", "GBRG", "-o", output, *more) == 0
+        used[name] = json.loads(output.with_suffix(".npy.json").read_text())["weights"]
+    assert {part["origin"] for part in used["shipped"].values()} == {"shipped for raw"}
+    assert used["own"]["prior"] == used["shipped"]["prior"]
+    assert used["own"]["temporal"]["origin"] == "own"
+    assert used["shipped"]["prior"]["sha256"] == fingerprint(shipped(ImagePrior, raw=True))
+
+
+def test_raw_and_pictures_are_not_trained_on_together(tmp_path, capsys):
+    clip = camera_clip("GBRG", noise=100.0)
+    write_dngs(tmp_path / "a", clip, Mosaic("GBRG", **LEVELS))
+    np.save(tmp_path / "grey.npy", clip)
+    for arguments, advice in (
+        (["a"], "pass --raw"),
+        (["grey.npy", "--raw"], "leave out --raw"),
+        (["a", "grey.npy", "--raw"], "leave out --raw"),
+    ):
+        paths = [str(tmp_path / a) if a[0] != "-" else a for a in arguments]
+        assert main(["train", "clips", *paths, *STEPS, "-o", str(tmp_path / "w")]) == 2
+        lines = [x for x in capsys.readouterr().err.splitlines() if x.startswith("f2r: ")]
+        assert len(lines) == 1
+        assert advice in lines[0]
+        assert not (tmp_path / "w").exists()
+
+
+def test_the_raw_prior_comes_from_photographs(tmp_path):
+    picture = moving_clip(1, 560, 640)[0].permute(1, 2, 0).numpy()
+    (tmp_path / "photos").mkdir()
+    assert cv2.imwrite(str(tmp_path / "photos" / "a.png"), (picture * 255).astype(np.uint8))
+    output = tmp_path / "prior.safetensors"
+    start = ["--init", str(shipped(ImagePrior, raw=True)), "--time-budget", "2s"]
+    photos = str(tmp_path / "photos")
+    assert main(["train", "prior", photos, "--raw", *start, "-o", str(output)]) == 0
+    load_network(output, ImagePrior)

@@ -22,6 +22,15 @@ def info_command(args: InfoArgs) -> None:
     print(f"device: {describe_device(choose_device('auto'))}")
     for name, value in environment().items():
         print(f"{name}: {value}")
-    files = own_weights(args.weights) or {name: shipped(kind) for kind, name in KINDS.items()}
-    for path in files.values():
-        print(f"weights: {describe_file(path)}")
+    own = own_weights(args.weights)
+    sets = (
+        {"own weights": own.values()}
+        if own
+        else {
+            "weights": map(shipped, KINDS),
+            "weights for raw": (shipped(kind, raw=True) for kind in KINDS),
+        }
+    )
+    for name, files in sets.items():
+        for path in files:
+            print(f"{name}: {describe_file(path)}")

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import tyro
 
 from f2r.cli.quantities import seconds_of
+from f2r.cli.raw import NOT_RAW, MosaicOptions, mosaic_of
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,8 @@ class TrainPriorArgs:
     """Seed of patches, noise and initial weights."""
     init: Path | None = None
     """Weights to start from, to train them further."""
+    raw: bool = False
+    """For raw planes: photographs are taken back to raw, noise is that of a camera."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,9 @@ class TrainClipsArgs:
     """The clips are clean: add noise once, by default of many levels."""
     photos: tuple[Path, ...] = ()
     """Photographs from which moving clips are made as well; needs --add-noise."""
+    mosaic: MosaicOptions = NOT_RAW
+    raw: bool = False
+    """The clips are raw; with --add-noise, pictures are taken back to raw, noise is a camera's."""
     init: str | None = None
     """Weights to start from: a folder or file, or none for random ones; default: the shipped."""
     time_budget: str = "45m"
@@ -74,7 +80,8 @@ def train_prior_command(args: TrainPriorArgs) -> None:
             seconds_of(args.time_budget),
             args.seed,
             args.init,
-            display.update,
+            raw=args.raw,
+            progress=display.update,
         )
     display.say(f"weights: {args.output}")
 
@@ -87,9 +94,19 @@ def train_clips_command(args: TrainClipsArgs) -> None:
     from f2r.processes import connect
     from f2r.train.footage import Footage
     from f2r.train.stages import StagesConfig, train_on_clips
+    from f2r.train.windows import CropConfig
 
     noise = None if args.noise == "auto" else parse_noise(args.noise)
-    footage = Footage(args.clips, args.photos, args.add_noise, noise, gib=args.memory)
+    mosaic = mosaic_of(args.mosaic)
+    footage = Footage(
+        args.clips,
+        args.photos,
+        args.add_noise,
+        raw=args.raw or mosaic is not None,
+        mosaic=mosaic,
+        noise=noise,
+        gib=args.memory,
+    )
     device = choose_device(args.device)
     processes = connect(device.type)
     config = StagesConfig(
@@ -97,6 +114,7 @@ def train_clips_command(args: TrainClipsArgs) -> None:
         batch=args.batch,
         shards=processes.count if args.shards is None else args.shards,
         seed=args.seed,
+        crops=CropConfig(mirrored=not footage.raw),
         init=args.init,
     )
     config = config if args.steps is None else replace(config, steps=args.steps)

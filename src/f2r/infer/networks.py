@@ -36,8 +36,13 @@ def own_weights(given: str | Path | None) -> dict[str, Path]:
     return found
 
 
-def load_networks(given: str | Path | None, device: torch.device) -> Networks:
+def load_networks(given: str | Path | None, device: torch.device, *, raw: bool = False) -> Networks:
     """Load the three networks, ready for inference; those not given are the shipped ones.
+
+    Args:
+        given: as for `own_weights`.
+        device: where to put them.
+        raw: whether the clip is raw; other weights are shipped for those.
 
     Raises:
         InputError: a file cannot be read or does not fit.
@@ -45,19 +50,19 @@ def load_networks(given: str | Path | None, device: torch.device) -> Networks:
     own = own_weights(given)
 
     def load(kind: type[Network]) -> Network:
-        path = own.get(KINDS[kind], shipped(kind))
+        path = own.get(KINDS[kind], shipped(kind, raw=raw))
         return channels_last(load_network(path, kind)).to(device).eval()
 
     prior = load(ImagePrior).requires_grad_(False)
     return Networks(prior, load(TemporalEstimator), load(SpatialRefiner))
 
 
-def describe_networks(given: str | Path | None) -> dict[str, dict[str, str]]:
+def describe_networks(given: str | Path | None, *, raw: bool = False) -> dict[str, dict[str, str]]:
     """Say which file each network comes from: name and SHA-256, by kind."""
     own = own_weights(given)
     described = {}
     for kind, name in KINDS.items():
-        path = own.get(name, shipped(kind))
-        origin = "own" if name in own else "shipped"
+        path = own.get(name, shipped(kind, raw=raw))
+        origin = "own" if name in own else "shipped for raw" if raw else "shipped"
         described[name] = {"file": path.name, "origin": origin, "sha256": fingerprint(path)}
     return described

@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from f2r.errors import InputError
+from f2r.models.compact import compact, expand
 from f2r.models.layers import Network, channels_last
 from f2r.models.prior import ImagePrior
 from f2r.models.refiner import SpatialRefiner
@@ -32,12 +33,11 @@ MOST_LEVELS = 8
 
 
 def save_network(path: Path, network: nn.Module, facts: dict[str, str]) -> None:
-    """Write a network's weights in float16 with its configuration and `facts` as metadata."""
-    tensors = {k: v.detach().half().cpu().contiguous() for k, v in network.state_dict().items()}
+    """Write a network's weights, compacted, with its configuration and `facts` as metadata."""
     config = json.dumps(network.config)
     metadata = {"kind": KINDS[type(network)], "config": config, "licence": "Apache-2.0"}
     partial = path.with_name(path.name + ".part")
-    save_file(tensors, partial, metadata=metadata | facts)
+    save_file(compact(network.state_dict()), partial, metadata=metadata | facts)
     partial.replace(path)
 
 
@@ -54,11 +54,12 @@ def load_network(path: Path, kind: type[Network]) -> Network:
         raise InputError(f"{path}: holds '{found}' weights, '{KINDS[kind]}' weights are needed")
     config = _config(path, metadata)
     with safe_open(path, framework="pt") as file:
-        tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
+        stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     try:
+        tensors = expand(stored)
         with torch.device("meta"):  # what the file says is checked before memory is taken for it
             expected = kind(**config).state_dict()
-    except (TypeError, ValueError, IndexError, RuntimeError, AttributeError):
+    except (TypeError, ValueError, LookupError, RuntimeError, AttributeError):
         raise _misfit(path) from None
     shapes = {name: tensor.shape for name, tensor in tensors.items()}
     if shapes != {name: tensor.shape for name, tensor in expected.items()}:
@@ -117,13 +118,14 @@ def fingerprint(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def shipped(kind: type[nn.Module]) -> Path:
-    """Give the path of the weights that come with the package."""
-    return Path(str(resources.files("f2r") / "weights" / f"{KINDS[kind]}.safetensors"))
+def shipped(kind: type[nn.Module], *, raw: bool = False) -> Path:
+    """Give the path of the weights that come with the package, for pictures or for raw planes."""
+    folder = resources.files("f2r") / "weights" / ("raw" if raw else "")
+    return Path(str(folder / f"{KINDS[kind]}.safetensors"))
 
 
 def load_shipped(kind: type[Network], device: torch.device | None = None) -> Network:
-    """Load a network with the weights that come with the package."""
+    """Load a network with the weights for pictures that come with the package."""
     return channels_last(load_network(shipped(kind), kind)).to(device)
 
 

@@ -32,8 +32,8 @@ BRIGHTNESS = (0.8, 0.1)
 HIGHLIGHTS = 0.9
 """Level above which gains give way, so that white stays white."""
 
-GAIN_RANGE = (3.0, 62.0)
-"""Digital numbers per photo-electron: the CRVD camera from ISO 1600 to 25600, and a little more."""
+GAIN_RANGE = (1.5, 62.0)
+"""Digital numbers per photo-electron: the CRVD camera from ISO 700 to 25600, and a little more."""
 READ_SPREAD = 0.35
 """Deviation of the logarithm of the read noise's variance around its trend over the gain."""
 
@@ -147,7 +147,7 @@ def pack_sites(camera: Tensor) -> Tensor:
 
 
 def sample_shot_read(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Draw Poisson-Gaussian noise levels like those of the CRVD camera at ISO 1600 to 25600.
+    """Draw Poisson-Gaussian noise levels like those of the CRVD camera at ISO 700 to 25600.
 
     The gain is drawn evenly in its logarithm; the read noise follows the camera's trend over the
     gain, with some spread.
@@ -157,7 +157,7 @@ def sample_shot_read(count: int, generator: torch.Generator) -> tuple[Tensor, Te
         generator: the only source of randomness.
 
     Returns:
-        Gain (slope of the variance over the level, about 8e-4 to 1.6e-2) and standard deviation
+        Gain (slope of the variance over the level, about 4e-4 to 1.6e-2) and standard deviation
         of the read noise (about 7e-4 to 1.3e-2, times exp of some tenths), each (count,), nominal
         units: those of `PoissonGaussian`.
     """

@@ -14,6 +14,8 @@ from f2r.io.clip import FrameReader
 from f2r.io.opening import ARRAY_SUFFIXES, PICTURE_SUFFIXES, TIFF_SUFFIXES, VIDEO_SUFFIXES
 from f2r.noise.correlated import Correlated, gaussian_correlation
 from f2r.noise.models import Gaussian, NoiseModel, PoissonGaussian
+from f2r.raw.kinds import is_raw
+from f2r.raw.mosaic import Mosaic
 from f2r.train.sample import frame_bytes
 
 CLIP_SUFFIXES = VIDEO_SUFFIXES | ARRAY_SUFFIXES | TIFF_SUFFIXES
@@ -53,8 +55,6 @@ class AddedNoise:
     """Every so many of the others get Gaussian noise that is correlated between pixels; >= 1."""
     grey_every: int = 6
     """Every so many clips are turned grey; >= 1."""
-    raw_every: int = 6
-    """Every so many clips are taken back to what a raw camera sees of three colours; >= 1."""
 
     def level(self, index: int) -> float:
         """Give the level of a clip; consecutive clips differ widely."""
@@ -69,10 +69,6 @@ class AddedNoise:
             blur = BLUR_LOW + (BLUR_HIGH - BLUR_LOW) * (index * GOLDEN**2 % 1)
             return Correlated(Gaussian(CORRELATED_LEVEL * sigma), gaussian_correlation(blur))
         return Gaussian(sigma)
-
-    def is_raw(self, index: int) -> bool:
-        """Tell whether a clip is taken back to raw."""
-        return index % self.raw_every == self.raw_every // 3
 
     def is_grey(self, index: int) -> bool:
         """Tell whether a clip is turned grey."""
@@ -89,8 +85,13 @@ class Footage:
     """Photographs, or folders of them, from which moving clips are made; they need `add_noise`."""
     add_noise: bool = False
     """Whether the clips are clean and get noise, once, before anything else happens."""
+    raw: bool = False
+    """Whether the clips are raw; with `add_noise` pictures are taken back to raw."""
+    mosaic: Mosaic | None = None
+    """What bare mosaics mean, where the clips are such; camera files say it themselves."""
     noise: NoiseModel | None = None
-    """Noise of every clip; None estimates it, or with `add_noise` draws levels from `spread`."""
+    """Noise of every clip; None estimates it, or with `add_noise` draws levels from `spread`, or
+    for raw from the levels of a camera."""
     spread: AddedNoise = field(default_factory=AddedNoise)
     """Which noise is added when `noise` does not say."""
     gib: float = 4.0
@@ -121,11 +122,13 @@ def list_sources(footage: Footage, seed: int) -> list[ClipSource]:
     Raises:
         InputError: there is none.
     """
-    sources = [ClipSource(str(p), partial(open_reader, p)) for p in find_clips(footage.clips)]
+    opened = partial(open_reader, mosaic=footage.mosaic)
+    sources = [ClipSource(str(p), partial(opened, p)) for p in find_clips(footage.clips)]
     if footage.photos:
-        from f2r.train.motion import MotionConfig, photo_clips
+        from f2r.train.motion import RAW_MOTION, MotionConfig, photo_clips
 
-        made = photo_clips(footage.photos, MotionConfig(), np.random.default_rng(seed))
+        config = RAW_MOTION if footage.raw else MotionConfig()
+        made = photo_clips(footage.photos, config, np.random.default_rng(seed))
         sources += [
             ClipSource(f"photograph {i + 1}", partial(ArrayReader, c)) for i, c in enumerate(made)
         ]
@@ -145,7 +148,7 @@ def find_clips(paths: Sequence[Path]) -> list[Path]:
     for path in paths:
         if not path.exists():
             raise InputError(f"{path}: no such file or folder: check the name")
-        found += _inside(path) if path.is_dir() else [path]
+        found += _inside(path) if path.is_dir() and not is_raw(path) else [path]
     return found
 
 
@@ -162,7 +165,8 @@ def _inside(folder: Path) -> list[Path]:
 
 
 def _holds_frames(folder: Path) -> bool:
-    return any(path.suffix.lower() in FRAME_SUFFIXES for path in folder.iterdir())
+    frames = (path.suffix.lower() in FRAME_SUFFIXES for path in folder.iterdir())
+    return any(frames) or is_raw(folder)
 
 
 def share_memory(wanted: Sequence[int], least: Sequence[int], limit: int) -> list[int]:
@@ -180,15 +184,29 @@ def share_memory(wanted: Sequence[int], least: Sequence[int], limit: int) -> lis
     return given
 
 
-def plan_frames(sources: Sequence[ClipSource], gib: float) -> list[int]:
-    """Say how many frames of each clip to train on; opens each once, so that errors come early."""
+def plan_frames(sources: Sequence[ClipSource], footage: Footage) -> list[int]:
+    """Say how many frames of each clip to train on; opens each once, so that errors come early.
+
+    Raises:
+        InputError: a clip cannot be read, or is raw where pictures are needed, or the reverse.
+    """
     lengths, per_frame = [], []
     for source in sources:
         with source.open() as reader:
             info = reader.info
+            _check_kind(source.name, info.mosaic is not None, footage)
             lengths.append(info.frames or UNKNOWN_LENGTH)
             per_frame.append(frame_bytes(info, (info.height, info.width)))
     wanted = [n * size for n, size in zip(lengths, per_frame, strict=True)]
     least = [min(n, LEAST_FRAMES) * size for n, size in zip(lengths, per_frame, strict=True)]
-    given = share_memory(wanted, least, int(gib * 2**30))
+    given = share_memory(wanted, least, int(footage.gib * 2**30))
     return [part // size for part, size in zip(given, per_frame, strict=True)]
+
+
+def _check_kind(name: str, found_raw: bool, footage: Footage) -> None:
+    if found_raw and not footage.raw:
+        raise InputError(f"{name}: is raw: pass --raw, and train on raw clips alone")
+    if footage.raw and not (found_raw or footage.add_noise):
+        raise InputError(
+            f"{name}: is not raw: leave out --raw, or take clean clips and --add-noise"
+        )

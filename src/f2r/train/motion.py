@@ -35,6 +35,10 @@ class MotionConfig:
     """Every so many cameras stand on a tripod; >= 1."""
 
 
+RAW_MOTION = MotionConfig(height=448, width=592, pan=12.0, drift=0.5)
+"""For clips that are taken back to raw, which halves their size."""
+
+
 def photo_clips(
     photos: Sequence[Path], config: MotionConfig, rng: np.random.Generator
 ) -> list[np.ndarray]:

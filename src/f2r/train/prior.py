@@ -3,20 +3,24 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from f2r.errors import InputError
 from f2r.io.output import check_output
 from f2r.models.layers import channels_last
 from f2r.models.prior import ImagePrior
 from f2r.models.weights import load_network, save_network
-from f2r.raw.inverse_isp import inverse_isp
+from f2r.preprocess import smooth_level
+from f2r.raw.inverse_isp import inverse_isp, sample_shot_read
 from f2r.train.loop import FitConfig, ProgressCallback, Trainer
+
+FIRST_RATE, FINE_RATE = 1e-3, 5e-4
+"""Peak learning rates from random and from given weights."""
 
 PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp"}
 
@@ -36,13 +40,13 @@ class PriorData:
     sigma_power: float = 1.4
     """Levels are sigma_max * u ** sigma_power, u even in [0, 1]: above 1 favours weak noise."""
     grey_share: float = 0.15
-    """Share of patches turned grey, so that one network serves both; in [0, 1]."""
-    raw_share: float = 0.125
-    """Share of patches taken back to raw, of which the network sees R, G and B; in [0, 1]."""
+    """Share of pictures turned grey, so that one network serves both; in [0, 1]."""
+    raw: bool = False
+    """Whether patches are taken back to raw, of which the network sees red, a green and blue."""
     raw_gain: float = 4.0
     """Raw patches are brightened by a factor drawn from 1 to this, as `levels` would; >= 1."""
     signal_dependent_share: float = 0.3
-    """Share of patches with Poisson-Gaussian instead of Gaussian noise; in [0, 1]."""
+    """Share of pictures with Poisson-Gaussian instead of Gaussian noise; in [0, 1]."""
 
 
 def find_photos(paths: Sequence[Path]) -> list[Path]:
@@ -110,40 +114,49 @@ def _texture(image: np.ndarray) -> float:
     return float(np.abs(rows[1:] - rows[:-1]).mean()) + 1.0
 
 
-def draw_clean(patches: PhotoPatches, data: PriorData, generator: torch.Generator) -> Tensor:
-    """Give a batch of clean patches (B, 3, patch, patch): sRGB, and a share of raw ones last."""
-    raw = round(data.raw_share * data.batch)
-    pictures = patches.draw(data.batch - raw, data.patch, generator)
-    if not raw:
-        return pictures
-    mosaics = inverse_isp(patches.draw(raw, 2 * data.patch, generator), generator)
-    return torch.cat((pictures, raw_triples(mosaics, data.raw_gain, generator)))
+class Examples(NamedTuple):
+    """Clean patches and the noise that they are about to get."""
+
+    clean: Tensor
+    """(B, 3, H, W), nominal range [0, 1]."""
+    gain: Tensor
+    """(B, 1, 1, 1) slope of the noise's variance over the level."""
+    variance: Tensor
+    """(B, 1, 1, 1) variance of the noise at black."""
+
+    def deviation(self, level: Tensor) -> Tensor:
+        """Give the standard deviation of the noise at a level (B, 3, H, W)."""
+        return (self.gain * level.clamp(min=0) + self.variance).sqrt()
 
 
-def raw_triples(mosaics: Tensor, gain: float, generator: torch.Generator) -> Tensor:
-    """Take red, one green and blue of (B, 4, H, W) packed raw, brightened by up to `gain`.
+def draw_pictures(patches: PhotoPatches, data: PriorData, generator: torch.Generator) -> Examples:
+    """Draw sRGB patches, a share of them grey, with a noise level each.
 
-    Flips give what mosaics of the other three patterns look like when packed.
+    Noise is Gaussian, or Poisson-Gaussian with the drawn level at mid-grey.
     """
-    axes = [axis for axis in (-1, -2) if torch.rand((), generator=generator) < 0.5]
+    clean = patches.draw(data.batch, data.patch, generator)
+    shape = (data.batch, 1, 1, 1)
+    sigma = data.sigma_max * torch.rand(shape, generator=generator) ** data.sigma_power
+    dependent = torch.rand(shape, generator=generator) < data.signal_dependent_share
+    photon_share = torch.rand(shape, generator=generator) * dependent
+    return Examples(clean, 2 * photon_share * sigma**2, (1 - photon_share) * sigma**2)
+
+
+def draw_raw(patches: PhotoPatches, data: PriorData, generator: torch.Generator) -> Examples:
+    """Draw packed raw patches, each by a camera, a light and an ISO of its own.
+
+    Of the four colours the network sees red, one green and blue, in the geometry of RGGB, which
+    `infer.planes` gives to all patterns. Patches are brightened as `levels` would.
+
+    Source: Brooks et al. 2019 (`raw.inverse_isp`); noise as CRVD's camera has it.
+    """
+    mosaics = inverse_isp(patches.draw(data.batch, 2 * data.patch, generator), generator)
     green = 1 + int(torch.rand((), generator=generator) < 0.5)
-    brightness = 1 + (gain - 1) * torch.rand(len(mosaics), 1, 1, 1, generator=generator)
-    return mosaics[:, [0, green, 3]].flip(axes) * brightness
-
-
-def draw_noise_level(clean: Tensor, data: PriorData, generator: torch.Generator) -> Tensor:
-    """Give the noise's standard deviation at every sample of `clean` (B, 3, H, W).
-
-    A share is Poisson-Gaussian: variance = gain * level + read variance, scaled so that the
-    mid-grey level has the drawn sigma.
-    """
-    batch = clean.shape[0]
-    sigma = data.sigma_max * torch.rand(batch, 1, 1, 1, generator=generator) ** data.sigma_power
-    dependent = torch.rand(batch, 1, 1, 1, generator=generator) < data.signal_dependent_share
-    photon_share = torch.rand(batch, 1, 1, 1, generator=generator) * dependent
-    level = functional.avg_pool2d(clean, 5, 1, 2, count_include_pad=False).clamp(min=0)
-    variance = sigma**2 * (photon_share * 2 * level + 1 - photon_share)
-    return variance.sqrt()
+    bright = 1 + (data.raw_gain - 1) * torch.rand(data.batch, 1, 1, 1, generator=generator)
+    gain, read = (
+        bright * part.view(-1, 1, 1, 1) for part in sample_shot_read(data.batch, generator)
+    )
+    return Examples(bright * mosaics[:, [0, green, 3]], gain, read**2)
 
 
 def mix_grey(clean: Tensor, noise: Tensor, share: float, generator: torch.Generator) -> None:
@@ -160,18 +173,21 @@ def prior_loss(
 ) -> Tensor:
     """Give the root mean square error of each freshly noisy patch, averaged over the batch.
 
-    The root lets weak and strong noise count alike.
+    The root lets weak and strong noise count alike. The network is told the noise level as in
+    inference: that of the smooth level of the noisy patch.
     """
-    clean = draw_clean(patches, data, generator)
-    noise = torch.randn(clean.shape, generator=generator)
-    mix_grey(clean, noise, data.grey_share, generator)
-    sigma = draw_noise_level(clean, data, generator)
+    drawn = (draw_raw if data.raw else draw_pictures)(patches, data, generator)
+    noise = torch.randn(drawn.clean.shape, generator=generator)
+    if not data.raw:
+        mix_grey(drawn.clean, noise, data.grey_share, generator)
+    noisy = drawn.clean + drawn.deviation(drawn.clean) * noise
+    told = drawn.deviation(smooth_level(noisy))
     device = next(prior.parameters()).device
-    clean, noise, sigma = (
-        t.to(device, memory_format=torch.channels_last) for t in (clean, noise, sigma)
+    clean, noisy, told = (
+        t.to(device, memory_format=torch.channels_last) for t in (drawn.clean, noisy, told)
     )
     with torch.autocast(device.type, torch.bfloat16):
-        denoised = prior(clean + sigma * noise, sigma)
+        denoised = prior(noisy, told)
     errors = (denoised - clean).square().mean(dim=(1, 2, 3))
     return (errors + 1e-8).sqrt().mean()
 
@@ -182,6 +198,8 @@ def train_prior(
     seconds: float,
     seed: int,
     init: Path | None = None,
+    *,
+    raw: bool = False,
     progress: ProgressCallback | None = None,
 ) -> ImagePrior:
     """Train D on photographs and write its weights.
@@ -192,10 +210,11 @@ def train_prior(
         seconds: training time.
         seed: seed of initial weights, patches and noise.
         init: weights to start from; None starts from random ones.
+        raw: train a prior for raw planes instead of pictures.
         progress: called a few times a second.
     """
     check_output(output, None, overwrite=True)
-    data = PriorData()
+    data = PriorData(raw=raw)
     torch.manual_seed(seed)
     prior = channels_last(load_network(init, ImagePrior) if init else ImagePrior())
     patches = PhotoPatches(load_photos(find_photos(photos), data))
@@ -204,7 +223,7 @@ def train_prior(
         "prior",
         prior,
         lambda generator: prior_loss(prior, patches, data, generator),
-        FitConfig(seconds=seconds, ema_decay=0.999),
+        FitConfig(seconds, learning_rate=FINE_RATE if init else FIRST_RATE, ema_decay=0.999),
         torch.Generator().manual_seed(seed),
         checkpoint,
     )

@@ -26,9 +26,6 @@ from f2r.train.windows import TrainingClip
 CLEAN = 0.5 / 255
 """Noise below this cannot teach stage 2 anything but to copy its input."""
 
-BRIGHTEST = 4.0
-"""Raw frames are brightened by at most this factor."""
-
 Announce = Callable[[str], None]
 
 
@@ -71,7 +68,7 @@ def prepare_shards(
     sources = [source for source in everything if source.index % count in own]
     shards = Shards({shard: [] for shard in own}, [])
     for done, (source, limit) in enumerate(
-        zip(sources, plan_frames(sources, footage.gib), strict=True)
+        zip(sources, plan_frames(sources, footage), strict=True)
     ):
         prepared = prepare_source(source, limit, footage, prior, seed) if limit else []
         reason = reason_against(prepared, limit)
@@ -127,28 +124,56 @@ def prepare_source(
         whole = spread_regions(info, (info.height, info.width), len(chosen))
         read = read_stretches(reader, chosen, whole)
     layout = layout_of(info)
-    if footage.add_noise and info.is_colour and footage.spread.is_grey(source.index):
+    made_raw = footage.raw and info.mosaic is None
+    if (
+        info.is_colour
+        and footage.add_noise
+        and not made_raw
+        and footage.spread.is_grey(source.index)
+    ):
         layout = PlaneLayout(info.height, info.width, ((0,),))
         read = [[frame.mean(-1, keepdims=True) for frame in stretch] for stretch in read]
     split = [[layout.split(frame) for frame in stretch] for stretch in read]
     generator = torch.Generator().manual_seed(seed * 100_003 + source.index)
-    device = next(prior.parameters()).device
+    flow = choose_flow("auto", next(prior.parameters()).device)
     prepared = []
     for k in range(len(layout.groups)):
-        channels = 1 if layout.is_grey(k) else 3
-        stretches = [torch.stack([planes[k][:channels] for planes in frames]) for frames in split]
+        grey = layout.is_grey(k) and not made_raw
+        clean = [torch.stack([planes[k][: 1 if grey else 3] for planes in s]) for s in split]
+        noisy, noise = clean, footage.noise
         if footage.add_noise:
-            noise = footage.noise or footage.spread.model(source.index)
-            if channels == 3 and footage.spread.is_raw(source.index):
-                stretches, noise = as_raw(stretches, generator)
-            noisy = [noise.sample(frames, generator) for frames in stretches]
-        else:
-            noisy, noise = _measured(stretches, layout, footage.noise)
-        preprocessor = Preprocessor(prior, noise, choose_flow("auto", device))
+            noisy, noise = add_noise(clean, source.index, footage, generator, made_raw=made_raw)
+        noisy, noise = _measured(noisy, layout, noise)
+        preprocessor = Preprocessor(prior, noise, flow)
         for frames in noisy:
-            clip = prepare_clip(list(frames.expand(-1, 3, -1, -1)), preprocessor, channels == 1)
+            clip = prepare_clip(list(frames.expand(-1, 3, -1, -1)), preprocessor, grey)
             prepared += [clip] if clip.targets else []
     return prepared
+
+
+def add_noise(
+    clean: Sequence[Tensor],
+    index: int,
+    footage: Footage,
+    generator: torch.Generator,
+    *,
+    made_raw: bool,
+) -> tuple[list[Tensor], NoiseModel]:
+    """Give clean (T, C, H, W) stretches their noise, once.
+
+    Args:
+        clean: the stretches of a clip.
+        index: number of the clip, which decides its noise.
+        footage: says which noise.
+        generator: the only source of randomness.
+        made_raw: take three-channel pictures back to raw first.
+    """
+    if made_raw:
+        planes, camera = as_raw(clean, generator)
+        noise = footage.noise or camera
+        return [noise.sample(frames, generator) for frames in planes], noise
+    noise = footage.noise or footage.spread.model(index)
+    return [noise.sample(frames, generator) for frames in clean], noise
 
 
 def as_raw(
@@ -158,20 +183,18 @@ def as_raw(
 
     Returns:
         (T, 3, H', W') per stretch at half the resolution, sides multiples of 8, and the camera's
-        noise, both brightened as `levels` would.
+        noise.
     """
+    green = 1 + int(torch.randint(2, (), generator=generator))
+    gain, read = sample_shot_read(1, generator)
     start = generator.get_state()
     planes = []
     for frames in stretches:
-        generator.set_state(start)  # one camera, one light, one ISO
-        packed = inverse_isp_of_clip(frames, generator)[:, [0, 1, 3]]
+        generator.set_state(start)  # one camera and one light
+        packed = inverse_isp_of_clip(frames, generator)[:, [0, green, 3]]
         height, width = (side // 8 * 8 for side in packed.shape[-2:])
         planes.append(packed[..., :height, :width])
-        gain, read = sample_shot_read(1, generator)
-    level = max(float(torch.cat([p.flatten() for p in planes])[::101].quantile(0.99)), 0.1)
-    brightness = min(1 / level, BRIGHTEST)
-    noise = PoissonGaussian(brightness * float(gain), brightness * float(read))
-    return [brightness * frames for frames in planes], noise
+    return planes, PoissonGaussian(float(gain), float(read))
 
 
 def _measured(

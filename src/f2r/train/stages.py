@@ -111,7 +111,7 @@ def train_on_clips(  # noqa: PLR0913
         raise InputError(f"{config.shards} shards cannot be divided by {processes.count} processes")
     identity = _identity(footage, config)
     _check_output(output, identity, overwrite)
-    networks = starting_networks(config, device)
+    networks = starting_networks(config, device, raw=footage.raw)
     shards = prepare_shards(
         footage,
         networks.prior,
@@ -201,13 +201,13 @@ def _fit(config: StagesConfig, share: float) -> FitConfig:
     )
 
 
-def starting_networks(config: StagesConfig, device: torch.device) -> Networks:
-    """Load the weights to start from, or make random ones."""
+def starting_networks(config: StagesConfig, device: torch.device, *, raw: bool) -> Networks:
+    """Load the weights to start from, or make random ones; the prior is never random."""
     if config.init != FRESH:
-        return load_networks(config.init, device)
+        return load_networks(config.init, device, raw=raw)
     torch.manual_seed(config.seed)
     temporal, refiner = channels_last(TemporalEstimator()), channels_last(SpatialRefiner())
-    shipped = load_networks(None, device)
+    shipped = load_networks(None, device, raw=raw)
     return replace(shipped, temporal=temporal.to(device), refiner=refiner.to(device))
 
 

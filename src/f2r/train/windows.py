@@ -37,6 +37,9 @@ class CropConfig:
     varied: bool = True
     """Mirror, transpose and reverse in time at random: right for weights that must serve other
     clips. The clip itself is better learned as it is."""
+    mirrored: bool = True
+    """Mirroring is among the variations; not for raw planes, whose colours lie beside each other.
+    Transposing exchanges the two greens only."""
 
 
 @dataclass
@@ -162,8 +165,15 @@ class CropSampler:
         batch = batch._replace(present=_keep_some(batch.present, kept.to(batch.present.device)))
         if not self.config.varied:
             return batch
-        flips = torch.randint(0, 2, (4,), generator=generator).tolist()
-        return augment(batch, *map(bool, flips))
+        across, upside_down, turn, backwards = torch.rand(4, generator=generator) < 0.5
+        mirrored = self.config.mirrored
+        return augment(
+            batch,
+            mirrored and bool(across),
+            mirrored and bool(upside_down),
+            bool(turn),
+            bool(backwards),
+        )
 
 
 def crop_windows(clip: TrainingClip, places: Sequence[Place], side: int) -> Crops:

@@ -1,0 +1,71 @@
+"""Weights on disk: small, close to what was trained, and refused when damaged."""
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from f2r.errors import InputError
+from f2r.models.compact import compact, expand
+from f2r.models.prior import ImagePrior
+from f2r.models.refiner import SpatialRefiner
+from f2r.models.temporal import TemporalEstimator
+from f2r.models.weights import KINDS, load_network, save_network, shipped
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_stored_is_close_to_what_was_trained(kind):
+    state = kind().state_dict()
+    restored = expand(compact(state))
+    assert restored.keys() == state.keys()
+    for name, tensor in state.items():
+        step = tensor.abs().max() / 127
+        assert restored[name].shape == tensor.shape
+        assert (restored[name] - tensor).abs().max() <= 0.51 * step, name
+
+
+def test_storing_again_changes_nothing():
+    once = expand(compact(SpatialRefiner().state_dict()))
+    twice = expand(compact(once))
+    assert all(torch.allclose(twice[name], once[name], rtol=1e-6, atol=0) for name in once)
+
+
+def test_a_silent_channel_stays_silent():
+    state = {"block.weight": torch.zeros(4, 4, 3, 3), "block.bias": torch.zeros(4)}
+    assert not any(tensor.any() for tensor in expand(compact(state)).values())
+
+
+@pytest.mark.parametrize("raw", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_set_is_shipped_for_pictures_and_one_for_raw(kind, raw):
+    load_network(shipped(kind, raw=raw), kind)
+
+
+@pytest.mark.parametrize("scale", [None, torch.ones(3)])
+def test_missing_and_odd_scales_are_refused(tmp_path, scale):
+    path = tmp_path / "refiner.safetensors"
+    save_network(path, SpatialRefiner(), {})
+    with safe_open(path, framework="pt") as file:
+        metadata = dict(file.metadata())
+    stored = load_file(path)
+    name = next(name for name in stored if name.endswith(".scale"))
+    del stored[name]
+    if scale is not None:
+        stored[name] = scale
+    save_file(stored, path, metadata=metadata)
+    with pytest.raises(InputError, match="does not fit"):
+        load_network(path, SpatialRefiner)
+
+
+def test_nan_in_a_residual_block_is_refused(tmp_path):
+    prior = ImagePrior()
+    with torch.no_grad():
+        prior.net.bottom[0].expand.weight[0, 0, 0, 0] = float("nan")
+    save_network(tmp_path / "nan.safetensors", prior, {})
+    with pytest.raises(InputError, match="NaN"):
+        load_network(tmp_path / "nan.safetensors", ImagePrior)
+
+
+def test_a_network_of_another_kind_is_refused():
+    with pytest.raises(InputError, match="needed"):
+        load_network(shipped(ImagePrior), TemporalEstimator)
