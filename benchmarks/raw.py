@@ -6,7 +6,8 @@
 
 A stand-in for CRVD: colour clips taken back to raw as `f2r simulate --raw` does (GBRG, 12 bit,
 levels 240 to 4095), seven frames a scene, noise drawn once per clip and ISO from a stored seed, its
-model given. PSNR and SSIM of the packed frame as in CRVD's protocol, averaged over all frames.
+model given; with --auto also estimated: gain and read noise found relative to the true ones, means
+over both planes. PSNR and SSIM of the packed frame as in CRVD's protocol, averaged over all frames.
 
 BM4D runs on the stack of each channel after a generalised Anscombe transform. It comes from the
 package `bm4d`, which is free for non-commercial use only and no part of F2R: install it yourself.
@@ -16,6 +17,7 @@ import argparse
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from statistics import fmean
@@ -54,6 +56,8 @@ class Case:
     raw_psnr: float
     raw_ssim: float
     seconds: float
+    gain_found: float | None = None
+    read_found: float | None = None
 
 
 def stand_in(source: Path, frames: int, iso: int) -> tuple[Clip, MosaicReader]:
@@ -68,15 +72,31 @@ def stand_in(source: Path, frames: int, iso: int) -> tuple[Clip, MosaicReader]:
     return clean, MosaicReader(ArrayReader(stored, source.name), mosaic)
 
 
-def run_f2r(reader: MosaicReader, noise: PoissonGaussian, preset: str) -> dict[str, Clip]:
+@dataclass(frozen=True)
+class Output:
+    """What a method gives."""
+
+    frames: dict[str, Clip]
+    gain_found: float | None = None
+    read_found: float | None = None
+
+
+def run_f2r(reader: MosaicReader, noise: PoissonGaussian, preset: str, auto: bool) -> Output:
     """Give F2R's output, and the prior's alone."""
-    run = Denoiser(reader, noise, DenoiseConfig(Preset(preset), seed=SEED))
+    config = DenoiseConfig(Preset(preset), seed=SEED)
+    run = Denoiser(reader, None if auto else noise, config)
     run.prepare()
     results = list(run.results())
-    return {
-        "prior": np.stack([r.prior for r in results]),
-        f"f2r {preset}": np.stack([r.denoised for r in results]),
-    }
+    name = f"f2r {preset}{' auto' if auto else ''}"
+    frames = {name: np.stack([r.denoised for r in results])}
+    if not auto:
+        return Output(frames | {"prior": np.stack([r.prior for r in results])})
+    found = run.report["noise"]
+    return Output(
+        frames,
+        fmean(entry.get("gain", 0.0) for entry in found) / noise.gain,
+        fmean(entry.get("read", 0.0) for entry in found) / noise.read,
+    )
 
 
 def stabilise(levels: Clip, noise: PoissonGaussian) -> Clip:
@@ -97,14 +117,14 @@ def restore(stable: Clip, noise: PoissonGaussian) -> Clip:
     return noise.gain * (counts - (noise.read / noise.gain) ** 2)
 
 
-def run_bm4d(reader: MosaicReader, noise: PoissonGaussian) -> dict[str, Clip]:
+def run_bm4d(reader: MosaicReader, noise: PoissonGaussian) -> Output:
     """Denoise each channel's stack of frames by BM4D."""
     from bm4d import bm4d
 
     stable = stabilise(np.stack(list(reader)).astype(np.float64), noise)
     stacks = [bm4d(np.moveaxis(stable[..., c], 0, -1), 1.0) for c in range(4)]
     denoised = np.moveaxis(np.stack(stacks, -1), 2, 0)
-    return {"bm4d": restore(denoised, noise).astype(np.float32)}
+    return Output({"bm4d": restore(denoised, noise).astype(np.float32)})
 
 
 def score(denoised: Iterable[np.ndarray], clean: Clip) -> tuple[float, float]:
@@ -121,20 +141,29 @@ def measure(source: Path, iso: int, args: argparse.Namespace) -> list[Case]:
     clean, reader = stand_in(source, args.frames, iso)
     noise = crvd_noise(iso)
     cases = [Case(source.name, iso, "noisy", *score(list(reader), clean), 0.0)]
-    methods: list[Callable[[], dict[str, Clip]]] = [
-        lambda preset=preset: run_f2r(reader, noise, preset) for preset in args.presets
+    methods: list[Callable[[], Output]] = [
+        partial(run_f2r, reader, noise, preset, auto)
+        for preset in args.presets
+        for auto in ([False, True] if args.auto else [False])
     ]
     if "bm4d" in args.peers:
         methods.append(lambda: run_bm4d(reader, noise))
     for method in methods:
         start = monotonic()
-        outputs = method()
+        output = method()
         spent = monotonic() - start
         known = {case.method for case in cases}
-        for name, denoised in outputs.items():
+        for name, denoised in output.frames.items():
             if name not in known:
-                cases.append(Case(source.name, iso, name, *score(denoised, clean), spent))
+                figures = *score(denoised, clean), spent, output.gain_found, output.read_found
+                cases.append(Case(source.name, iso, name, *figures))
     return cases
+
+
+def _found(case: Case) -> str:
+    if case.gain_found is None or case.read_found is None:
+        return ""
+    return f" gain x {case.gain_found:.3f}, read x {case.read_found:.3f}"
 
 
 def main() -> None:
@@ -144,6 +173,7 @@ def main() -> None:
     parser.add_argument("--isos", nargs="+", type=int, default=list(ISOS))
     parser.add_argument("--frames", type=int, default=7)
     parser.add_argument("--presets", nargs="*", default=["fast", "balanced"])
+    parser.add_argument("--auto", action="store_true")
     parser.add_argument("--peers", nargs="*", default=[], choices=["bm4d"])
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
@@ -155,7 +185,7 @@ def main() -> None:
                 cases.append(case)
                 print(
                     f"| {case.clip} | {iso} | {case.method} | {case.raw_psnr:.2f} | "
-                    f"{case.raw_ssim:.4f} | {case.seconds:.0f} |",
+                    f"{case.raw_ssim:.4f} | {case.seconds:.0f} |{_found(case)}",
                     flush=True,
                 )
     for method in dict.fromkeys(case.method for case in cases):

@@ -3,8 +3,9 @@
     python benchmarks/speed.py --clip ../shared/data/clips/tractor \
         --dvdnet-spatial dvdnet_spatial.pth --dvdnet-temporal dvdnet_temporal.pth
 
-The peers are our own implementations: DVDnet with the authors' weights where they are given (its
-flow is DIS, because DeepFlow is not part of OpenCV's main packages), UDVD and FastDVDnet with
+The peers are our own implementations: DVDnet with the authors' weights where they are given,
+aligned by DIS, and by the paper's DeepFlow where OpenCV has it (install
+opencv-contrib-python-headless in the place of opencv-python-headless); UDVD and FastDVDnet with
 random weights, which does not change their speed. F2R and UDVD run in bfloat16, as F2R runs them;
 the supervised peers in float32, as they were published. Methods take turns, and the median of the
 rounds counts. Also measured: training steps a second, largest memory, start-up times.
@@ -19,7 +20,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +31,12 @@ from torch import Tensor, nn
 from f2r.benchmark.case import draw_noisy
 from f2r.benchmark.datasets import Clip, read_clip
 from f2r.benchmark.memory import peak_mib, reset_peak
+from f2r.benchmark.methods.deepflow import DeepFlow
 from f2r.benchmark.methods.dvdnet import DvdNet
 from f2r.benchmark.methods.fastdvdnet import FastDvdNet, FastDvdNetwork
 from f2r.benchmark.methods.frames import pad_sides
 from f2r.benchmark.methods.udvd import Udvd
+from f2r.errors import InputError
 from f2r.flow.estimator import DisFlow, FlowEstimator
 from f2r.infer.fusion import FusedStream
 from f2r.infer.stream import Networks, PlaneStream
@@ -160,8 +163,10 @@ def peers(options: argparse.Namespace) -> dict[str, Callable[[Tensor, Gaussian],
             "udvd, random weights": Udvd(CPU).infer,
         }
     if options.dvdnet_spatial and options.dvdnet_temporal:
-        method = DvdNet(CPU, options.dvdnet_spatial, options.dvdnet_temporal)
-        found["dvdnet, flow by DIS"] = method.infer
+        files = options.dvdnet_spatial, options.dvdnet_temporal
+        found["dvdnet, flow by DIS"] = DvdNet(CPU, *files).infer
+        with suppress(InputError):  # OpenCV without its contributed modules
+            found["dvdnet, flow by DeepFlow"] = DvdNet(CPU, *files, DeepFlow()).infer
     return found
 
 

@@ -1,14 +1,19 @@
 import os
 from pathlib import Path
 
+import cv2
 import pytest
 import torch
 
 from f2r.benchmark.case import draw_noisy
 from f2r.benchmark.datasets import Clip, read_clip
+from f2r.benchmark.methods.deepflow import DeepFlow
 from f2r.benchmark.methods.dvdnet import DvdNet, DvdSpatial, DvdTemporal
+from f2r.errors import InputError
+from f2r.flow.warp import warp_backward
 from f2r.metrics import psnr
 from f2r.noise.models import Gaussian
+from synthetic import moving_clip
 
 SHARED = Path(os.environ.get("F2R_SHARED", Path(__file__).parents[3] / "shared"))
 """Folder with `data/clips/tractor` and the authors' weights, which are not part of the project."""
@@ -47,6 +52,17 @@ def test_odd_sizes_come_back():
     with torch.inference_mode():
         assert DvdSpatial().eval()(frame, 0.1).shape == frame.shape
         assert DvdTemporal().eval()([frame] * 5, 0.1).shape == frame.shape
+
+
+def test_the_flow_of_the_paper_aligns_or_says_what_is_missing():
+    if not hasattr(cv2, "optflow"):
+        with pytest.raises(InputError, match="opencv-contrib"):
+            DeepFlow()
+        return
+    first, second = moving_clip(2, 64, 64)
+    flow = DeepFlow().estimate(first, second)
+    moved = warp_backward(second[None], flow[None])[0]
+    assert (moved - first)[:, 8:-8, 8:-8].abs().mean() < 0.5 * (second - first).abs().mean()
 
 
 @pytest.mark.slow

@@ -102,7 +102,7 @@ class DisFlow(FlowEstimator):
 
 def _searched(search: Any, target: Tensor, neighbour: Tensor) -> Tensor:
     factor = coarseness((target.shape[-2], target.shape[-1]))
-    found = search.calc(_proxy(target, factor), _proxy(neighbour, factor), None)
+    found = search.calc(luma_bytes(target, factor), luma_bytes(neighbour, factor), None)
     flow = torch.from_numpy(found).permute(2, 0, 1)
     if factor == 1:
         return flow.contiguous()
@@ -110,7 +110,8 @@ def _searched(search: Any, target: Tensor, neighbour: Tensor) -> Tensor:
     return factor * functional.interpolate(flow[None], size=size, mode="bilinear")[0]
 
 
-def _proxy(frame: Tensor, factor: int) -> np.ndarray:
+def luma_bytes(frame: Tensor, factor: int = 1) -> np.ndarray:
+    """Give the luma of a (3, H, W) frame in 8 bits, (H / factor, W / factor), rounded up."""
     red, green, blue = frame
     luma = LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue
     if factor > 1:

@@ -17,7 +17,7 @@ from torch.nn import functional
 from f2r.benchmark.methods.checkpoints import fit_checkpoint, read_checkpoint
 from f2r.benchmark.methods.frames import mean_sigma, mirror_index, pad_sides
 from f2r.benchmark.methods.method import Learning, Untrained
-from f2r.flow.estimator import DisFlow
+from f2r.flow.estimator import DisFlow, FlowEstimator
 from f2r.flow.warp import warp_backward
 from f2r.noise.models import NoiseModel
 
@@ -85,19 +85,27 @@ class DvdTemporal(nn.Module):
 class DvdNet(Untrained):
     """DVDnet with the authors' weights.
 
-    The authors align by DeepFlow, which OpenCV keeps outside its main packages; ours by DIS.
+    The authors align by DeepFlow, which OpenCV keeps outside its main packages (`deepflow.py`).
 
     Args:
         device: where to compute.
         spatial: published checkpoint of the spatial network.
         temporal: published checkpoint of the temporal network.
+        flow: what aligns the frames.
+        name: what to call it in the tables.
     """
 
-    name = "dvdnet"
     learning = Learning.SUPERVISED
 
-    def __init__(self, device: torch.device, spatial: Path, temporal: Path) -> None:
-        self.device = device
+    def __init__(
+        self,
+        device: torch.device,
+        spatial: Path,
+        temporal: Path,
+        flow: FlowEstimator = DisFlow(1),  # noqa: B008 - holds no state
+        name: str = "dvdnet",
+    ) -> None:
+        self.device, self.flow, self.name = device, flow, name
         self.spatial, self.temporal = DvdSpatial(), DvdTemporal()
         for network, path in ((self.spatial, spatial), (self.temporal, temporal)):
             fit_checkpoint(network, read_checkpoint(path), path, self.name)
@@ -110,7 +118,7 @@ class DvdNet(Untrained):
     @torch.no_grad()
     def infer(self, noisy: Tensor, noise: NoiseModel) -> Tensor:
         """Denoise every frame alone, align five of them, fuse; windows mirrored at the ends."""
-        sigma, flow, count = mean_sigma(noise, noisy), DisFlow(1), len(noisy)
+        sigma, count = mean_sigma(noise, noisy), len(noisy)
         single = [self.spatial(frame[None].to(self.device), sigma)[0] for frame in noisy]
         fused = []
         for t, centre in enumerate(single):
@@ -118,7 +126,9 @@ class DvdNet(Untrained):
             for i in (mirror_index(t + offset, count) for offset in range(-2, 3)):
                 moved = single[i][None]
                 if i != t:
-                    moved = warp_backward(moved, flow.estimate(centre, single[i])[None].to(moved))
+                    moved = warp_backward(
+                        moved, self.flow.estimate(centre, single[i])[None].to(moved)
+                    )
                 aligned.append(moved)
             fused.append(self.temporal(aligned, sigma)[0].cpu())
         return torch.stack(fused)

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from f2r.benchmark.methods.classical import Classical
+from f2r.benchmark.methods.deepflow import DeepFlow
 from f2r.benchmark.methods.dvdnet import DvdNet
 from f2r.benchmark.methods.fastdvdnet import FastDvdNet
 from f2r.benchmark.methods.flornn import FloRnn
@@ -39,6 +40,10 @@ class Resources:
             )
         return self.weights[name]
 
+    def dvdnet(self) -> tuple[torch.device, Path, Path]:
+        """Give what DVDnet is made from."""
+        return self.device, self.need("dvdnet-spatial"), self.need("dvdnet-temporal")
+
 
 METHODS: dict[str, Callable[[Resources], Method]] = {
     "noisy": lambda _: Noisy(),
@@ -49,7 +54,8 @@ METHODS: dict[str, Callable[[Resources], Method]] = {
     "udvd": lambda r: Udvd(r.device, WIDTH, r.weights.get("udvd")),
     "udvd-slim": lambda r: Udvd(r.device, SLIM_WIDTH),
     "tap": lambda r: Tap(r.device),
-    "dvdnet": lambda r: DvdNet(r.device, r.need("dvdnet-spatial"), r.need("dvdnet-temporal")),
+    "dvdnet": lambda r: DvdNet(*r.dvdnet()),
+    "dvdnet-deepflow": lambda r: DvdNet(*r.dvdnet(), DeepFlow(), "dvdnet-deepflow"),
     "fastdvdnet": lambda r: FastDvdNet(r.device, r.need("fastdvdnet")),
     "flornn": lambda r: FloRnn(r.device, r.need("flornn")),
     "nafnet": lambda r: NafNet(r.device, r.need("nafnet")),
