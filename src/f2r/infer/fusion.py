@@ -52,10 +52,16 @@ def fuse(refined: Tensor, neighbours: Iterable[Neighbour], error: Tensor) -> Ten
     total, weights = refined, torch.ones_like(error)
     for aligned, visible in neighbours:
         apart = (aligned - refined).square().mean(0, keepdim=True)
-        mismatch = functional.avg_pool2d(apart, PATCH, 1, PATCH // 2, count_include_pad=False)
+        mismatch = _mean_around(apart)
         weight = NEIGHBOUR_WEIGHT * visible * torch.exp(-mismatch / (AGREEMENT * error))
         total, weights = total + weight * aligned, weights + weight
     return total / weights
+
+
+def _mean_around(values: Tensor) -> Tensor:
+    """Average (1, H, W) over squares of side PATCH: rows first, then columns."""
+    rows = functional.avg_pool2d(values, (PATCH, 1), 1, (PATCH // 2, 0), count_include_pad=False)
+    return functional.avg_pool2d(rows, (1, PATCH), 1, (0, PATCH // 2), count_include_pad=False)
 
 
 class Refined(Linked, Protocol):

@@ -6,7 +6,7 @@ Source: Frames2Residual, figure 1c and 2a (METHOD.md, section 0).
 import torch
 from torch import Tensor, nn
 
-from f2r.models.layers import UNet
+from f2r.models.layers import UNet, join
 
 
 class ImagePrior(nn.Module):
@@ -44,7 +44,7 @@ class ImagePrior(nn.Module):
         Returns:
             (B, 3, H, W) denoised frames in the type of `frames`.
         """
-        noise = self.net(torch.cat((frames, sigma), dim=1))
+        noise = self.net(join(frames, sigma))
         return frames - noise.to(frames.dtype)
 
 

@@ -6,7 +6,7 @@ Source: Frames2Residual, figure 3 (METHOD.md, section 2).
 import torch
 from torch import Tensor, nn
 
-from f2r.models.layers import UNet
+from f2r.models.layers import UNet, join
 
 
 class SpatialRefiner(nn.Module):
@@ -52,7 +52,7 @@ class SpatialRefiner(nn.Module):
 
     def residual(self, anchor: Tensor, joint: Tensor, sigma: Tensor) -> Tensor:
         """Give the residual g_phi on the anchor, (B, 3, H, W) float32."""
-        output = self.net(torch.cat((anchor, joint, sigma), dim=1)).float()
+        output = self.net(join(anchor, joint, sigma)).float()
         weights = torch.softmax(output[:, :3], dim=1)
         denoised, removed = joint.float().split(3, dim=1)
         offered = denoised - anchor

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from f2r.flow.pyramid import flow_pyramid
 from f2r.flow.warp import warp_backward
-from f2r.models.layers import Down, UNet, reach_of, residual_blocks
+from f2r.models.layers import Down, Fold, UNet, join, reach_of, residual_blocks
 
 RADIUS = 2
 """Neighbours on either side that the shipped estimator sees."""
@@ -50,7 +50,7 @@ class FrameEncoder(nn.Module):
 
     def __init__(self, widths: tuple[int, ...]) -> None:
         super().__init__()
-        self.head = nn.Conv2d(16 * 9, widths[0], 3, padding=1)
+        self.head = Fold(9, widths[0], 4)
         self.downs = nn.ModuleList(
             Down(fine, coarse) for fine, coarse in itertools.pairwise(widths)
         )
@@ -63,8 +63,7 @@ class FrameEncoder(nn.Module):
 
     def forward(self, joint: Tensor, sigma: Tensor) -> tuple[Tensor, ...]:
         """Encode (B, 6, H, W) z and its (B, 3, H, W) noise level."""
-        pixels = functional.pixel_unshuffle(torch.cat((joint, sigma), 1), 4)
-        scales = [torch.relu(self.head(pixels))]
+        scales = [torch.relu_(self.head(join(joint, sigma)))]
         for down, block in zip(self.downs, self.blocks, strict=True):
             scales.append(block(down(scales[-1])))
         return tuple(scales)
@@ -143,7 +142,7 @@ class TemporalEstimator(nn.Module):
             fusion(features, seen, aligned.present)
             for fusion, features, seen in zip(self.fusions, aligned.features, visible, strict=True)
         ]
-        pixels = torch.cat((aligned.joint, aligned.visible), dim=2).flatten(1, 2)
+        pixels = join(aligned.joint, aligned.visible, dim=2).flatten(1, 2)
         return copy_and_correct(aligned, self.net(pixels, fused).float())
 
 
@@ -158,13 +157,16 @@ def copy_and_correct(aligned: Aligned, output: Tensor) -> Tensor:
     Returns:
         (B, 3, H, W) anchor.
     """
-    denoised, removed = aligned.joint.float().split(3, dim=2)
-    candidates = torch.cat((denoised, denoised + removed), dim=1)
+    neighbours = aligned.joint.shape[1]
     present = aligned.present.repeat(1, 2)[..., None, None]
-    count = candidates.shape[1]
-    scores = output[:, :count].masked_fill(~present, ABSENT)
-    weights = torch.softmax(scores, dim=1).unsqueeze(2)
-    return (weights * candidates).sum(1) + output[:, count:]
+    scores = output[:, : 2 * neighbours].masked_fill(~present, ABSENT)
+    denoised, noisy = torch.softmax(scores, dim=1).unsqueeze(2).split(neighbours, dim=1)
+    anchor = output[:, 2 * neighbours :]
+    for n in range(neighbours):  # one at a time: no copy of all candidates
+        kept, removed = aligned.joint[:, n].float().split(3, dim=1)
+        anchor = torch.addcmul(anchor, denoised[:, n] + noisy[:, n], kept)
+        anchor = torch.addcmul(anchor, noisy[:, n], removed)
+    return anchor
 
 
 def warp_pixels(joint: Tensor, flow: Tensor) -> Tensor:
@@ -203,7 +205,9 @@ def align(
         warp_backward(scale.flatten(0, 1), level).unflatten(0, batch) * exists
         for scale, level in zip(features, pyramid[2:], strict=True)
     )
-    return Aligned(warped * exists, scales, visible * exists, present)
+    complete = present.device.type == "cpu" and bool(present.all())  # asking a GPU would wait
+    joint = warped if complete else warped * exists
+    return Aligned(joint, scales, visible * exists, present)
 
 
 def _shrink(maps: Tensor, factor: int) -> Tensor:

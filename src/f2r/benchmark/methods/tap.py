@@ -33,7 +33,7 @@ from f2r.benchmark.methods.frames import (
 from f2r.benchmark.methods.method import Learning, TrainsOnClip
 from f2r.flow.estimator import DisFlow
 from f2r.flow.warp import warp_backward
-from f2r.models.layers import ResidualBlock, UNet, channels_last
+from f2r.models.layers import ResidualBlock, UNet, channels_last, join
 from f2r.models.weights import load_prior
 from f2r.noise.models import NoiseModel
 from f2r.preprocess import PreparedFrame, Preprocessor, sigma_map
@@ -84,8 +84,7 @@ class PluggedDenoiser(nn.Module):
 
     def encode(self, frames: Tensor, sigma: Tensor) -> tuple[list[Tensor], Tensor]:
         """Give the skip features of (B, 3, H, W) frames and the coarsest features."""
-        image = torch.cat((frames, sigma), 1)
-        features = self.net.head(functional.pixel_unshuffle(image, 2))
+        features = self.net.head(join(frames, sigma))
         skips = []
         for encoder, down in zip(self.net.encoders, self.net.downs, strict=True):
             features = encoder(features)
