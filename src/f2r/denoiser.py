@@ -174,8 +174,8 @@ class Denoiser:
 
     def _plane(self, index: int, frames: list[Tensor], layout: PlaneLayout) -> Plane:
         height, width = layout.height, layout.width
-        channels = 1 if layout.is_grey(index) else 3
-        seen = [frame[:channels, :height, :width] for frame in frames]
+        channels = slice(1 if layout.is_grey(index) else None)
+        seen = [frame[channels, :height, :width] for frame in frames]
         flow = choose_flow(self.config.flow, self.device)
         plane = look_at_plane(seen, self.noise, self.networks.prior, flow, self._tiling)
         self.report.setdefault("noise", []).append(plane.entry())

@@ -7,7 +7,8 @@ from torch import Tensor
 
 from f2r.flow.cuts import is_scene_cut
 from f2r.flow.estimator import FlowEstimator
-from f2r.flow.steady import luma, steady_luma
+from f2r.flow.luma import luma
+from f2r.flow.steady import steady_luma
 from f2r.flow.warp import warp_backward
 from f2r.preprocess import PreparedFrame
 

@@ -54,7 +54,7 @@ def sample_bytes(info: ClipInfo, config: DenoiseConfig) -> float:
     size = _region(info, config)
     frames = _most_frames(info, size, config)
     frames = frames if info.frames is None else min(info.frames, frames)
-    return size[0] * size[1] * (BYTES_PER_PIXEL * planes_of(info) * frames + JUDGING)
+    return int(size[0] * size[1] * (BYTES_PER_PIXEL * planes_of(info) * frames + JUDGING))
 
 
 def _region(info: ClipInfo, config: DenoiseConfig) -> tuple[int, int]:

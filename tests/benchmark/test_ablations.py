@@ -22,10 +22,10 @@ NOISE = Gaussian(0.1)
 
 def small_networks():
     torch.manual_seed(0)
-    temporal = TemporalEstimator((8, 8), (8, 8, 8), (1, 1, 1))
+    temporal = TemporalEstimator(3, (8, 8), (8, 8, 8), (1, 1, 1))
     torch.nn.init.normal_(temporal.net.tail.weight, std=0.1)
     return Networks(
-        ImagePrior((8, 8, 8), (1, 1, 1)), temporal, SpatialRefiner((8, 8, 8), (1, 1, 1))
+        ImagePrior(3, (8, 8, 8), (1, 1, 1)), temporal, SpatialRefiner(3, (8, 8, 8), (1, 1, 1))
     )
 
 

@@ -110,7 +110,7 @@ def test_neighbours_across_a_cut_make_no_pair(clean):
 
 def test_plugged_modules_change_nothing_at_first_and_leave_the_prior_alone(noisy):
     torch.manual_seed(0)
-    prior = ImagePrior((8, 12, 16), (1, 1, 1))
+    prior = ImagePrior(3, (8, 12, 16), (1, 1, 1))
     network = PluggedDenoiser(prior.net)
     frames = prepare_frames(noisy, Preprocessor(prior, NOISE, DisFlow()))
     around = [surroundings(frames, t, NEIGHBOURS) for t in range(len(frames))]

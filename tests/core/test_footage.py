@@ -9,7 +9,8 @@ import torch
 
 from f2r.flow.estimator import DisFlow
 from f2r.io.array import ArrayReader
-from f2r.models.weights import load_prior
+from f2r.models.prior import ImagePrior
+from f2r.models.weights import load_network, load_prior, shipped
 from f2r.noise.correlated import Correlated
 from f2r.noise.models import Gaussian, PoissonGaussian
 from f2r.preprocess import Preprocessor
@@ -36,7 +37,7 @@ def test_clips_get_noise_of_every_kind_and_level():
 def test_a_raw_clip_has_one_camera_and_its_noise():
     frames = moving_clip(4, 96, 112)
     (first, second), noise = as_raw([frames, frames], torch.Generator().manual_seed(3))
-    assert first.shape == (4, 3, 48, 56)
+    assert first.shape == (4, 4, 48, 56)
     assert torch.equal(first, second)
     assert isinstance(noise, PoissonGaussian)
     assert 0 <= float(first.min()) < float(first.max()) <= 1
@@ -48,8 +49,10 @@ def test_pictures_become_raw_at_the_levels_that_inference_uses(tmp_path):
     frames = moving_clip(3, 96, 112).permute(0, 2, 3, 1).numpy()
     source = ClipSource("clip", partial(ArrayReader, frames), 1)
     footage = Footage((tmp_path,), add_noise=True, raw=True)
-    (clip,) = prepare_source(source, 3, footage, load_prior(), seed=4)
-    assert clip.frames[0].noisy.shape == (3, 48, 56)
+    (clip,) = prepare_source(
+        source, 3, footage, load_network(shipped(ImagePrior, raw=True), ImagePrior), seed=4
+    )
+    assert clip.frames[0].noisy.shape == (4, 48, 56)
     assert not clip.grey
     assert isinstance(clip.noise, PoissonGaussian)
     white = torch.stack([frame.noisy for frame in clip.frames]).quantile(0.998)

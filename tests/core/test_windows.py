@@ -11,6 +11,7 @@ from f2r.models.prior import ImagePrior
 from f2r.noise.models import Gaussian
 from f2r.preprocess import Preprocessor
 from f2r.train.clip import prepare_clip
+from f2r.train.crops import augment, flip_image
 from f2r.train.sample import (
     BYTES_PER_PIXEL,
     choose_stretches,
@@ -18,7 +19,7 @@ from f2r.train.sample import (
     region_size,
     spread_regions,
 )
-from f2r.train.windows import CropConfig, CropSampler, augment, flip_image
+from f2r.train.windows import CropConfig, CropSampler
 
 
 @pytest.fixture

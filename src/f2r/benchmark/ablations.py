@@ -25,13 +25,13 @@ from f2r.models.temporal import Aligned
 
 def noisy_only(joint: Tensor) -> Tensor:
     """Turn z = cat(D(y), y - D(y)), channels third from last, into cat(y, 0)."""
-    denoised, removed = joint.split(3, dim=-3)
+    denoised, removed = joint.chunk(2, dim=-3)
     return torch.cat((denoised + removed, torch.zeros_like(removed)), dim=-3)
 
 
 def denoised_only(joint: Tensor) -> Tensor:
     """Turn z into cat(D(y), 0)."""
-    denoised, removed = joint.split(3, dim=-3)
+    denoised, removed = joint.chunk(2, dim=-3)
     return torch.cat((denoised, torch.zeros_like(removed)), dim=-3)
 
 
@@ -69,7 +69,7 @@ def prior_for_anchor(networks: Networks) -> None:
     """Give stage 2 the denoised centre frame where it expects the anchor."""
 
     def centre(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        return (inputs[1][:, :3], *inputs[1:])
+        return (inputs[1].chunk(2, 1)[0], *inputs[1:])
 
     networks.refiner.register_forward_pre_hook(centre)
 

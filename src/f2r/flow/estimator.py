@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-LUMA = (0.299, 0.587, 0.114)
-"""Weights of R, G, B in BT.601 luma."""
+from f2r.flow.luma import luma
 
 
 class FlowEstimator(Protocol):
@@ -20,8 +19,9 @@ class FlowEstimator(Protocol):
         """Estimate V_{neighbour->target}, the flow that aligns `neighbour` to `target`.
 
         Args:
-            target: (3, H, W) float32, nominal range [0, 1]; should be nearly free of noise.
-            neighbour: (3, H, W), likewise.
+            target: (C, H, W) float32, nominal range [0, 1], C = 3 or 4; should be nearly free of
+                noise.
+            neighbour: (C, H, W), likewise.
 
         Returns:
             (2, H, W) float32 displacement (x, y) in pixels: the content of target pixel p
@@ -111,10 +111,9 @@ def _searched(search: Any, target: Tensor, neighbour: Tensor) -> Tensor:
 
 
 def luma_bytes(frame: Tensor, factor: int = 1) -> np.ndarray:
-    """Give the luma of a (3, H, W) frame in 8 bits, (H / factor, W / factor), rounded up."""
-    red, green, blue = frame
-    luma = LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue
+    """Give the luma of a (C, H, W) frame in 8 bits, (H / factor, W / factor), rounded up."""
+    level = luma(frame)
     if factor > 1:
-        luma = functional.avg_pool2d(luma[None], factor, ceil_mode=True)[0]
-    proxy: np.ndarray = (luma * 255).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
+        level = functional.avg_pool2d(level, factor, ceil_mode=True)
+    proxy: np.ndarray = (level[0] * 255).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
     return proxy

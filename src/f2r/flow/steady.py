@@ -6,8 +6,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from f2r.flow.estimator import LUMA
-
 OWN_WEIGHT = 0.12
 """Weight of the frame itself against a neighbour that fits perfectly. Less makes the flow more
 ignorant of the frame's own noise, and blind to what moves unlike its surroundings."""
@@ -17,12 +15,6 @@ TOLERANCE = 2.0
 
 PATCH = 7
 """Side of the square over which the mismatch is averaged, in pixels; odd."""
-
-
-def luma(frame: Tensor) -> Tensor:
-    """Give the luma (1, H, W) of a (3, H, W) frame."""
-    weights = frame.new_tensor(LUMA).view(3, 1, 1)
-    return (frame * weights).sum(0, keepdim=True)
 
 
 def steady_luma(own: Tensor, aligned: Sequence[Tensor]) -> Tensor:
@@ -40,10 +32,16 @@ def steady_luma(own: Tensor, aligned: Sequence[Tensor]) -> Tensor:
     """
     total, weights = OWN_WEIGHT * own, torch.full_like(own, OWN_WEIGHT)
     for neighbour in aligned:
-        mismatch = functional.avg_pool2d(
-            (neighbour - own).square(), PATCH, 1, PATCH // 2, count_include_pad=False
-        )
+        mismatch = mean_around((neighbour - own).square(), PATCH)
         usual = mismatch.median().clamp(min=1e-8)
         weight = torch.exp(-mismatch / (TOLERANCE * usual))
         total, weights = total + weight * neighbour, weights + weight
     return total / weights
+
+
+def mean_around(values: Tensor, side: int) -> Tensor:
+    """Average (1, H, W) over squares of an odd side, cut off at the border."""
+    for kernel in ((side, 1), (1, side)):
+        pad = (kernel[0] // 2, kernel[1] // 2)
+        values = functional.avg_pool2d(values, kernel, 1, pad, count_include_pad=False)
+    return values

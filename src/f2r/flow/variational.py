@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from f2r.flow.estimator import LUMA, ROUGH_SCALE
+from f2r.flow.estimator import ROUGH_SCALE
+from f2r.flow.luma import luma
 from f2r.flow.warp import warp_backward
 
 
@@ -81,10 +82,8 @@ class VariationalFlow:
 
     def _pyramid(self, frames: Tensor) -> list[Tensor]:
         """Give (B, 3, h, w) level and gradients per scale, finest wanted scale first."""
-        weights = frames.new_tensor(LUMA).view(1, 3, 1, 1)
-        luma = (frames * weights).sum(1, keepdim=True)
-        luma = luma - luma.mean(dim=(2, 3), keepdim=True)
-        levels = [luma]
+        seen = luma(frames)
+        levels = [seen - seen.mean(dim=(2, 3), keepdim=True)]
         while min(levels[-1].shape[-2:]) >= 2 * self.config.coarsest_side:
             levels.append(functional.avg_pool2d(levels[-1], 2, ceil_mode=True))
         kept = levels[min(self.config.finest_scale, len(levels) - 1) :]

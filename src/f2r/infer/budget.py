@@ -75,7 +75,8 @@ def plan_memory(layout: PlaneLayout, device: torch.device, gib: float | None) ->
         gib: budget in GiB; None takes what suits the device.
     """
     height, width = layout.padded
-    pixels, planes = height * width, len(layout.groups)
+    pixels = height * width
+    planes = sum(max(len(group), 3) for group in layout.groups) / 3  # of three channels
     border = BORDER * pixels * max(sum(map(len, layout.groups)) / 3, 1)
     budget = _default(device) if gib is None else gib * 2**30
     whole = MemoryPlan(

@@ -240,11 +240,10 @@ def _frame_errors(
     generator: torch.Generator,
 ) -> tuple[float, float, float, float, float]:
     """Give the errors of prior, anchor and refined frame, and the means of `blend_terms`."""
-    channels = 1 if clip.grey else 3
 
     def as_plane(method: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
         def apply(frames: Tensor) -> Tensor:
-            result = method(frames.expand(-1, 3, -1, -1))
+            result = method(frames.expand_as(anchor))
             return result.mean(1, keepdim=True) if clip.grey else result
 
         return apply
@@ -258,7 +257,7 @@ def _frame_errors(
             result: Tensor = networks.refiner(anchor, joint, sigma)
         return result
 
-    noisy, blind = noisy[:, :channels], anchor[:, :channels]
+    noisy, blind = noisy[:, : clip.channels], anchor[:, : clip.channels]
     level = blind.clamp(0, 1)
     probe = noise.sample(level, generator) - level
     first, last = (see(as_plane(method), noisy, probe) for method in (prior, refined))

@@ -10,8 +10,8 @@ from typing import Protocol
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
+from f2r.flow.steady import mean_around
 from f2r.flow.warp import visibility, warp_backward
 from f2r.infer.stream import Estimate, PlaneStream
 from f2r.models.temporal import offsets_within
@@ -52,16 +52,10 @@ def fuse(refined: Tensor, neighbours: Iterable[Neighbour], error: Tensor) -> Ten
     total, weights = refined, torch.ones_like(error)
     for aligned, visible in neighbours:
         apart = (aligned - refined).square().mean(0, keepdim=True)
-        mismatch = _mean_around(apart)
+        mismatch = mean_around(apart, PATCH)
         weight = NEIGHBOUR_WEIGHT * visible * torch.exp(-mismatch / (AGREEMENT * error))
         total, weights = total + weight * aligned, weights + weight
     return total / weights
-
-
-def _mean_around(values: Tensor) -> Tensor:
-    """Average (1, H, W) over squares of side PATCH: rows first, then columns."""
-    rows = functional.avg_pool2d(values, (PATCH, 1), 1, (PATCH // 2, 0), count_include_pad=False)
-    return functional.avg_pool2d(rows, (1, PATCH), 1, (0, PATCH // 2), count_include_pad=False)
 
 
 class Refined(Linked, Protocol):

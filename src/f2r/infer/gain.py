@@ -67,8 +67,8 @@ def _gain(
     first = max(target - reach, 0)
     noisy = [frame.noisy[(..., *part)] for frame in clip.frames[first : target + reach + 1]]
     middle = target - first
-    level = clip.frames[target].denoised[: 1 if clip.grey else 3][(..., *part)]
-    shake = (clip.noise.sample(level, generator) - level).expand(3, -1, -1)
+    level = clip.frames[target].denoised[: clip.channels][(..., *part)]
+    shake = (clip.noise.sample(level, generator) - level).expand_as(noisy[middle])
     stream = partial(PlaneStream, networks, preprocessor, errors.blend.weight)
     refined, fused = _refine_and_fuse(stream(), noisy, middle, errors.share)
     shaken = [*noisy]

@@ -50,8 +50,8 @@ def copied_noise(
     around = range(max(target - reach, 0), min(target + reach + 1, len(clip.frames)))
     frames = {i: replace(clip.frames[i]) for i in around}
     frame = frames[target]
-    level = frame.denoised[: 1 if clip.grey else 3]
-    shake = (clip.noise.sample(level, generator) - level).expand(3, -1, -1)
+    level = frame.denoised[: clip.channels]
+    shake = (clip.noise.sample(level, generator) - level).expand_as(frame.denoised)
     moved = preprocessor.prepare(frame.noisy + SHAKE * shake)
     anchors = [
         _anchor(networks, preprocessor, frames | {target: seen}, target) for seen in (frame, moved)

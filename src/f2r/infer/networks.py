@@ -1,8 +1,10 @@
 """The networks of a run: shipped, or a user's own."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import nn
 
 from f2r.errors import InputError
 from f2r.infer.stream import Networks
@@ -11,6 +13,7 @@ from f2r.models.prior import ImagePrior
 from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import TemporalEstimator
 from f2r.models.weights import KINDS, fingerprint, kind_of, load_network, shipped
+from f2r.models.widen import PICTURE, RAW, widen
 
 
 def own_weights(given: str | Path | None) -> dict[str, Path]:
@@ -36,13 +39,16 @@ def own_weights(given: str | Path | None) -> dict[str, Path]:
     return found
 
 
-def load_networks(given: str | Path | None, device: torch.device, *, raw: bool = False) -> Networks:
+def load_networks(
+    given: str | Path | None, device: torch.device, *, raw: bool = False, widens: bool = False
+) -> Networks:
     """Load the three networks, ready for inference; those not given are the shipped ones.
 
     Args:
         given: as for `own_weights`.
         device: where to put them.
-        raw: whether the clip is raw; other weights are shipped for those.
+        raw: whether the clips are raw; other weights are shipped for those.
+        widens: weights for pictures are given a fourth channel where raw needs it, to be trained.
 
     Raises:
         InputError: a file cannot be read or does not fit.
@@ -51,10 +57,20 @@ def load_networks(given: str | Path | None, device: torch.device, *, raw: bool =
 
     def load(kind: type[Network]) -> Network:
         path = own.get(KINDS[kind], shipped(kind, raw=raw))
-        return channels_last(load_network(path, kind)).to(device).eval()
+        network = load_network(path, kind)
+        network = widen(network) if raw and widens else network
+        _check_channels(network, path, RAW if raw else PICTURE)
+        return channels_last(network).to(device).eval()
 
     prior = load(ImagePrior).requires_grad_(False)
     return Networks(prior, load(TemporalEstimator), load(SpatialRefiner))
+
+
+def _check_channels(network: nn.Module, path: Path, channels: int) -> None:
+    config: Any = network.config
+    if config["channels"] != channels:
+        made, seen = ("raw", "pictures") if channels == PICTURE else ("pictures", "raw")
+        raise InputError(f"{path}: holds weights for {made}, the clip is {seen}: give other ones")
 
 
 def describe_networks(given: str | Path | None, *, raw: bool = False) -> dict[str, dict[str, str]]:

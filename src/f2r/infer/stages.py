@@ -82,11 +82,11 @@ def refine_by_draws(  # noqa: PLR0913, PLR0917
     What training sees; as good as the direct pass and `draws` times slower (METHOD.md, section 2).
     """
     total = torch.zeros_like(anchor)
-    channels = 1 if grey else 3
+    channels = 1 if grey else len(anchor)
     for _ in range(draws):
         noisy, level = frame.noisy[None, :channels], anchor[None, :channels]
         pair = recorrupt(noisy, preprocessor.noise, alpha, generator, level=level)
-        shaken = pair.input.expand(-1, 3, -1, -1)
+        shaken = pair.input.expand_as(anchor[None])
         sigma = math.sqrt(1 + alpha**2) * sigma_map(preprocessor.noise, frame.noisy[None])
         joint = joint_input(shaken, preprocessor.denoise(shaken, sigma))
         with torch.autocast(joint.device.type, torch.bfloat16):

@@ -13,16 +13,22 @@ class ImagePrior(nn.Module):
     """Image denoiser D, told the noise level of every sample by a map.
 
     A convolutional U-Net that predicts the noise. Grey images go in as three equal channels.
+
+    Args:
+        channels: C, 3 for pictures, 4 for packed raw.
+        widths: channels of the U-Net per scale, from 1/2 on.
+        depths: its residual blocks per scale.
     """
 
     def __init__(
         self,
+        channels: int = 3,
         widths: tuple[int, ...] = (64, 96, 128),
         depths: tuple[int, ...] = (2, 3, 3),
     ) -> None:
         super().__init__()
-        self.config = {"widths": widths, "depths": depths}
-        self.net = UNet(6, 3, widths, depths)
+        self.config = {"channels": channels, "widths": widths, "depths": depths}
+        self.net = UNet(2 * channels, channels, widths, depths)
 
     @property
     def size_multiple(self) -> int:
@@ -38,11 +44,11 @@ class ImagePrior(nn.Module):
         """Denoise.
 
         Args:
-            frames: (B, 3, H, W), nominal range [0, 1], not clipped.
-            sigma: (B, 3, H, W), standard deviation of the noise in the same unit.
+            frames: (B, C, H, W), nominal range [0, 1], not clipped.
+            sigma: (B, C, H, W), standard deviation of the noise in the same unit.
 
         Returns:
-            (B, 3, H, W) denoised frames in the type of `frames`.
+            (B, C, H, W) denoised frames in the type of `frames`.
         """
         noise = self.net(join(frames, sigma))
         return frames - noise.to(frames.dtype)

@@ -33,7 +33,7 @@ class Aligned(NamedTuple):
     """The N neighbours of a batch of targets, on the targets' grid."""
 
     joint: Tensor
-    """(B, N, 6, H, W) z_i, warped at the resolution of the image."""
+    """(B, N, 2C, H, W) z_i, warped at the resolution of the image."""
     features: tuple[Tensor, ...]
     """(B, N, C_k, H / 2^k, W / 2^k) per scale k = 2, 3, warped by the flow pyramid."""
     visible: Tensor
@@ -48,9 +48,9 @@ class FrameEncoder(nn.Module):
     At the resolution of the image z_i itself is warped: what is to be copied must stay sharp.
     """
 
-    def __init__(self, widths: tuple[int, ...]) -> None:
+    def __init__(self, channels: int, widths: tuple[int, ...]) -> None:
         super().__init__()
-        self.head = Fold(9, widths[0], 4)
+        self.head = Fold(3 * channels, widths[0], 4)
         self.downs = nn.ModuleList(
             Down(fine, coarse) for fine, coarse in itertools.pairwise(widths)
         )
@@ -62,7 +62,7 @@ class FrameEncoder(nn.Module):
         return reach_of([0, 1, *(2 for _ in self.blocks)])
 
     def forward(self, joint: Tensor, sigma: Tensor) -> tuple[Tensor, ...]:
-        """Encode (B, 6, H, W) z and its (B, 3, H, W) noise level."""
+        """Encode (B, 2C, H, W) z and its (B, C, H, W) noise level."""
         scales = [torch.relu_(self.head(join(joint, sigma)))]
         for down, block in zip(self.downs, self.blocks, strict=True):
             scales.append(block(down(scales[-1])))
@@ -97,6 +97,7 @@ class TemporalEstimator(nn.Module):
     adds a residual: averaging true samples keeps texture that a network would smooth.
 
     Args:
+        channels: C, 3 for pictures, 4 for packed raw.
         encoded: channels of the features at 1/4 and 1/8 of the resolution.
         widths: channels of the U-Net per scale, from 1/2 on.
         depths: its residual blocks per scale.
@@ -105,19 +106,21 @@ class TemporalEstimator(nn.Module):
 
     def __init__(
         self,
+        channels: int = 3,
         encoded: tuple[int, ...] = (64, 64),
         widths: tuple[int, ...] = (64, 96, 96),
         depths: tuple[int, ...] = (1, 1, 2),
         radius: int = RADIUS,
     ) -> None:
         super().__init__()
-        self.config = {"encoded": encoded, "widths": widths, "depths": depths, "radius": radius}
+        options = {"encoded": encoded, "widths": widths, "depths": depths, "radius": radius}
+        self.config = {"channels": channels, **options}
         self.radius, count = radius, 2 * radius
-        self.encoder = FrameEncoder(encoded)
+        self.encoder = FrameEncoder(channels, encoded)
         self.fusions = nn.ModuleList(
             Fusion(slim, width, count) for slim, width in zip(encoded, widths[1:], strict=True)
         )
-        self.net = UNet(7 * count, 2 * count + 3, widths, depths)
+        self.net = UNet((2 * channels + 1) * count, 2 * count + channels, widths, depths)
         nn.init.zeros_(self.net.tail.weight)
         nn.init.zeros_(self.net.tail.bias)  # type: ignore[arg-type]
 
@@ -135,7 +138,7 @@ class TemporalEstimator(nn.Module):
         """Predict the targets from their aligned neighbours.
 
         Returns:
-            (B, 3, H, W) float32 anchor, nominal range [0, 1], not clipped.
+            (B, C, H, W) float32 anchor, nominal range [0, 1], not clipped.
         """
         visible = [_shrink(aligned.visible, 2 ** (k + 2)) for k in range(len(self.fusions))]
         fused = [
@@ -151,11 +154,11 @@ def copy_and_correct(aligned: Aligned, output: Tensor) -> Tensor:
 
     Args:
         aligned: neighbours of the targets.
-        output: (B, 2 N + 3, H, W): a score for every neighbour denoised, for every one as it is,
+        output: (B, 2 N + C, H, W): a score for every neighbour denoised, for every one as it is,
             then the residual.
 
     Returns:
-        (B, 3, H, W) anchor.
+        (B, C, H, W) anchor.
     """
     neighbours = aligned.joint.shape[1]
     present = aligned.present.repeat(1, 2)[..., None, None]
@@ -163,7 +166,7 @@ def copy_and_correct(aligned: Aligned, output: Tensor) -> Tensor:
     denoised, noisy = torch.softmax(scores, dim=1).unsqueeze(2).split(neighbours, dim=1)
     anchor = output[:, 2 * neighbours :]
     for n in range(neighbours):  # one at a time: no copy of all candidates
-        kept, removed = aligned.joint[:, n].float().split(3, dim=1)
+        kept, removed = aligned.joint[:, n].float().chunk(2, dim=1)
         anchor = torch.addcmul(anchor, denoised[:, n] + noisy[:, n], kept)
         anchor = torch.addcmul(anchor, noisy[:, n], removed)
     return anchor
@@ -173,7 +176,7 @@ def warp_pixels(joint: Tensor, flow: Tensor) -> Tensor:
     """Bring z of the neighbours to the target's grid at the resolution of the image.
 
     Args:
-        joint: (B, N, 6, H, W) z_i.
+        joint: (B, N, 2C, H, W) z_i.
         flow: (B, N, 2, H, W) base flow V_{i->t}.
     """
     warped = warp_backward(joint.flatten(0, 1), flow.flatten(0, 1), "bicubic")
@@ -190,7 +193,7 @@ def align(
     """Warp the features of each neighbour to its target by the flow pyramid.
 
     Args:
-        warped: (B, N, 6, H, W) z of the neighbours from `warp_pixels`; a constant in training,
+        warped: (B, N, 2C, H, W) z of the neighbours from `warp_pixels`; a constant in training,
             so it need not be computed at every step.
         features: (B, N, C_k, Hs / 2^k, Ws / 2^k) per scale k = 2, 3.
         flow: (B, N, 2, H, W) base flow V_{i->t}; points into the neighbour's own grid, which

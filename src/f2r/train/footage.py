@@ -196,7 +196,8 @@ def plan_frames(sources: Sequence[ClipSource], footage: Footage) -> list[int]:
             info = reader.info
             _check_kind(source.name, info.mosaic is not None, footage)
             lengths.append(info.frames or UNKNOWN_LENGTH)
-            per_frame.append(frame_bytes(info, (info.height, info.width)))
+            halved = 2 if footage.raw and info.mosaic is None else 1
+            per_frame.append(frame_bytes(info, (info.height // halved, info.width // halved)))
     wanted = [n * size for n, size in zip(lengths, per_frame, strict=True)]
     least = [min(n, LEAST_FRAMES) * size for n, size in zip(lengths, per_frame, strict=True)]
     given = share_memory(wanted, least, int(footage.gib * 2**30))

@@ -109,7 +109,7 @@ def refined_cases(clip: TrainingClip, preprocessor: Preprocessor, seed: int) -> 
     for places in batches:
         crops = [centre_crop(clip, place, side) for place in places]
         noisy, anchor, trained = (torch.stack(parts) for parts in zip(*crops, strict=True))
-        level = anchor[:, : 1 if clip.grey else 3].clamp(0, 1)
+        level = anchor[:, : clip.channels].clamp(0, 1)
         probe = clip.noise.sample(level, generator) - level
         seen = (noisy, noisy + PROBE * probe)
         sigmas = [sigma_map(clip.noise, frames) for frames in seen]
@@ -154,13 +154,13 @@ def _see_case(refiner: SpatialRefiner, case: RefinedCase) -> tuple[Seen, Seen, T
             refiner(case.anchor, joint, sigma)
             for joint, sigma in zip(case.joint, case.sigma, strict=True)
         ]
-    denoised = [joint[:, :3] for joint in case.joint]
+    denoised = [joint.chunk(2, 1)[0] for joint in case.joint]
     if channels == 1:
         refined, denoised = (
             [frames.mean(1, keepdim=True) for frames in pair] for pair in (refined, denoised)
         )
     seen = [Seen(a, case.probe * (b - a) / PROBE) for a, b in (refined, denoised)]
-    noisy = (case.joint[0][:, :3] + case.joint[0][:, 3:])[:, :channels]
+    noisy = torch.add(*case.joint[0].chunk(2, 1))[:, :channels]
     return seen[0], seen[1], noisy
 
 

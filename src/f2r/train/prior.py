@@ -15,6 +15,7 @@ from f2r.io.output import check_output
 from f2r.models.layers import channels_last
 from f2r.models.prior import ImagePrior
 from f2r.models.weights import load_network, save_network
+from f2r.models.widen import PICTURE, RAW, widen
 from f2r.preprocess import smooth_level
 from f2r.raw.inverse_isp import inverse_isp, sample_shot_read
 from f2r.train.loop import FitConfig, ProgressCallback, Trainer
@@ -42,7 +43,7 @@ class PriorData:
     grey_share: float = 0.15
     """Share of pictures turned grey, so that one network serves both; in [0, 1]."""
     raw: bool = False
-    """Whether patches are taken back to raw, of which the network sees red, a green and blue."""
+    """Whether patches are taken back to raw."""
     raw_gain: float = 4.0
     """Raw patches are brightened by a factor drawn from 1 to this, as `levels` would; >= 1."""
     signal_dependent_share: float = 0.3
@@ -118,14 +119,14 @@ class Examples(NamedTuple):
     """Clean patches and the noise that they are about to get."""
 
     clean: Tensor
-    """(B, 3, H, W), nominal range [0, 1]."""
+    """(B, C, H, W), nominal range [0, 1]."""
     gain: Tensor
     """(B, 1, 1, 1) slope of the noise's variance over the level."""
     variance: Tensor
     """(B, 1, 1, 1) variance of the noise at black."""
 
     def deviation(self, level: Tensor) -> Tensor:
-        """Give the standard deviation of the noise at a level (B, 3, H, W)."""
+        """Give the standard deviation of the noise at a level (B, C, H, W)."""
         return (self.gain * level.clamp(min=0) + self.variance).sqrt()
 
 
@@ -145,18 +146,17 @@ def draw_pictures(patches: PhotoPatches, data: PriorData, generator: torch.Gener
 def draw_raw(patches: PhotoPatches, data: PriorData, generator: torch.Generator) -> Examples:
     """Draw packed raw patches, each by a camera, a light and an ISO of its own.
 
-    Of the four colours the network sees red, one green and blue, in the geometry of RGGB, which
-    `infer.planes` gives to all patterns. Patches are brightened as `levels` would.
+    Their geometry is that of RGGB, which `infer.planes` gives to all patterns. They are brightened
+    as `levels` would.
 
     Source: Brooks et al. 2019 (`raw.inverse_isp`); noise as CRVD's camera has it.
     """
     mosaics = inverse_isp(patches.draw(data.batch, 2 * data.patch, generator), generator)
-    green = 1 + int(torch.rand((), generator=generator) < 0.5)
     bright = 1 + (data.raw_gain - 1) * torch.rand(data.batch, 1, 1, 1, generator=generator)
     gain, read = (
         bright * part.view(-1, 1, 1, 1) for part in sample_shot_read(data.batch, generator)
     )
-    return Examples(bright * mosaics[:, [0, green, 3]], gain, read**2)
+    return Examples(bright * mosaics, gain, read**2)
 
 
 def mix_grey(clean: Tensor, noise: Tensor, share: float, generator: torch.Generator) -> None:
@@ -216,7 +216,8 @@ def train_prior(
     check_output(output, None, overwrite=True)
     data = PriorData(raw=raw)
     torch.manual_seed(seed)
-    prior = channels_last(load_network(init, ImagePrior) if init else ImagePrior())
+    prior = load_network(init, ImagePrior) if init else ImagePrior(RAW if raw else PICTURE)
+    prior = channels_last(widen(prior) if raw else prior)
     patches = PhotoPatches(load_photos(find_photos(photos), data))
     checkpoint = output.with_name(output.name + ".ckpt")
     trainer = Trainer(

@@ -13,8 +13,9 @@ from f2r.models.prior import joint_input
 from f2r.models.refiner import SpatialRefiner
 from f2r.noise.recorrupt import Recorrupted, recorrupt
 from f2r.preprocess import Preprocessor, sigma_map
+from f2r.train.crops import flip_image
 from f2r.train.temporal import masked_error
-from f2r.train.windows import CropSampler, Place, TrainingClip, flip_image, trained_pixels
+from f2r.train.windows import CropSampler, Place, TrainingClip, trained_pixels
 
 ALPHA = 0.5
 """Strength of the added noise: y' has 1.25 times, y'' 5 times the variance of y."""
@@ -48,13 +49,12 @@ def refiner_loss(
 def draw_centres(
     sampler: CropSampler, generator: torch.Generator
 ) -> tuple[TrainingClip, Tensor, Tensor, Tensor]:
-    """Draw a clip, (B, 3, S, S) crops of its noisy frames and of their anchors, and a mask.
+    """Draw a clip, (B, C, S, S) crops of its noisy frames and of their anchors, and a mask.
 
     The mask, (B, 1, S, S) bool, tells which pixels the loss may touch.
     """
     clip, places, side = sampler.draw_places(generator)
-    flips = [bool(f) for f in torch.randint(0, 2, (3,), generator=generator)]
-    flips = flips if sampler.config.varied else [False] * 3
+    flips = sampler.draw_flips(generator)[:3]
     crops = [centre_crop(clip, place, side) for place in places]
     noisy, anchor, trained = (
         flip_image(torch.stack(parts), *flips) for parts in zip(*crops, strict=True)
@@ -63,7 +63,7 @@ def draw_centres(
 
 
 def centre_crop(clip: TrainingClip, place: Place, side: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Cut noisy frame and anchor, (3, S, S), and the mask of pixels that may be trained on."""
+    """Cut noisy frame and anchor, (C, S, S), and the mask of pixels that may be trained on."""
     here = (..., slice(place.top, place.top + side), slice(place.left, place.left + side))
     noisy, anchor = clip.frames[place.frame].noisy[here], clip.anchors[place.frame][here]
     return noisy, anchor, trained_pixels(clip, place, side)
@@ -76,7 +76,7 @@ def recorrupt_clip(
     if not clip.grey:
         return recorrupt(noisy, clip.noise, ALPHA, generator, level=anchor)
     pair = recorrupt(noisy[:, :1], clip.noise, ALPHA, generator, level=anchor[:, :1])
-    return Recorrupted(*(part.expand(-1, 3, -1, -1) for part in pair))
+    return Recorrupted(*(part.expand_as(noisy) for part in pair))
 
 
 def refine(
@@ -86,7 +86,7 @@ def refine(
     noisy: Tensor,
     sigma: Tensor,
 ) -> Tensor:
-    """Apply prior and refiner to centre frames (B, 3, H, W); bfloat16 inside, float32 out."""
+    """Apply prior and refiner to centre frames (B, C, H, W); bfloat16 inside, float32 out."""
     with torch.autocast(noisy.device.type, torch.bfloat16):
         denoised = preprocessor.denoise(noisy, sigma)
         refined: Tensor = refiner(anchor, joint_input(noisy, denoised), sigma)

@@ -32,7 +32,7 @@ def look_again(
         The model and the second estimate; None where no frame has a neighbour.
     """
     pairs = [
-        (clip.frames[t].noisy, clip.anchors[t], 1 if clip.grey else 3)
+        (clip.frames[t].noisy, clip.anchors[t], clip.channels)
         for clip in clips
         for t in clip.targets
     ][:SEEN]

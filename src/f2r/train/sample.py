@@ -33,10 +33,10 @@ class Region(NamedTuple):
         return part if part.shape == frame.shape else part.copy()
 
 
-def planes_of(info: ClipInfo) -> int:
-    """Count the planes that are denoised apart from each other."""
+def planes_of(info: ClipInfo) -> float:
+    """Say how many colour frames a frame is worth: raw has four channels, grey works like three."""
     if info.mosaic is not None:
-        return 2
+        return 4 / 3
     return 1 if info.is_colour else info.channels
 
 
@@ -96,7 +96,7 @@ def frames_within(info: ClipInfo, size: tuple[int, int], gib: float) -> int:
 
 def frame_bytes(info: ClipInfo, size: tuple[int, int]) -> int:
     """Say how many bytes a prepared frame of `size` rows and columns takes."""
-    return size[0] * size[1] * BYTES_PER_PIXEL * planes_of(info)
+    return int(size[0] * size[1] * BYTES_PER_PIXEL * planes_of(info))
 
 
 def read_stretches(

@@ -139,14 +139,16 @@ def prepare_source(
     prepared = []
     for k in range(len(layout.groups)):
         grey = layout.is_grey(k) and not made_raw
-        clean = [torch.stack([planes[k][: 1 if grey else 3] for planes in s]) for s in split]
+        distinct = slice(1 if grey else None)
+        clean = [torch.stack([planes[k][distinct] for planes in frames]) for frames in split]
         noisy, noise = clean, footage.noise
         if footage.add_noise:
             noisy, noise = add_noise(clean, source.index, footage, generator, made_raw=made_raw)
         noisy, noise = _measured(noisy, layout, noise)
         preprocessor = Preprocessor(prior, noise, flow)
         for frames in noisy:
-            clip = prepare_clip(list(frames.expand(-1, 3, -1, -1)), preprocessor, grey)
+            seen = frames.expand(-1, 3, -1, -1) if grey else frames
+            clip = prepare_clip(list(seen), preprocessor, grey)
             prepared += [clip] if clip.targets else []
     return prepared
 
@@ -179,19 +181,18 @@ def add_noise(
 def as_raw(
     stretches: Sequence[Tensor], generator: torch.Generator
 ) -> tuple[list[Tensor], PoissonGaussian]:
-    """Give red, one green and blue of clean (T, 3, H, W) frames as a raw camera sees them.
+    """Give packed raw of clean (T, 3, H, W) frames, as a camera sees them.
 
     Returns:
-        (T, 3, H', W') per stretch at half the resolution, sides multiples of 8, and the camera's
+        (T, 4, H', W') per stretch at half the resolution, sides multiples of 8, and the camera's
         noise.
     """
-    green = 1 + int(torch.randint(2, (), generator=generator))
     gain, read = sample_shot_read(1, generator)
     start = generator.get_state()
     planes = []
     for frames in stretches:
         generator.set_state(start)  # one camera and one light
-        packed = inverse_isp_of_clip(frames, generator)[:, [0, green, 3]]
+        packed = inverse_isp_of_clip(frames, generator)
         height, width = (side // 8 * 8 for side in packed.shape[-2:])
         planes.append(packed[..., :height, :width])
     return planes, PoissonGaussian(float(gain), float(read))

@@ -23,6 +23,7 @@ from f2r.models.layers import channels_last
 from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import TemporalEstimator
 from f2r.models.weights import save_network
+from f2r.models.widen import PICTURE, RAW
 from f2r.noise.models import Gaussian
 from f2r.preprocess import Preprocessor
 from f2r.processes import Processes
@@ -204,9 +205,11 @@ def _fit(config: StagesConfig, share: float) -> FitConfig:
 def starting_networks(config: StagesConfig, device: torch.device, *, raw: bool) -> Networks:
     """Load the weights to start from, or make random ones; the prior is never random."""
     if config.init != FRESH:
-        return load_networks(config.init, device, raw=raw)
+        return load_networks(config.init, device, raw=raw, widens=True)
     torch.manual_seed(config.seed)
-    temporal, refiner = channels_last(TemporalEstimator()), channels_last(SpatialRefiner())
+    channels = RAW if raw else PICTURE
+    temporal = channels_last(TemporalEstimator(channels))
+    refiner = channels_last(SpatialRefiner(channels))
     shipped = load_networks(None, device, raw=raw)
     return replace(shipped, temporal=temporal.to(device), refiner=refiner.to(device))
 

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from f2r.models.temporal import TemporalEstimator, align
-from f2r.train.windows import Crops, CropSampler
+from f2r.train.crops import Crops
+from f2r.train.windows import CropSampler
 
 FLOOR = (5 / 255) ** 2
 """Added to a crop's noise variance before it weighs the loss."""

@@ -12,6 +12,7 @@ from f2r.models.prior import joint_input
 from f2r.models.temporal import offsets_within, warp_pixels
 from f2r.noise.models import NoiseModel
 from f2r.preprocess import Neighbourhood, PreparedFrame
+from f2r.train.crops import Crops, augment
 from f2r.train.disk import Keep, in_memory
 
 TILE = 32
@@ -63,12 +64,13 @@ class TrainingClip:
 
     @cached_property
     def warped(self) -> list[Tensor]:
-        """Per frame (N, 6, H, W) float16: z of its neighbours on its grid, computed once."""
+        """Per frame (N, 2C, H, W) float16: z of its neighbours on its grid, computed once."""
         return [self.keep(self._warp_neighbours(t)) for t in range(len(self.frames))]
 
     def _warp_neighbours(self, target: int) -> Tensor:
         around = self.neighbours[target]
-        result = around.flow.new_zeros((len(self.offsets), 6, *self.size), dtype=torch.float16)
+        shape = (len(self.offsets), 2 * self.frames[0].noisy.shape[0], *self.size)
+        result = around.flow.new_zeros(shape, dtype=torch.float16)
         for n, offset in enumerate(self.offsets):
             if self.present[target][n]:
                 joint = self.frames[target + offset].joint
@@ -80,6 +82,11 @@ class TrainingClip:
     def offsets(self) -> tuple[int, ...]:
         """Which neighbours a frame is aligned with."""
         return offsets_within(len(self.neighbours[0].flow) // 2)
+
+    @property
+    def channels(self) -> int:
+        """Channels with a noise of their own: one of a grey clip, though its frames have three."""
+        return 1 if self.grey else self.frames[0].noisy.shape[0]
 
     @property
     def size(self) -> tuple[int, int]:
@@ -96,29 +103,6 @@ class TrainingClip:
     def targets(self) -> list[int]:
         """Frames that have a neighbour to be predicted from."""
         return [t for t, present in enumerate(self.present) if any(present)]
-
-
-class Crops(NamedTuple):
-    """A batch for stage 1; N = 2 * radius, S = side, M = side of a neighbour's crop."""
-
-    target: Tensor
-    """(B, 3, S, S) y_t: what the anchor is compared with; no network sees it."""
-    variance: Tensor
-    """(B,) mean noise variance of the target, to weigh its loss."""
-    trained: Tensor
-    """(B, 1, S, S) bool: pixels that the loss may touch."""
-    warped: Tensor
-    """(B, N, 6, S, S) z_i on the target's grid."""
-    joint: Tensor
-    """(B, N, 6, M, M) z_i as they are, for the encoder."""
-    sigma: Tensor
-    """(B, N, 3, M, M) noise level of the neighbours."""
-    flow: Tensor
-    """(B, N, 2, S, S) from the target's grid into the neighbour's crop."""
-    visible: Tensor
-    """(B, N, 1, S, S)."""
-    present: Tensor
-    """(B, N) bool."""
 
 
 class Place(NamedTuple):
@@ -165,15 +149,14 @@ class CropSampler:
         batch = batch._replace(present=_keep_some(batch.present, kept.to(batch.present.device)))
         if not self.config.varied:
             return batch
-        across, upside_down, turn, backwards = torch.rand(4, generator=generator) < 0.5
-        mirrored = self.config.mirrored
-        return augment(
-            batch,
-            mirrored and bool(across),
-            mirrored and bool(upside_down),
-            bool(turn),
-            bool(backwards),
-        )
+        across, upside_down, turn, backwards = self.draw_flips(generator)
+        return augment(batch, across, upside_down, turn, backwards)
+
+    def draw_flips(self, generator: torch.Generator) -> list[bool]:
+        """Draw whether to mirror across and upside down, to transpose, to reverse in time."""
+        drawn = torch.randint(0, 2, (4,), generator=generator).tolist()
+        allowed = (self.config.varied, self.config.mirrored)
+        return [bool(drawn[k]) and allowed[0] and (k > 1 or allowed[1]) for k in range(4)]
 
 
 def crop_windows(clip: TrainingClip, places: Sequence[Place], side: int) -> Crops:
@@ -249,49 +232,3 @@ def _crop_window(
 def _start(wanted: float, size: int, limit: int) -> int:
     """Round to the grid of the coarsest scale and keep the crop inside the frame."""
     return min(max(round(wanted / 8) * 8, 0), (limit - size) // 2 * 2)
-
-
-def augment(crops: Crops, across: bool, upside_down: bool, turn: bool, backwards: bool) -> Crops:
-    """Mirror, transpose and reverse in time; the flow follows.
-
-    Args:
-        crops: the batch.
-        across: mirror left and right.
-        upside_down: mirror top and bottom.
-        turn: swap rows and columns.
-        backwards: reverse the order of the neighbours, who lie as far before as after.
-    """
-    source = (crops.joint.shape[-1] - 1.0, crops.joint.shape[-2] - 1.0)
-    rows, columns = _grid(crops.flow)
-    points = torch.stack((crops.flow[:, :, 0] + columns, crops.flow[:, :, 1] + rows), dim=2)
-    if across:
-        points = torch.stack((source[0] - points[:, :, 0], points[:, :, 1]), dim=2)
-    if upside_down:
-        points = torch.stack((points[:, :, 0], source[1] - points[:, :, 1]), dim=2)
-    if turn:
-        points = points.flip(2)
-    points = flip_image(points, across, upside_down, turn)
-    rows, columns = _grid(points)
-    flow = torch.stack((points[:, :, 0] - columns, points[:, :, 1] - rows), dim=2)
-    images = ("target", "trained", "warped", "joint", "sigma", "visible")
-    flipped = {k: flip_image(getattr(crops, k), across, upside_down, turn) for k in images}
-    batch = crops._replace(flow=flow, **flipped)
-    if backwards:
-        batch = batch._replace(**{k: getattr(batch, k).flip(1) for k in _PER_NEIGHBOUR})
-    return batch
-
-
-_PER_NEIGHBOUR = ("warped", "joint", "sigma", "flow", "visible", "present")
-
-
-def flip_image(image: Tensor, across: bool, upside_down: bool, turn: bool) -> Tensor:
-    """Mirror and transpose the last two axes."""
-    axes = [axis for axis, wanted in ((-1, across), (-2, upside_down)) if wanted]
-    image = image.flip(axes) if axes else image
-    return image.transpose(-1, -2) if turn else image
-
-
-def _grid(flow: Tensor) -> tuple[Tensor, Tensor]:
-    height, width = flow.shape[-2:]
-    rows = torch.arange(height, device=flow.device, dtype=flow.dtype)
-    return rows[:, None], torch.arange(width, device=flow.device, dtype=flow.dtype)

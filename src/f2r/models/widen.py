@@ -1,0 +1,75 @@
+"""Give networks for pictures a fourth channel, so that training on raw starts from them.
+
+The two greens of packed raw take the place of the one green of a picture: each enters with half of
+its weights, and each leaves with all of them.
+"""
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from f2r.models.layers import Network, channels_last
+from f2r.models.prior import ImagePrior
+from f2r.models.refiner import SpatialRefiner
+from f2r.models.temporal import TemporalEstimator
+
+PICTURE, RAW = 3, 4
+"""Channels of the two kinds of frames."""
+
+Picks = list[tuple[int, float]]
+"""Per new channel the old one and the share of its weights."""
+
+
+def widen(network: Network) -> Network:
+    """Make a network for raw of one for pictures; one for raw is returned as it is."""
+    options: Any = network.config
+    if options["channels"] == RAW:
+        return network
+    wide = type(network)(**options | {"channels": RAW})
+    state = network.state_dict()
+    for name, layout in _inputs(network).items():
+        old, share = zip(*_picks(layout, 0.5), strict=True)
+        weight = state[f"{name}.weight"]
+        state[f"{name}.weight"] = weight[:, list(old)] * weight.new_tensor(share).view(1, -1, 1, 1)
+    for name, layout in _outputs(network).items():
+        old, _ = zip(*_picks(layout, 1.0), strict=True)
+        for part in (
+            "weight",
+            "bias",
+        ):  # four outputs of each channel lie together: a 2 x 2 shuffle
+            values: Tensor = state[f"{name}.{part}"].unflatten(0, (-1, 4))
+            state[f"{name}.{part}"] = values[list(old)].flatten(0, 1)
+    wide.load_state_dict(state)
+    return channels_last(wide)
+
+
+def _inputs(network: nn.Module) -> dict[str, list[int]]:
+    """Say of each first layer how many channels its inputs have, in order; PICTURE is widened."""
+    if isinstance(network, ImagePrior):
+        return {"net.head": [PICTURE] * 2}
+    if isinstance(network, SpatialRefiner):
+        return {"net.head": [PICTURE] * 4}
+    assert isinstance(network, TemporalEstimator)
+    neighbours = [PICTURE, PICTURE, 1] * 2 * network.radius
+    return {"encoder.head": [PICTURE] * 3, "net.head": neighbours}
+
+
+def _outputs(network: nn.Module) -> dict[str, list[int]]:
+    """Say the same of the last layer: scores come first, each a channel of its own."""
+    if isinstance(network, ImagePrior):
+        return {"net.tail": [PICTURE]}
+    if isinstance(network, SpatialRefiner):
+        return {"net.tail": [1, 1, 1, PICTURE]}
+    assert isinstance(network, TemporalEstimator)
+    return {"net.tail": [*[1] * 4 * network.radius, PICTURE]}
+
+
+def _picks(layout: list[int], green: float) -> Picks:
+    picks: Picks = []
+    start = 0
+    for count in layout:
+        places = [0, 1, 1, 2] if count == PICTURE else list(range(count))
+        shares = [1.0, green, green, 1.0] if count == PICTURE else [1.0] * count
+        picks += [(start + place, share) for place, share in zip(places, shares, strict=True)]
+        start += count
+    return picks

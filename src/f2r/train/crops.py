@@ -1,0 +1,75 @@
+"""A batch of training crops for stage 1, and its mirror images."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Crops(NamedTuple):
+    """A batch for stage 1; N = 2 * radius, S = side, M = side of a neighbour's crop."""
+
+    target: Tensor
+    """(B, 3, S, S) y_t: what the anchor is compared with; no network sees it."""
+    variance: Tensor
+    """(B,) mean noise variance of the target, to weigh its loss."""
+    trained: Tensor
+    """(B, 1, S, S) bool: pixels that the loss may touch."""
+    warped: Tensor
+    """(B, N, 6, S, S) z_i on the target's grid."""
+    joint: Tensor
+    """(B, N, 6, M, M) z_i as they are, for the encoder."""
+    sigma: Tensor
+    """(B, N, 3, M, M) noise level of the neighbours."""
+    flow: Tensor
+    """(B, N, 2, S, S) from the target's grid into the neighbour's crop."""
+    visible: Tensor
+    """(B, N, 1, S, S)."""
+    present: Tensor
+    """(B, N) bool."""
+
+
+def augment(crops: Crops, across: bool, upside_down: bool, turn: bool, backwards: bool) -> Crops:
+    """Mirror, transpose and reverse in time; the flow follows.
+
+    Args:
+        crops: the batch.
+        across: mirror left and right.
+        upside_down: mirror top and bottom.
+        turn: swap rows and columns.
+        backwards: reverse the order of the neighbours, who lie as far before as after.
+    """
+    source = (crops.joint.shape[-1] - 1.0, crops.joint.shape[-2] - 1.0)
+    rows, columns = _grid(crops.flow)
+    points = torch.stack((crops.flow[:, :, 0] + columns, crops.flow[:, :, 1] + rows), dim=2)
+    if across:
+        points = torch.stack((source[0] - points[:, :, 0], points[:, :, 1]), dim=2)
+    if upside_down:
+        points = torch.stack((points[:, :, 0], source[1] - points[:, :, 1]), dim=2)
+    if turn:
+        points = points.flip(2)
+    points = flip_image(points, across, upside_down, turn)
+    rows, columns = _grid(points)
+    flow = torch.stack((points[:, :, 0] - columns, points[:, :, 1] - rows), dim=2)
+    images = ("target", "trained", "warped", "joint", "sigma", "visible")
+    flipped = {k: flip_image(getattr(crops, k), across, upside_down, turn) for k in images}
+    batch = crops._replace(flow=flow, **flipped)
+    if backwards:
+        batch = batch._replace(**{k: getattr(batch, k).flip(1) for k in _PER_NEIGHBOUR})
+    return batch
+
+
+_PER_NEIGHBOUR = ("warped", "joint", "sigma", "flow", "visible", "present")
+
+
+def flip_image(image: Tensor, across: bool, upside_down: bool, turn: bool) -> Tensor:
+    """Mirror and transpose the last two axes."""
+    axes = [axis for axis, wanted in ((-1, across), (-2, upside_down)) if wanted]
+    image = image.flip(axes) if axes else image
+    return image.transpose(-1, -2) if turn else image
+
+
+def _grid(flow: Tensor) -> tuple[Tensor, Tensor]:
+    height, width = flow.shape[-2:]
+    rows = torch.arange(height, device=flow.device, dtype=flow.dtype)
+    return rows[:, None], torch.arange(width, device=flow.device, dtype=flow.dtype)
