@@ -7,13 +7,11 @@ import torch
 from torch import Tensor
 
 from f2r.flow.estimator import DisFlow
+from f2r.infer.networks import load_networks
 from f2r.infer.planes import PlaneLayout, layout_of
 from f2r.infer.stream import Networks, PlaneStream
 from f2r.io import FrameReader, open_reader
 from f2r.levels import normalise
-from f2r.models.refiner import SpatialRefiner
-from f2r.models.temporal import TemporalEstimator
-from f2r.models.weights import load_prior, load_shipped
 from f2r.noise.diagnose import Diagnosis, diagnose
 from f2r.noise.estimate import estimate_noise
 from f2r.noise.evidence import NoiseEstimate
@@ -29,7 +27,7 @@ class PlaneNoise:
     """The noise of one plane of a clip."""
 
     name: str
-    """'colour', 'grey', 'channel N' or, of raw clips, the colours."""
+    """'colour', 'grey', 'channel N' or 'raw'."""
     estimate: NoiseEstimate
     """Fitted model and its evidence."""
     diagnosis: Diagnosis
@@ -94,9 +92,8 @@ def inspect_noise(source: str, mosaic: Mosaic | None = None) -> list[PlaneNoise]
 
 def inspect_reader(reader: FrameReader) -> list[PlaneNoise]:
     """Measure the noise of each plane of an open clip, as `inspect_noise` does."""
-    networks = Networks(
-        load_prior(), load_shipped(TemporalEstimator).eval(), load_shipped(SpatialRefiner).eval()
-    )
+    raw = reader.info.mosaic is not None
+    networks = load_networks(None, torch.device("cpu"), raw=raw)
     layout = layout_of(reader.info)
     frames = [layout.split(frame) for frame in islice(reader, FRAMES)]
     return [

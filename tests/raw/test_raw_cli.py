@@ -32,8 +32,9 @@ def options(pattern):
 
 
 def denoise(path, pattern, *more):
-    noise = ["--noise", "crvd:1600", "--preset", "fast"]
-    return main(["denoise", str(path), *noise, *options(pattern), *map(str, more)])
+    noise = [] if "--noise" in more else ["--noise", "crvd:1600"]
+    preset = ["--preset", "fast"]
+    return main(["denoise", str(path), *noise, *preset, *options(pattern), *map(str, more)])
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
@@ -188,6 +189,15 @@ def test_weights_come_from_raw_clips_and_raw_clips_use_them(tmp_path):
     assert used["own"]["prior"] == used["shipped"]["prior"]
     assert used["own"]["temporal"]["origin"] == "own"
     assert used["shipped"]["prior"]["sha256"] == fingerprint(shipped(ImagePrior, raw=True))
+
+
+def test_the_noise_of_a_raw_clip_is_shown(tmp_path, capsys):
+    path = tmp_path / "bare.npy"
+    np.save(path, camera_clip("BGGR", noise=100.0))
+    file = tmp_path / "noise.json"
+    assert main(["noise", str(path), *options("BGGR"), "--json", str(file)]) == 0
+    assert "raw" in capsys.readouterr().out
+    assert denoise(path, "BGGR", "--noise", file) == 0
 
 
 def test_weights_for_the_other_kind_are_refused(tmp_path, capsys):
