@@ -1,9 +1,6 @@
 """Where to compute."""
 
-import ctypes
 import os
-import sys
-from functools import cache
 
 import torch
 
@@ -47,19 +44,3 @@ def branch(generator: torch.Generator, device: torch.device) -> torch.Generator:
         return generator
     seed = int(torch.randint(2**62, (1,), generator=generator))
     return torch.Generator(device).manual_seed(seed)
-
-
-def give_memory_back() -> None:
-    """Let the C library return what was freed to the system, where it can (glibc).
-
-    It keeps freed blocks of up to 32 MiB for itself, between others that are in use: with large
-    frames that is more than all that is needed.
-    """
-    trim = getattr(_c_library(), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
-
-
-@cache
-def _c_library() -> ctypes.CDLL | None:
-    return ctypes.CDLL(None) if sys.platform == "linux" else None

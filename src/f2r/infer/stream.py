@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from f2r.device import give_memory_back
+from f2r.allocator import give_memory_back
 from f2r.infer.stages import Features, encode_frame, predict_anchor, refine_frame
 from f2r.infer.tiled import Window, predict_anchor_tiled, refine_frame_tiled
 from f2r.linking import LATE, Linker
