@@ -13,15 +13,18 @@ TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
 """Numbers of the two options in malloc.h: what is kept at the end of the heap, and from which size
 on a block is the system's own, both in bytes."""
 
-KEEP = 2**30
-"""Blocks up to this size are kept."""
+LARGEST = 64 * 2**20
+"""Blocks up to this size are kept. Those of 4K frames are larger: keeping them took a gigabyte."""
+
+KEEP = 512 * 2**20
+"""Of the end of the heap so much is kept."""
 
 
 def keep_freed_memory() -> None:
     """Let freed blocks be used again by this process; for programs, before they compute."""
     adjust = getattr(_c_library(), "mallopt", None)
     if adjust is not None:
-        adjust(MMAP_THRESHOLD, KEEP)
+        adjust(MMAP_THRESHOLD, LARGEST)
         adjust(TRIM_THRESHOLD, KEEP)
 
 

@@ -14,7 +14,7 @@ if "keep" in sys.argv:
 def resident():
     return int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize()
 for _ in range(20):
-    b"x" * (64 << 20)
+    b"x" * (48 << 20)
 held = resident()
 give_memory_back()
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt, held, resident())
