@@ -93,3 +93,8 @@ def test_one_frame_falls_back_to_the_prior_and_says_so(street):
 def test_bad_options_are_input_errors(street, options):
     with pytest.raises(f2r.InputError):
         f2r.denoise(street[1][:2, :32, :32], **options)
+
+
+def test_pure_noise_is_no_reason_to_stop():
+    noisy = np.random.default_rng(0).normal(0.5, 0.1, (4, 64, 64)).astype(np.float32)
+    assert f2r.denoise(noisy, sigma=0.1, preset="fast").frames.shape == noisy.shape

@@ -23,8 +23,7 @@ KEEP = 512 * 2**20
 def keep_freed_memory() -> None:
     """Let freed blocks be used again by this process; for programs, before they compute."""
     adjust = getattr(_c_library(), "mallopt", None)
-    if adjust is not None:
-        adjust(MMAP_THRESHOLD, LARGEST)
+    if adjust is not None and adjust(MMAP_THRESHOLD, LARGEST):  # older ones take half at most
         adjust(TRIM_THRESHOLD, KEEP)
 
 

@@ -14,11 +14,12 @@ from f2r.models.weights import load_network, load_prior, shipped
 from f2r.noise.correlated import Correlated
 from f2r.noise.models import Gaussian, PoissonGaussian
 from f2r.preprocess import Preprocessor
-from f2r.raw.inverse_isp import inverse_isp_of_clip
+from f2r.raw.inverse_isp import inverse_isp_of_clip, pack_sites
 from f2r.train.clip import prepare_clip
+from f2r.train.crops import flip_image
 from f2r.train.footage import AddedNoise, ClipSource, Footage
 from f2r.train.motion import MotionConfig, photo_clips
-from f2r.train.shards import as_raw, prepare_source
+from f2r.train.shards import add_noise, as_raw, prepare_source
 from f2r.train.windows import CropConfig, CropSampler
 from synthetic import moving_clip
 
@@ -34,15 +35,35 @@ def test_clips_get_noise_of_every_kind_and_level():
     assert sum(map(spread.is_grey, range(60))) == 10
 
 
-def test_a_raw_clip_has_one_camera_and_its_noise():
+def test_a_raw_clip_has_one_camera():
     frames = moving_clip(4, 96, 112)
-    (first, second), noise = as_raw([frames, frames], torch.Generator().manual_seed(3))
+    first, second = as_raw([frames, frames], torch.Generator().manual_seed(3))
     assert first.shape == (4, 4, 48, 56)
     assert torch.equal(first, second)
-    assert isinstance(noise, PoissonGaussian)
     assert 0 <= float(first.min()) < float(first.max()) <= 1
     packed = inverse_isp_of_clip(frames[:1].expand(3, -1, -1, -1), torch.Generator().manual_seed(3))
     assert torch.equal(packed[0], packed[2])
+
+
+def test_clean_raw_clips_get_the_noise_of_a_camera(tmp_path):
+    footage = Footage((tmp_path,), add_noise=True, raw=True)
+    generator = torch.Generator().manual_seed(0)
+    clean = [torch.full((2, 4, 64, 64), 0.2)]
+    for index in range(6):
+        (noisy,), noise = add_noise(clean, index, footage, generator, made_raw=False)
+        assert isinstance(noise, PoissonGaussian)
+        assert 1e-4 < noise.gain < 0.02
+        variance = float((noisy - 0.2).var())
+        assert variance == pytest.approx(float(noise.variance(clean[0]).mean()), rel=0.1)
+
+
+def test_transposing_packed_raw_exchanges_its_greens():
+    camera = torch.rand(2, 3, 8, 12)
+    turned = flip_image(pack_sites(camera), across=False, upside_down=False, turn=True)
+    assert torch.equal(turned, pack_sites(camera.transpose(-1, -2)))
+    joint = torch.cat((pack_sites(camera), -pack_sites(camera)), 1)
+    expected = torch.cat((turned, -turned), 1)
+    assert torch.equal(flip_image(joint, across=False, upside_down=False, turn=True), expected)
 
 
 def test_pictures_become_raw_at_the_levels_that_inference_uses(tmp_path):

@@ -69,3 +69,29 @@ def test_nan_in_a_residual_block_is_refused(tmp_path):
 def test_a_network_of_another_kind_is_refused():
     with pytest.raises(InputError, match="needed"):
         load_network(shipped(ImagePrior), TemporalEstimator)
+
+
+def test_a_small_file_cannot_take_much_memory(tmp_path):
+    path = tmp_path / "refiner.safetensors"
+    save_network(path, SpatialRefiner(), {})
+    with safe_open(path, framework="pt") as file:
+        metadata = dict(file.metadata())
+    odd = {"x": torch.zeros(40_000, dtype=torch.int8), "x.scale": torch.ones(40_000)}
+    for more in (odd, {"junk.scale": torch.ones(3)}, {"net.head.bias": torch.zeros(64)}):
+        save_file(load_file(path) | more, tmp_path / "bad.safetensors", metadata=metadata)
+        with pytest.raises(InputError, match="does not fit"):
+            load_network(tmp_path / "bad.safetensors", SpatialRefiner)
+
+
+@pytest.mark.parametrize("channels", [0, 1, 2, 5, 1024])
+def test_networks_are_for_three_or_four_channels(tmp_path, channels):
+    path = tmp_path / "prior.safetensors"
+    save_network(path, ImagePrior(max(channels, 1), (8, 8, 8), (1, 1, 1)), {})
+    with pytest.raises(InputError, match="does not fit"):
+        load_network(path, ImagePrior)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_weights_for_raw_tell_the_greens_apart(kind):
+    tail = load_network(shipped(kind, raw=True), kind).net.tail.weight.unflatten(0, (-1, 4))
+    assert not torch.equal(tail[-3], tail[-2])

@@ -239,6 +239,20 @@ def test_training_on_raw_can_start_from_weights_for_pictures(kind):
     assert torch.allclose(found, expected, atol=1e-4)
 
 
+def test_weights_made_from_those_for_pictures_serve_raw(tmp_path, capsys):
+    np.save(tmp_path / "bare.npy", camera_clip("GBRG", noise=100.0))
+    pictures = shipped(ImagePrior).parent
+    own = tmp_path / "own"
+    bare = [str(tmp_path / "bare.npy"), *options("GBRG"), "--noise", "crvd:6400"]
+    assert main(["train", "clips", *bare, *STEPS, "--init", str(pictures), "-o", str(own)]) == 0
+    assert denoise(tmp_path / "bare.npy", "GBRG", "--weights", own) == 0
+    wrong = ["train", "prior", str(tmp_path), "--init", str(own / "prior.safetensors")]
+    photo = tmp_path / "photo.png"
+    assert cv2.imwrite(str(photo), np.zeros((600, 600, 3), np.uint8))
+    assert main([*wrong, "-o", str(tmp_path / "x.safetensors"), "--time-budget", "1s"]) == 2
+    assert "weights for raw" in capsys.readouterr().err
+
+
 def test_raw_and_pictures_are_not_trained_on_together(tmp_path, capsys):
     clip = camera_clip("GBRG", noise=100.0)
     write_dngs(tmp_path / "a", clip, Mosaic("GBRG", **LEVELS))

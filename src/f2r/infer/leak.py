@@ -76,5 +76,7 @@ def _anchor(
         for i, frame in linked.items()
         if 0 < abs(i - target) <= networks.temporal.radius
     }
+    if not linked[target].has_neighbours:  # shaken pure noise may look like a scene cut
+        return linked[target].denoised
     around = neighbourhood(linked, target, networks.temporal.radius)
     return predict_anchor(networks.temporal, linked, features, around, target)

@@ -1,10 +1,8 @@
 """The networks of a run: shipped, or a user's own."""
 
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch import nn
 
 from f2r.errors import InputError
 from f2r.infer.stream import Networks
@@ -12,8 +10,15 @@ from f2r.models.layers import Network, channels_last
 from f2r.models.prior import ImagePrior
 from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import TemporalEstimator
-from f2r.models.weights import KINDS, fingerprint, kind_of, load_network, shipped
-from f2r.models.widen import PICTURE, RAW, widen
+from f2r.models.weights import (
+    KINDS,
+    check_channels,
+    fingerprint,
+    kind_of,
+    load_network,
+    shipped,
+)
+from f2r.models.widen import widen
 
 
 def own_weights(given: str | Path | None) -> dict[str, Path]:
@@ -59,18 +64,11 @@ def load_networks(
         path = own.get(KINDS[kind], shipped(kind, raw=raw))
         network = load_network(path, kind)
         network = widen(network) if raw and widens else network
-        _check_channels(network, path, RAW if raw else PICTURE)
+        check_channels(network, path, raw=raw)
         return channels_last(network).to(device).eval()
 
     prior = load(ImagePrior).requires_grad_(False)
     return Networks(prior, load(TemporalEstimator), load(SpatialRefiner))
-
-
-def _check_channels(network: nn.Module, path: Path, channels: int) -> None:
-    config: Any = network.config
-    if config["channels"] != channels:
-        made, seen = ("raw", "pictures") if channels == PICTURE else ("pictures", "raw")
-        raise InputError(f"{path}: holds weights for {made}, the clip is {seen}: give other ones")
 
 
 def describe_networks(given: str | Path | None, *, raw: bool = False) -> dict[str, dict[str, str]]:

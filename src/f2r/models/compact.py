@@ -14,8 +14,23 @@ SCALE = ".scale"
 """Added to the name of a tensor for that of its scales."""
 
 
+Layout = dict[str, tuple[str, list[int]]]
+"""Type, as safetensors names it, and shape of every stored tensor."""
+
+
+def layout_of(state: Mapping[str, Tensor]) -> Layout:
+    """Say what `compact` stores for a network's state; needs shapes alone."""
+    layout: Layout = {}
+    for name, tensor in state.items():
+        shape = list(tensor.shape)
+        layout[name] = ("I8" if _is_residual(tensor) else "F16", shape)
+        if _is_residual(tensor):
+            layout[name + SCALE] = ("F32", shape[:1])
+    return layout
+
+
 def compact(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Give the tensors to be stored for a network's state: int8 with float32 scales, or float16."""
+    """Give the tensors to be stored for a network's state."""
     stored: dict[str, Tensor] = {}
     for name, tensor in state.items():
         weights = tensor.detach().cpu().float().contiguous()
@@ -29,14 +44,9 @@ def compact(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def expand(stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Give a network's state in float32 from what `compact` gave.
-
-    Raises:
-        KeyError: a tensor lacks its scales.
-        RuntimeError: its scales are not one per output channel.
-    """
+    """Give a network's state in float32 from what `compact` gave; its layout must be right."""
     return {
-        name: tensor * stored[name + SCALE].view(len(tensor), 1, 1, 1)
+        name: tensor * stored[name + SCALE].view(-1, 1, 1, 1)
         if tensor.dtype == torch.int8
         else tensor.float()
         for name, tensor in stored.items()

@@ -6,6 +6,9 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+PICTURE, RAW = 3, 4
+"""Channels of the frames that networks are made for: red, green, blue, or four of a mosaic."""
+
 Network = TypeVar("Network", bound=nn.Module)
 
 

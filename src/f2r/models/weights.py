@@ -12,8 +12,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 from f2r.errors import InputError
-from f2r.models.compact import compact, expand
-from f2r.models.layers import Network, channels_last
+from f2r.models.compact import compact, expand, layout_of
+from f2r.models.layers import PICTURE, RAW, Network, channels_last
 from f2r.models.prior import ImagePrior
 from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import TemporalEstimator
@@ -53,17 +53,16 @@ def load_network(path: Path, kind: type[Network]) -> Network:
         found = metadata.get("kind", "unknown")
         raise InputError(f"{path}: holds '{found}' weights, '{KINDS[kind]}' weights are needed")
     config = _config(path, metadata)
-    with safe_open(path, framework="pt") as file:
-        stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     try:
-        tensors = expand(stored)
         with torch.device("meta"):  # what the file says is checked before memory is taken for it
-            expected = kind(**config).state_dict()
+            expected = layout_of(kind(**config).state_dict())
     except (TypeError, ValueError, LookupError, RuntimeError, AttributeError):
         raise _misfit(path) from None
-    shapes = {name: tensor.shape for name, tensor in tensors.items()}
-    if shapes != {name: tensor.shape for name, tensor in expected.items()}:
-        raise _misfit(path)
+    with safe_open(path, framework="pt") as file:
+        slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
+        if {k: (s.get_dtype(), s.get_shape()) for k, s in slices.items()} != expected:
+            raise _misfit(path)
+        tensors = expand({name: file.get_tensor(name) for name in slices})
     if not all(bool(tensor.isfinite().all()) for tensor in tensors.values()):
         raise InputError(f"{path}: holds NaN or infinity: train these weights again")
     network = kind(**config)
@@ -97,7 +96,21 @@ def _config(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
         sane = all(isinstance(n, int | float) and 0 <= n <= LARGEST_OPTION for n in numbers)
         if len(numbers) > MOST_LEVELS or not sane:
             raise _misfit(path)
+    if config.get("channels") not in {PICTURE, RAW}:
+        raise _misfit(path)
     return config
+
+
+def check_channels(network: nn.Module, path: Path, *, raw: bool) -> None:
+    """Refuse weights for the other kind of frames.
+
+    Raises:
+        InputError: the network is for pictures and `raw` is true, or the reverse.
+    """
+    options: Any = network.config
+    if options["channels"] != (RAW if raw else PICTURE):
+        made, seen = ("pictures", "raw") if raw else ("raw", "pictures")
+        raise InputError(f"{path}: holds weights for {made}, {seen} need others")
 
 
 def kind_of(path: Path) -> str:
@@ -132,6 +145,12 @@ def load_shipped(kind: type[Network], device: torch.device | None = None) -> Net
 def load_prior(device: torch.device | None = None) -> ImagePrior:
     """Load the shipped image prior D, ready for inference."""
     return load_shipped(ImagePrior, device).eval().requires_grad_(False)
+
+
+def facts_of(path: Path) -> dict[str, str]:
+    """Give what a weights file says of its training."""
+    own = {"kind", "config", "licence"}
+    return {key: value for key, value in _metadata(path).items() if key not in own}
 
 
 def describe_file(path: Path) -> str:

@@ -8,13 +8,10 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from f2r.models.layers import Network, channels_last
+from f2r.models.layers import PICTURE, RAW, Network, channels_last
 from f2r.models.prior import ImagePrior
 from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import TemporalEstimator
-
-PICTURE, RAW = 3, 4
-"""Channels of the two kinds of frames."""
 
 Picks = list[tuple[int, float]]
 """Per new channel the old one and the share of its weights."""
@@ -33,12 +30,9 @@ def widen(network: Network) -> Network:
         state[f"{name}.weight"] = weight[:, list(old)] * weight.new_tensor(share).view(1, -1, 1, 1)
     for name, layout in _outputs(network).items():
         old, _ = zip(*_picks(layout, 1.0), strict=True)
-        for part in (
-            "weight",
-            "bias",
-        ):  # four outputs of each channel lie together: a 2 x 2 shuffle
-            values: Tensor = state[f"{name}.{part}"].unflatten(0, (-1, 4))
-            state[f"{name}.{part}"] = values[list(old)].flatten(0, 1)
+        for part in (f"{name}.weight", f"{name}.bias"):
+            fours: Tensor = state[part].unflatten(0, (-1, 4))  # the 2 x 2 pixels of a channel
+            state[part] = fours[list(old)].flatten(0, 1)
     wide.load_state_dict(state)
     return channels_last(wide)
 

@@ -63,10 +63,19 @@ _PER_NEIGHBOUR = ("warped", "joint", "sigma", "flow", "visible", "present")
 
 
 def flip_image(image: Tensor, across: bool, upside_down: bool, turn: bool) -> Tensor:
-    """Mirror and transpose the last two axes."""
+    """Mirror and transpose the last two axes of (..., C, H, W).
+
+    Transposing a mosaic brings each green to the place of the other, so packed raw, whose channels
+    come in fours, has its greens exchanged.
+    """
     axes = [axis for axis, wanted in ((-1, across), (-2, upside_down)) if wanted]
     image = image.flip(axes) if axes else image
-    return image.transpose(-1, -2) if turn else image
+    if not turn:
+        return image
+    fours = range(0, image.shape[-3] if image.shape[-3] % 4 == 0 else 0, 4)
+    order = [first + place for first in fours for place in (0, 2, 1, 3)]
+    turned = image.transpose(-1, -2)
+    return turned[..., order, :, :] if order else turned
 
 
 def _grid(flow: Tensor) -> tuple[Tensor, Tensor]:

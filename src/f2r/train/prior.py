@@ -12,10 +12,10 @@ from torch import Tensor
 
 from f2r.errors import InputError
 from f2r.io.output import check_output
-from f2r.models.layers import channels_last
+from f2r.models.layers import PICTURE, RAW, channels_last
 from f2r.models.prior import ImagePrior
-from f2r.models.weights import load_network, save_network
-from f2r.models.widen import PICTURE, RAW, widen
+from f2r.models.weights import check_channels, load_network, save_network
+from f2r.models.widen import widen
 from f2r.preprocess import smooth_level
 from f2r.raw.inverse_isp import inverse_isp, sample_shot_read
 from f2r.train.loop import FitConfig, ProgressCallback, Trainer
@@ -216,8 +216,7 @@ def train_prior(
     check_output(output, None, overwrite=True)
     data = PriorData(raw=raw)
     torch.manual_seed(seed)
-    prior = load_network(init, ImagePrior) if init else ImagePrior(RAW if raw else PICTURE)
-    prior = channels_last(widen(prior) if raw else prior)
+    prior = channels_last(_starting_prior(init, raw=raw))
     patches = PhotoPatches(load_photos(find_photos(photos), data))
     checkpoint = output.with_name(output.name + ".ckpt")
     trainer = Trainer(
@@ -231,4 +230,14 @@ def train_prior(
     trainer.run(progress)
     save_network(output, prior, {"seed": str(seed), "steps": str(trainer.step)})
     checkpoint.unlink()
+    return prior
+
+
+def _starting_prior(init: Path | None, *, raw: bool) -> ImagePrior:
+    """Load the prior to start from, given a fourth channel if need be, or make a random one."""
+    if init is None:
+        return ImagePrior(RAW if raw else PICTURE)
+    prior = load_network(init, ImagePrior)
+    prior = widen(prior) if raw else prior
+    check_channels(prior, init, raw=raw)
     return prior

@@ -11,6 +11,7 @@ from torch import Tensor
 from f2r.errors import InputError
 from f2r.flow.choice import choose_flow
 from f2r.infer.planes import PlaneLayout, layout_of
+from f2r.io.clip import Frame
 from f2r.levels import normalise
 from f2r.models.prior import ImagePrior
 from f2r.noise.models import NoiseModel, PoissonGaussian
@@ -100,10 +101,15 @@ def reason_against(prepared: Sequence[TrainingClip], limit: int) -> str | None:
         return "no memory is left for it: pass --memory with more GiB"
     if not prepared:
         return "it has no two consecutive frames of one scene"
-    level = torch.full((1, 3, 1, 1), 0.5)
-    if all(float(clip.noise.variance(level).mean()) < CLEAN**2 for clip in prepared):
+    if all(_noise_power(clip) < CLEAN**2 for clip in prepared):
         return "it has no noise to learn from: for clean clips pass --add-noise"
     return None
+
+
+def _noise_power(clip: TrainingClip) -> float:
+    """Give the variance of a clip's noise at mid-grey."""
+    level = torch.full((1, clip.channels, 1, 1), 0.5)
+    return float(clip.noise.variance(level).mean())
 
 
 def prepare_source(
@@ -118,39 +124,46 @@ def prepare_source(
         prior: frozen image denoiser, on the device to work on.
         seed: seed of added noise.
     """
-    with source.open() as reader:
-        info = reader.info
-        chosen = choose_stretches(info.frames or limit, limit)
-        whole = spread_regions(info, (info.height, info.width), len(chosen))
-        read = read_stretches(reader, chosen, whole)
-    layout = layout_of(info)
-    made_raw = footage.raw and info.mosaic is None
-    if (
-        info.is_colour
-        and footage.add_noise
-        and not made_raw
-        and footage.spread.is_grey(source.index)
-    ):
-        layout = PlaneLayout(info.height, info.width, ((0,),))
-        read = [[frame.mean(-1, keepdims=True) for frame in stretch] for stretch in read]
-    split = [[layout.split(frame) for frame in stretch] for stretch in read]
+    layout, stretches, made_raw = _read(source, limit, footage)
+    split = [[layout.split(frame) for frame in frames] for frames in stretches]
     generator = torch.Generator().manual_seed(seed * 100_003 + source.index)
     flow = choose_flow("auto", next(prior.parameters()).device)
     prepared = []
     for k in range(len(layout.groups)):
         grey = layout.is_grey(k) and not made_raw
         distinct = slice(1 if grey else None)
-        clean = [torch.stack([planes[k][distinct] for planes in frames]) for frames in split]
-        noisy, noise = clean, footage.noise
+        frames = [torch.stack([planes[k][distinct] for planes in parts]) for parts in split]
+        noise = footage.noise
         if footage.add_noise:
-            noisy, noise = add_noise(clean, source.index, footage, generator, made_raw=made_raw)
-        noisy, noise = _measured(noisy, layout, noise)
-        preprocessor = Preprocessor(prior, noise, flow)
-        for frames in noisy:
-            seen = frames.expand(-1, 3, -1, -1) if grey else frames
-            clip = prepare_clip(list(seen), preprocessor, grey)
-            prepared += [clip] if clip.targets else []
+            frames, noise = add_noise(frames, source.index, footage, generator, made_raw=made_raw)
+        frames, noise = _measured(frames, layout, noise)
+        prepared += _prepare_stretches(frames, Preprocessor(prior, noise, flow), grey)
     return prepared
+
+
+def _read(
+    source: ClipSource, limit: int, footage: Footage
+) -> tuple[PlaneLayout, list[list[Frame]], bool]:
+    """Read stretches of a clip; say how frames are cut and whether they are yet to be made raw."""
+    with source.open() as reader:
+        info = reader.info
+        chosen = choose_stretches(info.frames or limit, limit)
+        whole = spread_regions(info, (info.height, info.width), len(chosen))
+        read = read_stretches(reader, chosen, whole)
+    turns_grey = footage.add_noise and not footage.raw and footage.spread.is_grey(source.index)
+    if not (info.is_colour and turns_grey):
+        return layout_of(info), read, footage.raw and info.mosaic is None
+    grey = [[frame.mean(-1, keepdims=True) for frame in frames] for frames in read]
+    return PlaneLayout(info.height, info.width, ((0,),)), grey, False
+
+
+def _prepare_stretches(
+    stretches: Sequence[Tensor], preprocessor: Preprocessor, grey: bool
+) -> list[TrainingClip]:
+    """Prepare (T, C, H, W) stretches; those without two consecutive frames are left out."""
+    seen = [frames.expand(-1, 3, -1, -1) if grey else frames for frames in stretches]
+    clips = [prepare_clip(list(frames), preprocessor, grey) for frames in seen]
+    return [clip for clip in clips if clip.targets]
 
 
 def add_noise(
@@ -170,24 +183,25 @@ def add_noise(
         generator: the only source of randomness.
         made_raw: take three-channel pictures back to raw first.
     """
-    if made_raw:
-        planes, camera = as_raw(clean, generator)
-        noise = footage.noise or camera
-        return [noise.sample(frames, generator) for frames in planes], noise
-    noise = footage.noise or footage.spread.model(index)
-    return [noise.sample(frames, generator) for frames in clean], noise
+    noise = footage.noise or (
+        camera_noise(generator) if footage.raw else footage.spread.model(index)
+    )
+    frames = as_raw(clean, generator) if made_raw else clean
+    return [noise.sample(part, generator) for part in frames], noise
 
 
-def as_raw(
-    stretches: Sequence[Tensor], generator: torch.Generator
-) -> tuple[list[Tensor], PoissonGaussian]:
+def camera_noise(generator: torch.Generator) -> PoissonGaussian:
+    """Draw the noise of a raw camera, nominal units."""
+    gain, read = sample_shot_read(1, generator)
+    return PoissonGaussian(float(gain), float(read))
+
+
+def as_raw(stretches: Sequence[Tensor], generator: torch.Generator) -> list[Tensor]:
     """Give packed raw of clean (T, 3, H, W) frames, as a camera sees them.
 
     Returns:
-        (T, 4, H', W') per stretch at half the resolution, sides multiples of 8, and the camera's
-        noise.
+        (T, 4, H', W') per stretch at half the resolution, sides multiples of 8.
     """
-    gain, read = sample_shot_read(1, generator)
     start = generator.get_state()
     planes = []
     for frames in stretches:
@@ -195,7 +209,7 @@ def as_raw(
         packed = inverse_isp_of_clip(frames, generator)
         height, width = (side // 8 * 8 for side in packed.shape[-2:])
         planes.append(packed[..., :height, :width])
-    return planes, PoissonGaussian(float(gain), float(read))
+    return planes
 
 
 def _measured(

@@ -6,7 +6,6 @@ the connected processes divide the shards, so the result does not depend on how 
 """
 
 import json
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -19,11 +18,10 @@ from f2r.errors import InputError
 from f2r.flow.estimator import DisFlow
 from f2r.infer.networks import load_networks, own_weights
 from f2r.infer.stream import Networks
-from f2r.models.layers import channels_last
+from f2r.models.layers import PICTURE, RAW, channels_last
 from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import TemporalEstimator
-from f2r.models.weights import save_network
-from f2r.models.widen import PICTURE, RAW
+from f2r.models.weights import facts_of, save_network
 from f2r.noise.models import Gaussian
 from f2r.preprocess import Preprocessor
 from f2r.processes import Processes
@@ -245,7 +243,7 @@ def _write(output: Path, networks: Networks, config: StagesConfig, facts: dict[s
     save_network(output / "temporal.safetensors", networks.temporal, facts)
     save_network(output / "refiner.safetensors", networks.refiner, facts)
     prior = None if config.init in {None, FRESH} else own_weights(config.init).get("prior")
-    if prior:  # the stages were trained with it and need it
-        shutil.copyfile(prior, output / "prior.safetensors")
+    if prior:  # the stages were trained with it and need it, widened if it was
+        save_network(output / "prior.safetensors", networks.prior, facts_of(prior))
     for name in STATE:
         (output / name).unlink(missing_ok=True)

@@ -39,8 +39,7 @@ class CropConfig:
     """Mirror, transpose and reverse in time at random: right for weights that must serve other
     clips. The clip itself is better learned as it is."""
     mirrored: bool = True
-    """Mirroring is among the variations; not for raw planes, whose colours lie beside each other.
-    Transposing exchanges the two greens only."""
+    """Mirroring is among them; not for raw planes, whose colours lie beside each other."""
 
 
 @dataclass
@@ -147,16 +146,20 @@ class CropSampler:
         batch = crop_windows(*self.draw_places(generator))
         kept = torch.rand(batch.present.shape, generator=generator) >= self.config.drop
         batch = batch._replace(present=_keep_some(batch.present, kept.to(batch.present.device)))
-        if not self.config.varied:
-            return batch
-        across, upside_down, turn, backwards = self.draw_flips(generator)
-        return augment(batch, across, upside_down, turn, backwards)
+        return augment(batch, *self.draw_flips(generator))
 
-    def draw_flips(self, generator: torch.Generator) -> list[bool]:
+    def draw_flips(self, generator: torch.Generator) -> tuple[bool, bool, bool, bool]:
         """Draw whether to mirror across and upside down, to transpose, to reverse in time."""
-        drawn = torch.randint(0, 2, (4,), generator=generator).tolist()
-        allowed = (self.config.varied, self.config.mirrored)
-        return [bool(drawn[k]) and allowed[0] and (k > 1 or allowed[1]) for k in range(4)]
+        if not self.config.varied:
+            return False, False, False, False
+        across, upside_down, turn, backwards = torch.randint(0, 2, (4,), generator=generator) > 0
+        mirrored = self.config.mirrored
+        return (
+            mirrored and bool(across),
+            mirrored and bool(upside_down),
+            bool(turn),
+            bool(backwards),
+        )
 
 
 def crop_windows(clip: TrainingClip, places: Sequence[Place], side: int) -> Crops:
