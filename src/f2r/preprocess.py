@@ -31,11 +31,11 @@ class PreparedFrame:
     """A noisy frame with what the prior and the flow say of it."""
 
     noisy: Tensor
-    """(3, H, W) float32 y_i."""
+    """(C, H, W) float32 y_i."""
     denoised: Tensor
-    """(3, H, W) float32 D(y_i)."""
+    """(C, H, W) float32 D(y_i)."""
     sigma: Tensor
-    """(3, H, W) float32 noise level; (3, 0, 0) where it is made anew for every tile."""
+    """(C, H, W) float32 noise level; (C, 0, 0) where it is made anew for every tile."""
     to_previous: Tensor | None = None
     """(2, H, W) float16 V_{i-1->i} on the grid of this frame, exact to 1/64 at 16 pixels; None at
     the start of a shot."""
@@ -49,7 +49,7 @@ class PreparedFrame:
 
     @property
     def joint(self) -> Tensor:
-        """(6, H, W) z_i = cat(D(y_i), y_i - D(y_i))."""
+        """(2C, H, W) z_i = cat(D(y_i), y_i - D(y_i))."""
         return joint_input(self.noisy[None], self.denoised[None])[0]
 
 
@@ -100,13 +100,13 @@ class Preprocessor:
 
     @torch.no_grad()
     def denoise(self, noisy: Tensor, sigma: Tensor) -> Tensor:
-        """Apply D to (B, 3, H, W) frames; bfloat16 inside, float32 out."""
+        """Apply D to (B, C, H, W) frames; bfloat16 inside, float32 out."""
         with torch.autocast(self.device.type, torch.bfloat16):
             denoised: Tensor = self.prior(noisy, sigma)
         return denoised
 
     def prepare(self, noisy: Tensor, keep_sigma: bool = True) -> PreparedFrame:
-        """Apply the prior to one (3, H, W) frame; flows are added by a `Linker`."""
+        """Apply the prior to one (C, H, W) frame; flows are added by a `Linker`."""
         batch = noisy.to(self.device)[None].contiguous(memory_format=torch.channels_last)
         sigma = sigma_map(self.noise, batch) if keep_sigma else batch[..., :0, :0]
 

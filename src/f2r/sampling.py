@@ -40,7 +40,7 @@ class Sample:
     layout: PlaneLayout
     """How what was taken of a frame is cut into planes."""
     stretches: list[list[list[Tensor]]]
-    """Per stretch, frame and plane: (3, H', W') nominal."""
+    """Per stretch, frame and plane: (C, H', W') nominal."""
     frames: int
     """Frames in all stretches."""
 
@@ -54,7 +54,7 @@ def sample_bytes(info: ClipInfo, config: DenoiseConfig) -> float:
     size = _region(info, config)
     frames = _most_frames(info, size, config)
     frames = frames if info.frames is None else min(info.frames, frames)
-    return int(size[0] * size[1] * (BYTES_PER_PIXEL * planes_of(info) * frames + JUDGING))
+    return int(size[0] * size[1] * planes_of(info) * (BYTES_PER_PIXEL * frames + JUDGING))
 
 
 def _region(info: ClipInfo, config: DenoiseConfig) -> tuple[int, int]:

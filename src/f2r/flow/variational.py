@@ -71,7 +71,7 @@ class VariationalFlow:
 
     @torch.no_grad()
     def estimate_batch(self, targets: Tensor, neighbours: Tensor) -> Tensor:
-        """Estimate the flows of (B, 3, H, W) pairs: (B, 2, H, W), float32, on their device."""
+        """Estimate the flows of (B, C, H, W) pairs: (B, 2, H, W), float32, on their device."""
         pyramids = [self._pyramid(frames.float()) for frames in (targets, neighbours)]
         flow = torch.zeros_like(pyramids[0][-1][:, :2])
         for target, neighbour in reversed(list(zip(*pyramids, strict=True))):

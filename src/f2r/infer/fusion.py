@@ -63,14 +63,14 @@ class Refined(Linked, Protocol):
 
     @property
     def refined(self) -> Tensor:
-        """(3, H, W)."""
+        """(C, H, W)."""
 
 
 @torch.no_grad()
 def fuse_frame(
     frames: Mapping[int, Refined], target: int, radius: int, noise: NoiseModel, error_share: float
 ) -> Tensor:
-    """Fuse one refined frame with those of its neighbours that are there: (3, H, W).
+    """Fuse one refined frame with those of its neighbours that are there: (C, H, W).
 
     Args:
         frames: refined frames by index, linked by flow.
@@ -129,7 +129,7 @@ class FusedStream:
         return self.stream.networks.lookahead + self.radius
 
     def push(self, noisy: Tensor) -> Iterator[Estimate]:
-        """Take the next (3, H, W) frame and yield the estimate that it completes, if any."""
+        """Take the next (C, H, W) frame and yield the estimate that it completes, if any."""
         for estimate in self.stream.push(noisy):
             yield from self._take(estimate)
 

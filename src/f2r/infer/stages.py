@@ -34,7 +34,7 @@ def predict_anchor(
     around: Neighbourhood,
     target: int,
 ) -> Tensor:
-    """Run stage 1 for one target: (3, H, W) float32.
+    """Run stage 1 for one target: (C, H, W) float32.
 
     Args:
         estimator: the blind temporal estimator.
@@ -59,7 +59,7 @@ def predict_anchor(
 
 @torch.no_grad()
 def refine_frame(refiner: SpatialRefiner, frame: PreparedFrame, anchor: Tensor) -> Tensor:
-    """Run stage 2 on the centre frame as it is (alpha = 0): (3, H, W) float32."""
+    """Run stage 2 on the centre frame as it is (alpha = 0): (C, H, W) float32."""
     joint, sigma = frame.joint[None], frame.sigma[None]
     with torch.autocast(joint.device.type, torch.bfloat16):
         refined: Tensor = refiner(anchor[None], joint, sigma)
@@ -77,7 +77,7 @@ def refine_by_draws(  # noqa: PLR0913, PLR0917
     generator: torch.Generator,
     grey: bool = False,
 ) -> Tensor:
-    """Run stage 2 on `draws` re-corrupted centre frames and average: (3, H, W) float32.
+    """Run stage 2 on `draws` re-corrupted centre frames and average: (C, H, W) float32.
 
     What training sees; as good as the direct pass and `draws` times slower (METHOD.md, section 2).
     """

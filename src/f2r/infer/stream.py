@@ -36,7 +36,7 @@ class Networks:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What the method says of one frame; each (3, H, W) float32, nominal, not clipped."""
+    """What the method says of one frame; each (C, H, W) float32, nominal, not clipped."""
 
     noisy: Tensor
     """y."""
@@ -87,7 +87,7 @@ class PlaneStream:
         self._delivered = 0
 
     def push(self, noisy: Tensor) -> Iterator[Estimate]:
-        """Take the next (3, H, W) frame and yield the estimate that it completes, if any."""
+        """Take the next (C, H, W) frame and yield the estimate that it completes, if any."""
         size = (noisy.shape[-2], noisy.shape[-1])
         frame = self.preprocessor.prepare(noisy, keep_sigma=self._tiling.is_whole(size))
         self._linker.push(frame)

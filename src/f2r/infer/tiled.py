@@ -41,7 +41,7 @@ class Window:
 def predict_anchor_tiled(
     estimator: TemporalEstimator, preprocessor: Preprocessor, window: Window
 ) -> Tensor:
-    """Run stage 1 for one target that has a neighbour: (3, H, W) float32."""
+    """Run stage 1 for one target that has a neighbour: (C, H, W) float32."""
 
     def compute(tile: Tile) -> Tensor:
         with torch.autocast(preprocessor.device.type, torch.bfloat16):
@@ -56,7 +56,7 @@ def predict_anchor_tiled(
 def refine_frame_tiled(
     refiner: SpatialRefiner, preprocessor: Preprocessor, frame: PreparedFrame, anchor: Tensor
 ) -> Tensor:
-    """Run stage 2 on the centre frame as it is: (3, H, W) float32."""
+    """Run stage 2 on the centre frame as it is: (C, H, W) float32."""
 
     def compute(tile: Tile) -> Tensor:
         joint, sigma = _inputs(frame, preprocessor, tile.outer)

@@ -24,7 +24,7 @@ def prepare_clip(
     """Apply the preprocessing to consecutive frames of one shot.
 
     Args:
-        frames: T noisy frames (3, H, W), sides multiples of 8.
+        frames: T noisy frames (C, H, W), sides multiples of 8.
         preprocessor: prior, noise model and flow of the clip.
         grey: whether the three channels are one.
         on_frame: called with the number of frames done.
@@ -67,7 +67,7 @@ def clip_anchors(
     estimator: TemporalEstimator,
     on_frame: Callable[[int], None] | None = None,
 ) -> list[Tensor]:
-    """Run stage 1 over a prepared clip: (3, H, W) float32 per frame.
+    """Run stage 1 over a prepared clip: (C, H, W) float32 per frame.
 
     A frame without neighbours takes the prior's estimate.
     """

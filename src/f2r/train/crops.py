@@ -10,17 +10,17 @@ class Crops(NamedTuple):
     """A batch for stage 1; N = 2 * radius, S = side, M = side of a neighbour's crop."""
 
     target: Tensor
-    """(B, 3, S, S) y_t: what the anchor is compared with; no network sees it."""
+    """(B, C, S, S) y_t: what the anchor is compared with; no network sees it."""
     variance: Tensor
     """(B,) mean noise variance of the target, to weigh its loss."""
     trained: Tensor
     """(B, 1, S, S) bool: pixels that the loss may touch."""
     warped: Tensor
-    """(B, N, 6, S, S) z_i on the target's grid."""
+    """(B, N, 2C, S, S) z_i on the target's grid."""
     joint: Tensor
-    """(B, N, 6, M, M) z_i as they are, for the encoder."""
+    """(B, N, 2C, M, M) z_i as they are, for the encoder."""
     sigma: Tensor
-    """(B, N, 3, M, M) noise level of the neighbours."""
+    """(B, N, C, M, M) noise level of the neighbours."""
     flow: Tensor
     """(B, N, 2, S, S) from the target's grid into the neighbour's crop."""
     visible: Tensor

@@ -86,13 +86,13 @@ class RefinedCase:
     """A batch of crops around withheld tiles, and the same shaken by a little noise."""
 
     anchor: Tensor
-    """(B, 3, S, S), constant."""
+    """(B, C, S, S), constant."""
     joint: tuple[Tensor, Tensor]
-    """(B, 6, S, S) z of the noisy crop, and of the shaken one."""
+    """(B, 2C, S, S) z of the noisy crop, and of the shaken one."""
     sigma: tuple[Tensor, Tensor]
-    """(B, 3, S, S) noise level of each."""
+    """(B, C, S, S) noise level of each."""
     probe: Tensor
-    """(B, C, S, S) n' that the crop was shaken by, PROBE times; C = 1 for a grey clip."""
+    """(B, 1 or C, S, S) n' that the crop was shaken by, PROBE times; one channel of a grey clip."""
     judged: Tensor
     """(B, 1, S, S) bool: pixels of withheld tiles."""
 

@@ -15,7 +15,7 @@ FLOOR = (5 / 255) ** 2
 
 
 def estimate_anchor(estimator: TemporalEstimator, crops: Crops) -> Tensor:
-    """Predict the targets of a batch from their neighbours, (B, 3, S, S) float32."""
+    """Predict the targets of a batch from their neighbours, (B, C, S, S) float32."""
     neighbours = crops.joint.shape[1]
     features = estimator.encode(crops.joint.flatten(0, 1), crops.sigma.flatten(0, 1))
     split = tuple(scale.unflatten(0, (-1, neighbours)) for scale in features)

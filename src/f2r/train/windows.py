@@ -55,7 +55,7 @@ class TrainingClip:
     grey: bool = False
     """Whether the three channels are one, with one noise."""
     anchors: Sequence[Tensor] = ()
-    """T anchors (3, H, W), once stage 1 is done."""
+    """T anchors (C, H, W), once stage 1 is done."""
     withheld: Tensor | None = None
     """(T, H / TILE, W / TILE) bool, rounded up: tiles that are never a target; None: no tile."""
     keep: Keep = in_memory
