@@ -14,14 +14,17 @@ TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
 on a block is the system's own, both in bytes."""
 
 LARGEST = 64 * 2**20
-"""Blocks up to this size are kept. Those of 4K frames are larger: keeping them took a gigabyte."""
+"""Blocks up to this size are kept."""
 
 KEEP = 512 * 2**20
 """Of the end of the heap so much is kept."""
 
 
 def keep_freed_memory() -> None:
-    """Let freed blocks be used again by this process; for programs, before they compute."""
+    """Let freed blocks be used again by this process.
+
+    For programs, where memory is not scarce: tiles of 4K frames would take half a gigabyte more.
+    """
     adjust = getattr(_c_library(), "mallopt", None)
     if adjust is not None and adjust(MMAP_THRESHOLD, LARGEST):  # older ones take half at most
         adjust(TRIM_THRESHOLD, KEEP)

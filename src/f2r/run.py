@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from f2r.allocator import keep_freed_memory
 from f2r.config import DenoiseConfig
 from f2r.denoiser import Denoiser
 from f2r.errors import InputError
@@ -105,6 +106,8 @@ def denoise_file(
         if suspicion is not None:
             announce(f"warning: {suspicion}")
         run = Denoiser(reader, noise, config, progress=progress)
+        if run.memory.is_whole:
+            keep_freed_memory()
         sample = sample_bytes(reader.info, config)
         announce(describe_memory(run.memory, sample))
         job = _Job(run, run.reader, announce)

@@ -57,6 +57,7 @@ def benchmark_command(args: BenchmarkArgs) -> None:
     from f2r.benchmark.datasets import find_dataset
     from f2r.benchmark.methods.registry import Resources, build_methods
     from f2r.cli.display import Display
+    from f2r.allocator import keep_freed_memory
     from f2r.device import choose_device
 
     if args.frames < 1:
@@ -67,6 +68,7 @@ def benchmark_command(args: BenchmarkArgs) -> None:
     if args.protocol == "crvd":
         _run_crvd(args, budget, weights.get("isp"))
         return
+    keep_freed_memory()
     device = choose_device(args.device)
     dataset = find_dataset(args.data, args.clips)
     if args.ablation is None:

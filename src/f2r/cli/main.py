@@ -7,7 +7,6 @@ from typing import Annotated, Any
 import tyro
 from tyro.conf import subcommand
 
-from f2r.allocator import keep_freed_memory
 from f2r.cli.benchmark import BenchmarkArgs, benchmark_command
 from f2r.cli.denoise import DenoiseArgs, denoise_command
 from f2r.cli.evaluate import EvaluateArgs, evaluate_command
@@ -58,7 +57,6 @@ def main(arguments: list[str] | None = None) -> int:
         0 done, 1 failure, 2 bad input or usage, 130 interrupted.
     """
     args = tyro.cli(Command, prog="f2r", args=arguments, description=DESCRIPTION)
-    keep_freed_memory()
     try:
         COMMANDS[type(args)](args)
     except InputError as error:

@@ -70,9 +70,11 @@ class TrainClipsArgs:
 
 def train_prior_command(args: TrainPriorArgs) -> None:
     """Run `f2r train prior`."""
+    from f2r.allocator import keep_freed_memory
     from f2r.cli.display import Display
     from f2r.train.prior import train_prior
 
+    keep_freed_memory()
     with Display() as display:
         train_prior(
             args.photos,
@@ -88,6 +90,7 @@ def train_prior_command(args: TrainPriorArgs) -> None:
 
 def train_clips_command(args: TrainClipsArgs) -> None:
     """Run `f2r train clips`."""
+    from f2r.allocator import keep_freed_memory
     from f2r.cli.display import Display
     from f2r.device import choose_device, describe_device
     from f2r.noise.parse import parse_noise
@@ -96,6 +99,7 @@ def train_clips_command(args: TrainClipsArgs) -> None:
     from f2r.train.stages import StagesConfig, train_on_clips
     from f2r.train.windows import CropConfig
 
+    keep_freed_memory()
     noise = None if args.noise == "auto" else parse_noise(args.noise)
     mosaic = mosaic_of(args.mosaic)
     footage = Footage(
