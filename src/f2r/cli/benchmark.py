@@ -51,13 +51,13 @@ def benchmark_command(args: BenchmarkArgs) -> None:
     """Run `f2r benchmark`."""
     import torch
 
+    from f2r.allocator import keep_freed_memory
     from f2r.benchmark.ablations import build_ablation
     from f2r.benchmark.case import Conditions
     from f2r.benchmark.compare import Plan, run_plan
     from f2r.benchmark.datasets import find_dataset
     from f2r.benchmark.methods.registry import Resources, build_methods
     from f2r.cli.display import Display
-    from f2r.allocator import keep_freed_memory
     from f2r.device import choose_device
 
     if args.frames < 1:
