@@ -8,5 +8,8 @@ LUMA = {3: (0.299, 0.587, 0.114), 4: (0.299, 0.2935, 0.2935, 0.114)}
 
 def luma(frames: Tensor) -> Tensor:
     """Give the luma (..., 1, H, W) of (..., C, H, W) frames, C = 3 or 4."""
-    weights = frames.new_tensor(LUMA[frames.shape[-3]]).view(-1, 1, 1)
-    return (frames * weights).sum(-3, keepdim=True)
+    first, *others = LUMA[frames.shape[-3]]
+    level = first * frames[..., :1, :, :]
+    for k, weight in enumerate(others, start=1):  # no weighted copy of all channels
+        level = level + weight * frames[..., k : k + 1, :, :]
+    return level
