@@ -1,17 +1,22 @@
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from f2r.config import DenoiseConfig
+from f2r.denoiser import Denoiser
 from f2r.flow.estimator import DisFlow
 from f2r.flow.warp import warp_backward
 from f2r.io.array import ArrayReader
 from f2r.models.prior import ImagePrior
+from f2r.models.weights import load_prior
 from f2r.noise.models import Gaussian
 from f2r.preprocess import Preprocessor
 from f2r.train.clip import prepare_clip
 from f2r.train.crops import augment, flip_image
+from f2r.train.footage import ClipSource, Footage
 from f2r.train.sample import (
     BYTES_PER_PIXEL,
     choose_stretches,
@@ -19,6 +24,7 @@ from f2r.train.sample import (
     region_size,
     spread_regions,
 )
+from f2r.train.shards import prepare_source
 from f2r.train.windows import CropConfig, CropSampler
 
 
@@ -75,12 +81,28 @@ def test_a_short_clip_is_taken_whole(frames):
     assert choose_stretches(frames, 40) == [range(frames)]
 
 
+def test_padding_is_never_trained_on():
+    """It repeats a row with its noise, from which stage 2 would learn to keep noise."""
+    noisy = np.random.default_rng(0).random((3, 45, 60, 3), np.float32)
+    run = Denoiser(ArrayReader(noisy), Gaussian(0.1), DenoiseConfig())
+    run.look()
+    frame = run.planes[0].clips[0].frames[0].noisy
+    assert frame.shape == (3, 40, 56)
+    rows = torch.from_numpy(noisy).permute(0, 3, 1, 2)[0].unfold(1, 40, 1).unfold(2, 56, 1)
+    assert (rows == frame[:, None, None]).all(-1).all(-1).all(0).any()
+    source = ClipSource("clip", lambda: ArrayReader(noisy))
+    footage = Footage((Path("clip"),), noise=Gaussian(0.1))
+    (clip,) = prepare_source(source, 3, footage, load_prior(), seed=0)
+    assert clip.size == (40, 56)
+
+
 @pytest.mark.parametrize(("height", "width"), [(100, 120), (1080, 1920), (2160, 3840)])
 def test_large_frames_are_cut_so_that_the_sample_fits(height, width):
     info = ArrayReader(np.broadcast_to(np.float32(0), (1, height, width, 3))).info
     size = region_size(info, 1.0, 36)
     assert 36 * size[0] * size[1] * BYTES_PER_PIXEL <= 2**30
-    assert size == (height, width) or size[0] * size[1] * BYTES_PER_PIXEL * 36 > 0.9 * 2**30
+    whole = tuple(side // 8 * 8 for side in (height, width))
+    assert size == whole or size[0] * size[1] * BYTES_PER_PIXEL * 36 > 0.9 * 2**30
     for region in spread_regions(info, size, 9):
         assert 0 <= region.top <= height - size[0]
         assert 0 <= region.left <= width - size[1]

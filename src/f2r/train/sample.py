@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from f2r.infer.planes import MULTIPLE
+from f2r.infer.planes import SMALLEST as SMALLEST_SIDE
 from f2r.io.clip import ClipInfo, Frame
 
 BYTES_PER_PIXEL = 2 * 12 + 12 + 4 * 3 * 2 + 4 * 6 * 2 + 12
@@ -40,14 +42,26 @@ def planes_of(info: ClipInfo) -> float:
     return 1 if info.is_colour else info.channels
 
 
+def without_padding(info: ClipInfo) -> tuple[int, int]:
+    """Give the rows and columns of a frame that need no padding, if it has enough of them.
+
+    Padding repeats a row with its noise. Training would learn from it to keep noise.
+    """
+    height, width = (
+        side // MULTIPLE * MULTIPLE if side >= SMALLEST_SIDE else side for side in (info.height, info.width)
+    )
+    return height, width
+
+
 def region_size(info: ClipInfo, gib: float, frames: int) -> tuple[int, int]:
     """Choose rows and columns of each frame such that `frames` prepared ones fit into `gib` GiB."""
+    whole = without_padding(info)
     pixels = min(gib * 2**30 / (BYTES_PER_PIXEL * planes_of(info) * frames), LARGEST)
-    shrink = min((pixels / (info.height * info.width)) ** 0.5, 1.0)
+    shrink = min((pixels / (whole[0] * whole[1])) ** 0.5, 1.0)
     if shrink == 1.0:
-        return info.height, info.width
+        return whole
     height, width = (
-        min(max(int(side * shrink) // 8 * 8, SMALLEST), side) for side in (info.height, info.width)
+        min(max(int(side * shrink) // MULTIPLE * MULTIPLE, SMALLEST), side) for side in whole
     )
     return height, width
 

@@ -1,7 +1,7 @@
 """Prepare clips for a training that several processes share."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,12 @@ from f2r.raw.inverse_isp import inverse_isp_of_clip, sample_shot_read
 from f2r.train.clip import prepare_clip
 from f2r.train.footage import ClipSource, Footage, list_sources, plan_frames
 from f2r.train.loop import Progress, ProgressCallback
-from f2r.train.sample import choose_stretches, read_stretches, spread_regions
+from f2r.train.sample import (
+    choose_stretches,
+    read_stretches,
+    spread_regions,
+    without_padding,
+)
 from f2r.train.windows import TrainingClip
 
 CLEAN = 0.5 / 255
@@ -148,8 +153,10 @@ def _read(
     with source.open() as reader:
         info = reader.info
         chosen = choose_stretches(info.frames or limit, limit)
-        whole = spread_regions(info, (info.height, info.width), len(chosen))
+        height, width = without_padding(info)
+        whole = spread_regions(info, (height, width), len(chosen))
         read = read_stretches(reader, chosen, whole)
+    info = replace(info, height=height, width=width)
     turns_grey = footage.add_noise and not footage.raw and footage.spread.is_grey(source.index)
     if not (info.is_colour and turns_grey):
         return layout_of(info), read, footage.raw and info.mosaic is None
