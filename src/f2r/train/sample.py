@@ -47,9 +47,8 @@ def without_padding(info: ClipInfo) -> tuple[int, int]:
 
     Padding repeats a row with its noise. Training would learn from it to keep noise.
     """
-    height, width = (
-        side // MULTIPLE * MULTIPLE if side >= SMALLEST_SIDE else side for side in (info.height, info.width)
-    )
+    sides = (info.height, info.width)
+    height, width = (s // MULTIPLE * MULTIPLE if s >= SMALLEST_SIDE else s for s in sides)
     return height, width
 
 
