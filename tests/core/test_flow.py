@@ -8,7 +8,7 @@ from f2r.flow.cuts import is_scene_cut
 from f2r.flow.estimator import DisFlow
 from f2r.flow.pyramid import flow_pyramid
 from f2r.flow.variational import VariationalConfig, VariationalFlow
-from f2r.flow.warp import compose_flows, visibility, warp_backward
+from f2r.flow.warp import compose_flows, visibility, warp_backward, warp_features
 from f2r.io import open_reader
 from synthetic import moving_clip
 
@@ -36,6 +36,22 @@ def test_warp_by_half_a_pixel_averages_neighbours():
     warped = warp_backward(image, constant_flow(0.5, 0))
     expected = (image[..., :-1] + image[..., 1:]) / 2
     torch.testing.assert_close(warped[..., :-1], expected, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("source", "grid"), [((12, 10), (7, 9)), ((1, 5), (3, 4)), ((3, 1), (3, 1))]
+)
+def test_features_are_fetched_as_images_are(source, grid):
+    features = torch.randn(2, 3, 5, *source, dtype=torch.float32, requires_grad=True)
+    flow = 4 * torch.randn(2, 3, 2, *grid)  # some of it leads out of the source
+    expected = warp_backward(features.flatten(0, 1), flow.flatten(0, 1)).unflatten(0, (2, 3))
+    fetched = warp_features(features, flow)
+    assert fetched.shape == (2, *grid, 3, 5)
+    torch.testing.assert_close(fetched.permute(0, 3, 4, 1, 2), expected, atol=1e-5, rtol=0)
+    cotangent = torch.randn_like(expected)
+    (wanted,) = torch.autograd.grad(expected, features, cotangent)
+    (found,) = torch.autograd.grad(fetched, features, cotangent.permute(0, 3, 4, 1, 2))
+    torch.testing.assert_close(found, wanted, atol=1e-4, rtol=0)
 
 
 def test_pyramid_halves_size_and_magnitude():

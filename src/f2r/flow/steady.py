@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 OWN_WEIGHT = 0.12
 """Weight of the frame itself against a neighbour that fits perfectly. Less makes the flow more
@@ -41,7 +40,17 @@ def steady_luma(own: Tensor, aligned: Sequence[Tensor]) -> Tensor:
 
 def mean_around(values: Tensor, side: int) -> Tensor:
     """Average (1, H, W) over squares of an odd side, cut off at the border."""
-    for kernel in ((side, 1), (1, side)):
-        pad = (kernel[0] // 2, kernel[1] // 2)
-        values = functional.avg_pool2d(values, kernel, 1, pad, count_include_pad=False)
-    return values
+    return _mean_along(_mean_along(values, side, 1), side, 2)
+
+
+def _mean_along(values: Tensor, side: int, axis: int) -> Tensor:
+    """Average `side` values along an axis; sums of shifted maps are quicker than pooling."""
+    length, reach = values.shape[axis], side // 2
+    total = values.clone()
+    count = values.new_ones(length)
+    for shift in range(1, min(reach + 1, length)):
+        rest = length - shift
+        for into, out_of in ((shift, 0), (0, shift)):
+            total.narrow(axis, into, rest).add_(values.narrow(axis, out_of, rest))
+            count.narrow(0, into, rest).add_(1)
+    return total.div_(count if axis == 2 else count[:, None])

@@ -23,16 +23,63 @@ def warp_backward(source: Tensor, flow: Tensor, mode: str = "bilinear") -> Tenso
         (B, C, H, W) in the type of `source`; out(p) = source(p + flow(p)).
     """
     height, width = flow.shape[-2:]
-    source_height, source_width = source.shape[-2:]
-    rows = torch.arange(height, device=flow.device, dtype=torch.float32)
+    rows = torch.arange(height, device=flow.device, dtype=torch.float32)[:, None]
     columns = torch.arange(width, device=flow.device, dtype=torch.float32)
-    x = (flow[:, 0].float() + columns) * (2 / max(source_width - 1, 1)) - 1
-    y = (flow[:, 1].float() + rows[:, None]) * (2 / max(source_height - 1, 1)) - 1
-    grid = torch.stack((x, y), dim=-1)
+    grid = flow.new_empty(flow.shape, dtype=torch.float32)
+    for axis, (start, length) in enumerate(((columns, source.shape[-1]), (rows, source.shape[-2]))):
+        scale = 2 / max(length - 1, 1)  # grid_sample counts from -1 to 1
+        torch.add(start * scale - 1, flow[:, axis].float(), alpha=scale, out=grid[:, axis])
+    places = grid.movedim(1, -1)
     warped = functional.grid_sample(
-        source.float(), grid, mode=mode, padding_mode="border", align_corners=True
+        source.float(), places, mode=mode, padding_mode="border", align_corners=True
     )
     return warped.to(source.dtype)
+
+
+def warp_features(features: Tensor, flow: Tensor) -> Tensor:
+    """Fetch features of several neighbours, bilinear; points outside take the border sample.
+
+    On a CPU every pixel is a weighted sum of four rows of a table, an order of magnitude quicker
+    than `warp_backward`, which fetches channel by channel.
+
+    Args:
+        features: (B, N, C, Hs, Ws), best with the channels of a pixel side by side in memory.
+        flow: (B, N, 2, H, W) displacement (x, y) in pixels of `features`.
+
+    Returns:
+        (B, H, W, N, C): side by side what the neighbours have for a pixel.
+    """
+    batch, channels = features.shape[:2], features.shape[2]
+    if features.device.type != "cpu":
+        warped = warp_backward(features.flatten(0, 1), flow.flatten(0, 1))
+        return warped.unflatten(0, batch).permute(0, 3, 4, 1, 2)
+    rows, shares = _corners(flow, features.shape[-2], features.shape[-1])
+    table = features.movedim(2, -1).reshape(-1, channels)
+    fetched = functional.embedding_bag(
+        rows.view(-1, 4), table, per_sample_weights=shares.view(-1, 4).to(table.dtype), mode="sum"
+    )
+    return fetched.view(*rows.shape[:-1], channels)
+
+
+def _corners(flow: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
+    """Give the four pixels around the points that (B, N, 2, H, W) flows lead to.
+
+    Returns:
+        Numbers of the pixels, counted through all B * N sources of `height` rows, and their
+        bilinear weights; both (B, H, W, N, 4).
+    """
+    moved = flow.float().movedim(1, -1)
+    x = moved[:, 0] + torch.arange(flow.shape[-1])[:, None]
+    y = moved[:, 1] + torch.arange(flow.shape[-2])[:, None, None]
+    x, y = x.clamp(0, width - 1), y.clamp(0, height - 1)
+    left, top = x.int(), y.int()
+    right, bottom = (left + 1).clamp(max=width - 1), (top + 1).clamp(max=height - 1)
+    across, down = x - left, y - top
+    sources = torch.arange(flow.shape[0] * flow.shape[1], dtype=torch.int32)
+    first = (sources * (height * width)).view(flow.shape[0], 1, 1, flow.shape[1])
+    places = [first + row * width + column for row in (top, bottom) for column in (left, right)]
+    shares = [v * h for v in (1 - down, down) for h in (1 - across, across)]
+    return torch.stack(places, -1), torch.stack(shares, -1)
 
 
 def move_flow(flow: Tensor, at: Place, into: Place) -> Tensor:

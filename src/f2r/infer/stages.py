@@ -4,7 +4,7 @@ Source: Frames2Residual, figures 2 and 3b.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -50,11 +50,16 @@ def predict_anchor(
     joint = torch.stack([frames[i].joint for i in indices])[None]
     flow, visible = around.flow[None].float(), around.visible[None].float()
     scales = zip(*(features[i] for i in indices), strict=True)
-    stacked = tuple(torch.stack(scale)[None] for scale in scales)
+    stacked = tuple(_stack(scale)[None] for scale in scales)
     with torch.autocast(joint.device.type, torch.bfloat16):
         aligned = align(warp_pixels(joint, flow), stacked, flow, visible, around.present[None])
         anchor: Tensor = estimator(aligned)
     return anchor[0]
+
+
+def _stack(maps: Sequence[Tensor]) -> Tensor:
+    """Stack N maps (C, h, w) to (N, C, h, w), the channels of a pixel side by side in memory."""
+    return torch.stack([part.movedim(0, -1) for part in maps]).movedim(-1, 1)
 
 
 @torch.no_grad()

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from f2r.flow.pyramid import flow_pyramid
-from f2r.flow.warp import move_flow, visibility, warp_backward
+from f2r.flow.warp import move_flow, visibility, warp_backward, warp_features
 from f2r.models.prior import joint_input
 from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import Aligned, TemporalEstimator, offsets_within
@@ -83,9 +83,10 @@ def _align(
     found = [_align_neighbour(estimator, preprocessor, window, o, box) for o in offsets]
     stand_in = next(parts for parts in found if parts is not None)
     parts = [[torch.zeros_like(p) for p in stand_in] if f is None else f for f in found]
-    stacked = [torch.cat(part)[None] for part in zip(*parts, strict=True)]
-    present = torch.tensor([[f is not None for f in found]], device=stacked[0].device)
-    return Aligned(stacked[0], tuple(stacked[2:]), stacked[1], present)
+    pixels, seen, *scales = zip(*parts, strict=True)
+    present = torch.tensor([[f is not None for f in found]], device=preprocessor.device)
+    features = tuple(torch.cat(scale, dim=3) for scale in scales)
+    return Aligned(torch.cat(pixels)[None], features, torch.cat(seen)[None], present)
 
 
 def _align_neighbour(
@@ -112,7 +113,10 @@ def _align_neighbour(
     flow = move_flow(forward[None], at, into)
     pixels = warp_backward(joint, flow, "bicubic")
     levels = flow_pyramid(flow, len(features) + 2)[2:]
-    warped = [warp_backward(scale, level) for scale, level in zip(features, levels, strict=True)]
+    warped = [
+        warp_features(scale[None], level[None])
+        for scale, level in zip(features, levels, strict=True)
+    ]
     return [pixels, seen, *warped]
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from f2r.flow.pyramid import flow_pyramid
-from f2r.flow.warp import warp_backward
+from f2r.flow.warp import warp_backward, warp_features
 from f2r.models.layers import Down, Fold, UNet, join, reach_of, residual_blocks
 
 RADIUS = 2
@@ -35,7 +35,7 @@ class Aligned(NamedTuple):
     joint: Tensor
     """(B, N, 2C, H, W) z_i, warped at the resolution of the image."""
     features: tuple[Tensor, ...]
-    """(B, N, C_k, H / 2^k, W / 2^k) per scale k = 2, 3, warped by the flow pyramid."""
+    """(B, H / 2^k, W / 2^k, N, C_k) per scale k = 2, 3, warped by the flow pyramid."""
     visible: Tensor
     """(B, N, 1, H, W) in [0, 1], from forward-backward consistency."""
     present: Tensor
@@ -82,11 +82,13 @@ class Fusion(nn.Module):
         self.merge = nn.Conv2d(neighbours * channels_in, channels_out, 1)
 
     def forward(self, features: Tensor, visible: Tensor, present: Tensor) -> Tensor:
-        """Merge (B, N, C, h, w) given (B, N, 1, h, w) and (B, N) to (B, C_out, h, w)."""
-        seen = torch.cat((features, visible.to(features.dtype)), dim=2).flatten(1, 2)
-        scores = self.score(seen).masked_fill(~present[..., None, None], ABSENT)
-        weights = torch.softmax(scores.float(), dim=1).to(features.dtype).unsqueeze(2)
-        merged: Tensor = self.merge((features * weights * features.shape[1]).flatten(1, 2))
+        """Merge (B, h, w, N, C) given (B, N, 1, h, w) and (B, N) to (B, C_out, h, w)."""
+        maps = visible.to(features.dtype).permute(0, 3, 4, 1, 2)
+        seen = torch.cat((features, maps), dim=-1).flatten(3)
+        scores = self.score(seen.movedim(-1, 1)).masked_fill(~present[..., None, None], ABSENT)
+        weights = features.shape[3] * torch.softmax(scores.float(), dim=1)
+        weighed = features * weights.to(features.dtype).movedim(1, -1).unsqueeze(-1)
+        merged: Tensor = self.merge(weighed.flatten(3).movedim(-1, 1))
         return merged
 
 
@@ -203,14 +205,16 @@ def align(
     """
     batch = flow.shape[:2]
     pyramid = flow_pyramid(flow.flatten(0, 1), len(features) + 2)
-    exists = present[..., None, None, None]
-    scales = tuple(
-        warp_backward(scale.flatten(0, 1), level).unflatten(0, batch) * exists
+    scales = [
+        warp_features(scale, level.unflatten(0, batch))
         for scale, level in zip(features, pyramid[2:], strict=True)
-    )
+    ]
+    exists = present[..., None, None, None]
     complete = present.device.type == "cpu" and bool(present.all())  # asking a GPU would wait
-    joint = warped if complete else warped * exists
-    return Aligned(joint, scales, visible * exists, present)
+    if not complete:
+        warped, visible = warped * exists, visible * exists
+        scales = [scale * exists.movedim(1, 3) for scale in scales]
+    return Aligned(warped, tuple(scales), visible, present)
 
 
 def _shrink(maps: Tensor, factor: int) -> Tensor:
