@@ -141,16 +141,15 @@ class Ours:
         return {name: round(spent / calls, 4) for name, spent in self.watch.seconds.items()}
 
     def training(self, noisy: Tensor, seconds: float) -> dict[str, float]:
-        """Count optimiser steps a second of both stages together."""
+        """Count optimiser steps a second of both stages; judging what was learned is included."""
         clip = prepare_clip(list(pad_sides(noisy, 8)), self.preprocessor)
         for network in (self.networks.temporal, self.networks.refiner):
             network.train()
         done = adapt(self.networks, self.preprocessor, [clip], AdaptConfig(seconds), SEED)
-        half = done.seconds / 2
         return {
             "seconds": round(done.seconds, 1),
-            "stage 1 steps a second": round(done.temporal_steps / half, 2),
-            "stage 2 steps a second": round(done.refiner_steps / half, 2),
+            "stage 1 steps a second": round(done.temporal_steps / done.temporal_seconds, 2),
+            "stage 2 steps a second": round(done.refiner_steps / done.refiner_seconds, 2),
         }
 
 

@@ -12,7 +12,7 @@ from f2r.models.weights import load_prior
 from f2r.noise.models import Gaussian
 from f2r.preprocess import Preprocessor
 from f2r.train.clip import clip_anchors, prepare_clip
-from f2r.train.holdout import MOST, anchor_error, refined_cases, refined_error, withhold
+from f2r.train.holdout import MOST, anchor_errors, refined_cases, refined_errors, withhold
 from f2r.train.refiner import draw_centres
 from f2r.train.temporal import masked_error
 from f2r.train.windows import CropConfig, CropSampler
@@ -70,7 +70,7 @@ def test_no_loss_touches_withheld_pixels(clip, generator):
 def test_the_judgement_of_stage_1_is_its_true_error_plus_the_noise(clip, clean, networks):
     clip.withheld = torch.ones(5, 3, 4, dtype=torch.bool)
     true = float((torch.stack(clip.anchors) - clean).square().mean())
-    judged = anchor_error(networks.temporal, clip) - SIGMA**2
+    judged = float(anchor_errors(networks.temporal, clip).mean()) - SIGMA**2
     assert judged == pytest.approx(true, rel=0.15, abs=1e-4)
 
 
@@ -82,5 +82,5 @@ def test_the_judgement_of_stage_2_is_its_true_error_plus_the_noise(
     refined = torch.stack([refine_frame(networks.refiner, f, a) for f, a in pairs])
     true = float((refined - clean).square().mean())
     cases = refined_cases(clip, preprocessor, seed=1)
-    judged = refined_error(networks.refiner, cases) - SIGMA**2
+    judged = float(refined_errors(networks.refiner, cases).mean()) - SIGMA**2
     assert judged == pytest.approx(true, rel=0.15, abs=1e-4)

@@ -84,7 +84,7 @@ def test_the_time_budget_ends_training():
 
 
 def judged(errors, steps=100):
-    """Train with a judge that gives `errors` one after the other."""
+    """Train with a judge that gives `errors` one after the other, each of one or more samples."""
     model, loss_of = regression()
     first = {k: v.clone() for k, v in model.state_dict().items()}
     given = iter(errors)
@@ -95,7 +95,7 @@ def judged(errors, steps=100):
         loss_of,
         config,
         torch.Generator().manual_seed(1),
-        judge=lambda _: next(given),
+        judge=lambda _: torch.tensor(next(given), dtype=torch.float32).reshape(-1),
     )
     trainer.run()
     return trainer, first
@@ -107,6 +107,17 @@ def test_training_that_only_harms_returns_the_weights_it_started_from():
     assert trainer.step == 30
     for name, value in trainer.model.state_dict().items():
         assert torch.equal(value, first[name])
+
+
+def test_weights_that_may_be_better_by_chance_are_not_taken():
+    level = [1.0, 1.0, 1.0, 1.0]
+    trainer, first = judged(
+        [level, [2.0, 0.5, 1.0, 0.4], [1.0, 0.9, 1.0, 1.0], level, level, level]
+    )
+    for name, value in trainer.model.state_dict().items():
+        assert torch.equal(value, first[name])
+    trainer, first = judged([level, [0.9, 0.8, 0.9, 0.7], level, level, level, level])
+    assert not torch.equal(trainer.model.weight, first["weight"])
 
 
 def test_training_goes_on_while_the_judge_sees_progress():

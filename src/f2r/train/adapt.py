@@ -1,12 +1,12 @@
 """Train both stages on the clip itself, starting from given weights."""
 
-import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from f2r.infer.stream import Networks
 from f2r.models.refiner import SpatialRefiner
@@ -16,10 +16,10 @@ from f2r.quality import Blend
 from f2r.train.clip import clip_anchors
 from f2r.train.holdout import (
     RefinedCase,
-    anchor_error,
+    anchor_errors,
     refined_blend,
     refined_cases,
-    refined_error,
+    refined_errors,
     withhold,
 )
 from f2r.train.loop import FitConfig, ProgressCallback, Trainer
@@ -72,6 +72,10 @@ class Adaptation:
     """Optimiser steps of stage 1."""
     refiner_steps: int
     """Optimiser steps of stage 2."""
+    temporal_seconds: float
+    """Of the time, what stage 1 took, judgements included."""
+    refiner_seconds: float
+    """The same of stage 2."""
     temporal_loss: float
     """Last training loss of stage 1, in units of the noise variance."""
     refiner_loss: float
@@ -134,6 +138,7 @@ def adapt(
     return Adaptation(
         spent + second.elapsed,
         *(first.step, second.step),
+        *(first.elapsed, second.elapsed),
         *(first.loss, second.loss),
         first.stalled or second.stalled,
         [late.since(early) for early, late in zip(before, after, strict=True)],
@@ -150,8 +155,8 @@ def temporal_trainer(
 ) -> Trainer:
     """Make the trainer of stage 1, judged on withheld tiles."""
 
-    def judge(averaged: TemporalEstimator) -> float:
-        return statistics.fmean(anchor_error(averaged, c) / _power(c) for c in sampler.clips)
+    def judge(averaged: TemporalEstimator) -> Tensor:
+        return torch.cat([anchor_errors(averaged, c) / _power(c) for c in sampler.clips])
 
     return Trainer(
         "stage 1",
@@ -175,9 +180,9 @@ def refiner_trainer(
 ) -> Trainer:
     """Make the trainer of stage 2, judged on withheld tiles (`cases`, per clip)."""
 
-    def judge(averaged: SpatialRefiner) -> float:
+    def judge(averaged: SpatialRefiner) -> Tensor:
         pairs = zip(cases, sampler.clips, strict=True)
-        return statistics.fmean(refined_error(averaged, case) / _power(c) for case, c in pairs)
+        return torch.cat([refined_errors(averaged, case) / _power(c) for case, c in pairs])
 
     return Trainer(
         "stage 2",
@@ -192,7 +197,8 @@ def refiner_trainer(
 
 def _judge(networks: Networks, clip: TrainingClip, cases: Sequence[RefinedCase]) -> Change:
     """Give both errors on withheld tiles, up to the energy of the noise."""
-    return Change(anchor_error(networks.temporal, clip), refined_error(networks.refiner, cases))
+    errors = anchor_errors(networks.temporal, clip), refined_errors(networks.refiner, cases)
+    return Change(*(float(error.mean()) for error in errors))
 
 
 def _power(clip: TrainingClip) -> float:

@@ -19,7 +19,7 @@ from f2r.models.temporal import TemporalEstimator
 from f2r.preprocess import Preprocessor, sigma_map
 from f2r.quality import PROBE, Blend, Seen, blend_terms
 from f2r.train.refiner import centre_crop
-from f2r.train.temporal import estimate_anchor
+from f2r.train.temporal import estimate_anchor, masked_error, masked_mean
 from f2r.train.windows import TILE, Place, TrainingClip, crop_windows
 
 SHARE = 0.05
@@ -64,21 +64,19 @@ def withheld_places(clip: TrainingClip) -> tuple[list[list[Place]], int]:
 
 
 @torch.no_grad()
-def anchor_error(estimator: TemporalEstimator, clip: TrainingClip) -> float:
-    """Judge stage 1: mean of (anchor - y_t)^2 on withheld tiles, nominal units squared.
+def anchor_errors(estimator: TemporalEstimator, clip: TrainingClip) -> Tensor:
+    """Judge stage 1: mean of (anchor - y_t)^2 around each withheld tile, (M,), nominal squared.
 
     It contains the energy of the noise: of use are differences between judgements.
     """
     batches, side = withheld_places(clip)
-    total = count = 0.0
+    errors = []
     for places in batches:
         crops = crop_windows(clip, places, side)
         with torch.autocast(crops.joint.device.type, torch.bfloat16):
             anchor = estimate_anchor(estimator, crops)
-        difference = (anchor - crops.target).square().mean(1, keepdim=True)
-        total += float((difference * ~crops.trained).sum())
-        count += float((~crops.trained).sum())
-    return total / max(count, 1.0)
+        errors.append(masked_error(anchor, crops.target, ~crops.trained))
+    return torch.cat(errors)
 
 
 @dataclass(frozen=True)
@@ -124,8 +122,8 @@ def refined_cases(clip: TrainingClip, preprocessor: Preprocessor, seed: int) -> 
 
 
 @torch.no_grad()
-def refined_error(refiner: SpatialRefiner, cases: Sequence[RefinedCase]) -> float:
-    """Judge stage 2 by Stein's method on withheld tiles, nominal units squared.
+def refined_errors(refiner: SpatialRefiner, cases: Sequence[RefinedCase]) -> Tensor:
+    """Judge stage 2 by Stein's method around each withheld tile, (M,), nominal squared.
 
     It contains the energy of the noise: of use are differences between judgements.
 
@@ -135,15 +133,16 @@ def refined_error(refiner: SpatialRefiner, cases: Sequence[RefinedCase]) -> floa
     for case in cases:
         refined, _, noisy = _see_case(refiner, case)
         errors.append((refined.estimate - noisy).square() + 2 * refined.copied)
-    return _mean_judged(errors, cases)
+    return _judged_means(errors, cases)
 
 
 @torch.no_grad()
 def refined_blend(refiner: SpatialRefiner, cases: Sequence[RefinedCase]) -> Blend:
     """Choose how much of the prior the refined frame takes, by withheld tiles."""
     terms = [blend_terms(*_see_case(refiner, case)) for case in cases]
-    slopes, curvatures = zip(*terms, strict=True) if terms else ((), ())
-    return Blend(_mean_judged(slopes, cases), _mean_judged(curvatures, cases))
+    slopes, curvatures = zip(*terms, strict=True)
+    means = [_judged_means(maps, cases).mean() for maps in (slopes, curvatures)]
+    return Blend(*map(float, means))
 
 
 def _see_case(refiner: SpatialRefiner, case: RefinedCase) -> tuple[Seen, Seen, Tensor]:
@@ -164,10 +163,7 @@ def _see_case(refiner: SpatialRefiner, case: RefinedCase) -> tuple[Seen, Seen, T
     return seen[0], seen[1], noisy
 
 
-def _mean_judged(maps: Sequence[Tensor], cases: Sequence[RefinedCase]) -> float:
-    """Average (B, C, S, S) maps over the pixels of withheld tiles."""
-    total = sum(
-        float((values.mean(1, keepdim=True) * case.judged).sum())
-        for values, case in zip(maps, cases, strict=True)
-    )
-    return total / max(sum(float(case.judged.sum()) for case in cases), 1.0)
+def _judged_means(maps: Sequence[Tensor], cases: Sequence[RefinedCase]) -> Tensor:
+    """Average each of (B, C, S, S) maps over its pixels of withheld tiles: (M,)."""
+    pairs = zip(maps, cases, strict=True)
+    return torch.cat([masked_mean(values, case.judged) for values, case in pairs])

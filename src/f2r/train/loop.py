@@ -65,6 +65,13 @@ def rate_factor(fraction: float, warmup: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * min((fraction - warmup) / (1 - warmup), 1.0)))
 
 
+def surely_lower(errors: Tensor, before: Tensor) -> bool:
+    """Tell whether the mean of (M,) errors fell by more than the standard error of its fall."""
+    fall = before - errors
+    doubt = fall.std() / len(fall) ** 0.5 if len(fall) > 1 else 0.0
+    return bool(fall.mean() > doubt)
+
+
 class Trainer:
     """Trains one network with AdamW, a cosine schedule, averaged weights and exact resume.
 
@@ -78,8 +85,9 @@ class Trainer:
         processes: connected processes that train together. Each gives the loss of its part of
             the batch; all take the same step with the average gradient. The main one keeps
             the state.
-        judge: gives the error of the averaged weights on samples that are not trained on; the
-            best judged weights are the result, the first ones included. None takes the last.
+        judge: gives the errors of the averaged weights on samples that are not trained on, (M,);
+            the best judged weights are the result, but the first ones unless others are surely
+            better. None takes the last.
     """
 
     def __init__(  # noqa: PLR0913
@@ -92,7 +100,7 @@ class Trainer:
         checkpoint: Path | None = None,
         processes: Processes = Processes(),  # noqa: B008 - frozen
         *,
-        judge: Callable[[Any], float] | None = None,
+        judge: Callable[[Any], Tensor] | None = None,
     ) -> None:
         self.processes = processes
         self.stage, self.model, self.loss_of = stage, model, loss_of
@@ -108,6 +116,7 @@ class Trainer:
         self._loss: Tensor | None = None
         self.judge, self.verdicts = judge, list[float]()
         self.best: dict[str, Tensor] = {}
+        self.at_first: Tensor | None = None
 
     @property
     def loss(self) -> float:
@@ -192,8 +201,12 @@ class Trainer:
         due = len(self.verdicts) / self.config.judgements
         if self.judge is None or self.fraction < due:
             return
-        error = self.judge(self.averaged)
-        if error < min(self.verdicts, default=math.inf):
+        errors = self.judge(self.averaged)
+        if self.at_first is None:
+            self.at_first = errors
+        error = float(errors.mean())
+        is_first = not self.verdicts
+        if is_first or (error < min(self.verdicts) and surely_lower(errors, self.at_first)):
             self.best = {k: v.clone() for k, v in self.averaged.state_dict().items()}
         self.verdicts.append(error)
 
@@ -219,6 +232,7 @@ class Trainer:
                     "loss": self.loss,
                     "verdicts": self.verdicts,
                     "best": self.best,
+                    "at_first": self.at_first,
                 },
             )
 
@@ -237,3 +251,4 @@ class Trainer:
         device = next(self.model.parameters()).device
         self._loss = torch.tensor(state["loss"], device=device)
         self.verdicts, self.best = state["verdicts"], state["best"]
+        self.at_first = state["at_first"]

@@ -41,5 +41,10 @@ def temporal_loss(
 
 def masked_error(estimate: Tensor, target: Tensor, mask: Tensor) -> Tensor:
     """Average the squared difference of (B, C, S, S) over a (B, 1, S, S) mask: (B,)."""
-    difference = (estimate - target).square().mean(dim=1, keepdim=True) * mask
-    return difference.sum(dim=(1, 2, 3)) / mask.sum(dim=(1, 2, 3)).clamp(min=1)
+    return masked_mean((estimate - target).square(), mask)
+
+
+def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
+    """Average (B, C, S, S) over a (B, 1, S, S) mask: (B,)."""
+    total = (values.mean(dim=1, keepdim=True) * mask).sum(dim=(1, 2, 3))
+    return total / mask.sum(dim=(1, 2, 3)).clamp(min=1)
