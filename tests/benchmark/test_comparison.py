@@ -53,6 +53,19 @@ def test_a_comparison_writes_figures_tables_and_pictures(data, capsys):
     assert (out / "figures" / "two-s30.png").stat().st_size > 1000
 
 
+def test_grey_clips_are_compared_as_such(tmp_path):
+    clip = moving_clip(5, 64, 96).mean(1)
+    np.save(tmp_path / "cells.npy", clip[..., None].numpy())
+    methods = ("noisy", "prior", "video-noise2noise", "f2r-fast")
+    options = ("--methods", ",".join(methods), "--sigma", "30", "--budget", "2s")
+    assert benchmark(tmp_path / "cells.npy", *options) == 0
+    content = json.loads((tmp_path / "out" / "benchmark.json").read_text())
+    noisy, *others, ours = (e["psnr"] for e in content["summary"])
+    assert noisy == pytest.approx(18.59, abs=0.5)
+    assert all(noisy + 5 < other < ours for other in others)
+    assert (tmp_path / "out" / "figures" / "cells-s30.png").exists()
+
+
 def test_every_method_sees_the_samples_that_simulate_draws(data, tmp_path):
     benchmark(data, *BOTH, "--seed", "7")
     cases = data.parent / "out" / "cases" / "one"

@@ -80,10 +80,12 @@ def test_what_holds_no_clips_is_refused(tmp_path):
             find_dataset(root)
 
 
-def test_grey_clips_are_refused(tmp_path):
+def test_clips_are_grey_or_in_colour(tmp_path):
     folder = make_clip(tmp_path / "grey", channels=1)
-    with pytest.raises(InputError, match="is not in colour"):
-        read_clip(Clip("grey", folder))
+    assert read_clip(Clip("grey", folder)).shape[1] == 1
+    np.save(tmp_path / "two.npy", np.zeros((3, 16, 16, 2), np.float32))
+    with pytest.raises(InputError, match="has 2 channels"):
+        read_clip(Clip("two", tmp_path / "two.npy"))
 
 
 def test_two_clips_of_one_name_are_refused(tmp_path):

@@ -49,9 +49,9 @@ class Scene:
     name: str
     """Name of the clip."""
     clean: Tensor
-    """(T, 3, H, W), for measuring only."""
+    """(T, C, H, W), for measuring only; C is 3, or 1 of a grey clip."""
     noisy: Tensor
-    """(T, 3, H, W), not clipped."""
+    """(T, C, H, W), not clipped."""
     noise: NoiseModel
     """Its noise model."""
     sigma: float
@@ -132,7 +132,8 @@ def _measure(scene: Scene, method: Method, conditions: Conditions, path: Path) -
     evaluation = evaluate_frames(_frames(scene.clean), _frames(shown))
     middle = len(shown) // 2
     patch, clean = (scene.region.cut(_frames(clip)[middle]) for clip in (shown, scene.clean))
-    write_picture(path.with_suffix(".png"), np.rint(255 * patch).astype(np.uint8))
+    shades = np.rint(255 * np.broadcast_to(patch, (*patch.shape[:2], 3))).astype(np.uint8)
+    write_picture(path.with_suffix(".png"), shades)
     count = len(shown)
     return {
         "learning": str(method.learning),

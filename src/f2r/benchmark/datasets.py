@@ -169,16 +169,16 @@ def check_numbering(clip: Clip) -> None:
 
 
 def read_clip(clip: Clip, frames: int = FRAME_CAP) -> Tensor:
-    """Read the first frames of a colour clip: (T, 3, H, W) float32, nominal.
+    """Read the first frames of a clip: (T, C, H, W) float32, nominal; C is 3, or 1 of a grey one.
 
     Raises:
-        InputError: the clip cannot be read, is not in colour, or is too large to be held.
+        InputError: the clip cannot be read, has other channels, or is too large to be held.
     """
     with open_reader(clip.path) as reader:
         info = reader.info
-        if not info.is_colour:
+        if info.channels not in {1, 3}:
             raise InputError(
-                f"{clip.path}: is not in colour: the methods of the comparison take RGB clips"
+                f"{clip.path}: has {info.channels} channels: methods are compared on RGB or grey"
             )
         count = min(frames, info.frames or frames)
         if 12 * info.width * info.height * count > MOST_BYTES:

@@ -48,7 +48,10 @@ class AddedNoise:
     sigma_low: float = 1.5 / 255
     """Lowest noise level, nominal; each clip has one level."""
     sigma_high: float = 60 / 255
-    """Highest noise level, nominal; levels are spread evenly on a logarithmic scale."""
+    """Highest noise level, nominal."""
+    sigma_power: float = 1.6
+    """Levels are sigma_low + (sigma_high - sigma_low) * u ** sigma_power, u even in [0, 1]: above
+    1 favours weak noise."""
     photon_every: int = 4
     """Every so many clips get Poisson-Gaussian instead of Gaussian noise; >= 1."""
     correlated_every: int = 5
@@ -58,7 +61,8 @@ class AddedNoise:
 
     def level(self, index: int) -> float:
         """Give the level of a clip; consecutive clips differ widely."""
-        return float(self.sigma_low * (self.sigma_high / self.sigma_low) ** (index * GOLDEN % 1))
+        share: float = (index * GOLDEN % 1) ** self.sigma_power
+        return self.sigma_low + (self.sigma_high - self.sigma_low) * share
 
     def model(self, index: int) -> NoiseModel:
         """Give the noise model of a clip: its level is the standard deviation at mid-grey."""

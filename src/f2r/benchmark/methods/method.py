@@ -37,7 +37,7 @@ class Outcome:
     """A denoised clip and what it took."""
 
     frames: Tensor
-    """(T, 3, H, W) float32 on the CPU, nominal, not clipped."""
+    """(T, C, H, W) float32 on the CPU, nominal, not clipped; as many channels as the noisy clip."""
     training_seconds: float = 0.0
     """Time spent on the clip before inference: preparation and training."""
     steps: int = 0
@@ -62,7 +62,8 @@ class Method(Protocol):
         """Denoise a clip.
 
         Args:
-            noisy: (T, 3, H, W) float32 on the CPU, nominal, not clipped.
+            noisy: (T, C, H, W) float32 on the CPU, nominal, not clipped; C is 3, or 1 of a grey
+                clip.
             noise: the true noise model.
             seconds: budget for everything, training included; 0 trains not at all. Methods
                 that do not train ignore it.
@@ -70,7 +71,17 @@ class Method(Protocol):
         """
 
     def infer(self, noisy: Tensor, noise: NoiseModel) -> Tensor:
-        """Denoise with the weights as they are: what operations are counted on."""
+        """Denoise (T, 3, H, W) with the weights as they are: what operations are counted on."""
+
+
+def as_colour(noisy: Tensor) -> Tensor:
+    """Give a grey clip three equal channels, as networks for colour take it."""
+    return noisy.expand(-1, 3, -1, -1)
+
+
+def as_given(frames: Tensor, noisy: Tensor) -> Tensor:
+    """Average the channels of a denoised clip if the noisy one is grey."""
+    return frames if noisy.shape[1] == frames.shape[1] else frames.mean(1, keepdim=True)
 
 
 class Untrained:
@@ -88,7 +99,7 @@ class Untrained:
         seed: int,  # noqa: ARG002
     ) -> Outcome:
         """Denoise; see `Method.denoise`."""
-        return Outcome(self.infer(noisy, noise))
+        return Outcome(as_given(self.infer(as_colour(noisy), noise), noisy))
 
 
 class TrainsOnClip:
@@ -109,13 +120,13 @@ class TrainsOnClip:
         time than the others rather than no training.
         """
         start = time.monotonic()
-        steps = 0
+        steps, colour = 0, as_colour(noisy)
         if seconds > 0:
-            inference = self._inference_seconds(noisy, noise)
+            inference = self._inference_seconds(colour, noise)
             left = SAFETY * seconds - inference - (time.monotonic() - start)
-            steps = self.fit(noisy, noise, max(left, LEAST_TRAINING * seconds), seed)
+            steps = self.fit(colour, noise, max(left, LEAST_TRAINING * seconds), seed)
         spent = time.monotonic() - start
-        return Outcome(self.infer(noisy, noise), spent, steps)
+        return Outcome(as_given(self.infer(colour, noise), noisy), spent, steps)
 
     def _inference_seconds(self, noisy: Tensor, noise: NoiseModel) -> float:
         piece = noisy[:PROBE_FRAMES, :, :PROBE_SIDE, :PROBE_SIDE]
