@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from f2r.infer.choose import CROP, VISITS, Errors, as_correlation, standard_errors, visits
+from f2r.infer.choose import Errors, as_correlation, means_of_all, standard_errors
+from f2r.infer.visits import CROP, VISITS, visits
 
 
 def test_an_interval_holds_its_estimate_and_widens_with_the_spread() -> None:
@@ -37,6 +38,33 @@ def test_the_spread_covers_the_mean_as_often_as_it_says() -> None:
 
 def test_one_tile_is_as_unsure_as_it_is_large() -> None:
     assert standard_errors(torch.tensor([[2e-3, -1e-3, 0.0]])) == pytest.approx([2e-3, 1e-3, 0.0])
+
+
+def test_what_is_known_of_all_frames_corrects_what_was_measured_on_parts() -> None:
+    generator = torch.Generator().manual_seed(1)
+    off, plainly_off, inside = [], [], 0
+    for _ in range(300):
+        hard = 1e-3 + 4e-4 * torch.rand(240, generator=generator, dtype=torch.float64)
+        own = 5e-5 * torch.randn(240, 3, generator=generator, dtype=torch.float64)
+        own[:, 1] = 0
+        errors = hard[:, None] * torch.tensor([1.2, 1.0, 0.7]) + own
+        table = errors[torch.randperm(240, generator=generator)[:24]]
+        means, scatter = means_of_all(table, errors[:, 1])
+        true = float(errors[:, 2].mean())
+        off.append(means[2] - true)
+        plainly_off.append(float(table[:, 2].mean()) - true)
+        inside += abs(off[-1]) < 1.96 * scatter[2]
+        assert means[1] == pytest.approx(float(errors[:, 1].mean()))
+    off, plainly_off = torch.tensor(off), torch.tensor(plainly_off)
+    assert float(off.square().mean()) < 0.5 * float(plainly_off.square().mean())
+    assert inside > 0.9 * 300
+
+
+def test_two_parts_are_too_few_to_learn_from() -> None:
+    table = torch.tensor([[2e-3, 1e-3, 1e-3], [3e-3, 1e-3, 2e-3]], dtype=torch.float64)
+    means, scatter = means_of_all(table, torch.tensor([1e-3, 1e-3], dtype=torch.float64))
+    assert means == pytest.approx([2.5e-3, 1e-3, 1.5e-3])
+    assert scatter[0] > 0
 
 
 def test_a_leak_is_a_correlation_even_if_hardly_any_error_was_found() -> None:

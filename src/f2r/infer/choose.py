@@ -9,6 +9,7 @@ from torch import Tensor
 
 from f2r.infer.leak import Copied, copied_noise
 from f2r.infer.stream import Networks
+from f2r.infer.visits import visits
 from f2r.models.prior import joint_input
 from f2r.noise.models import NoiseModel
 from f2r.preprocess import Preprocessor, sigma_map
@@ -21,12 +22,6 @@ from f2r.quality import (
     to_psnr,
 )
 from f2r.train.windows import TrainingClip
-
-CROP = 256
-"""Largest side of the part of a frame that is judged, in pixels."""
-
-VISITS = 24
-"""Parts of frames that are judged."""
 
 LEAK_FRAMES = 2
 """Frames on which the leak is measured; each costs ten flows and two anchors."""
@@ -140,10 +135,43 @@ def estimate_errors(
         noisy, anchor = clip.frames[t].noisy[here][None], clip.anchors[t][here][None]
         rows.append(_frame_errors(networks, preprocessor, noisy, anchor, clip, truth, generator))
     table = torch.tensor(rows, dtype=torch.float64)
-    prior, blind, refined, slope, curvature = table.mean(0).tolist()
+    slope, curvature = table[:, 3:].mean(0).tolist()
+    (prior, blind, refined), scatter = means_of_all(table[:, :3], _blind_errors(clip, truth))
     power = _noise_power(clip, truth)
-    spread = [math.hypot(error, doubt * power) for error in standard_errors(table[:, :3])]
-    return Errors(prior, blind, refined, 0.0, tuple(spread), Blend(slope, curvature), power)
+    spread = tuple(math.hypot(error, doubt * power) for error in scatter)
+    return Errors(prior, blind, refined, 0.0, spread, Blend(slope, curvature), power)
+
+
+def _blind_errors(clip: TrainingClip, noise: NoiseModel) -> Tensor:
+    """Give the error of every anchor of a clip, whole frames: (T,)."""
+    own = slice(clip.channels)
+    pairs = [(clip.anchors[t][None, own], clip.frames[t].noisy[None, own]) for t in clip.targets]
+    errors = [blind_error(anchor, noisy, noise) for anchor, noisy in pairs]
+    return torch.tensor(errors, dtype=torch.float64)
+
+
+def means_of_all(table: Tensor, blind: Tensor) -> tuple[list[float], list[float]]:
+    """Estimate the mean errors of a whole clip from parts of it, whose blind errors are typical.
+
+    The blind error is known everywhere. So far as it says that the parts are harder or easier
+    than the rest, or have caught more noise, the others are corrected for it.
+
+    Args:
+        table: (K, 3) errors of prior, anchor and refined frame on K parts.
+        blind: (T,) errors of the anchors of all frames.
+
+    Returns:
+        Mean of each column over the whole clip, and its standard error.
+
+    Source: Cochran 1977, "Sampling Techniques", chapter 7 (regression estimator).
+    """
+    mean = table.mean(0)
+    apart, known = table - mean, table[:, 1] - mean[1]
+    rise = (known @ apart) / known.square().sum().clamp(min=1e-30)
+    means = mean + rise * (blind.mean() - mean[1])
+    scatter = standard_errors(apart - known[:, None] * rise if len(table) > 2 else table)
+    scatter[1] = standard_errors(blind[:, None])[0]
+    return means.tolist(), scatter
 
 
 @torch.no_grad()
@@ -193,41 +221,6 @@ def _spread(indices: Sequence[int], count: int) -> list[int]:
     """Choose `count` of the indices, evenly spread, ends avoided."""
     step = len(indices) / min(count, len(indices))
     return [indices[int(step * (k + 0.5))] for k in range(min(count, len(indices)))]
-
-
-def visits(
-    targets: Sequence[int],
-    size: tuple[int, int],
-    generator: torch.Generator,
-    most: int = VISITS,
-    side: int = CROP,
-) -> list[tuple[int, tuple[slice, slice]]]:
-    """Choose frames and parts of them such that all frames and all parts count alike.
-
-    Args:
-        targets: frames to choose from.
-        size: rows and columns of a frame.
-        generator: where to begin.
-        most: parts to choose, at most.
-        side: largest side of a part in pixels.
-    """
-    rows, columns = (_parts(length, side) for length in size)
-    total = len(targets) * len(rows) * len(columns)
-    count, first = min(most, total), float(torch.rand(1, generator=generator))
-    chosen = []
-    for k in range(count):
-        part, step = divmod(int((k + first) * total / count), len(targets))
-        row, column = divmod(part, len(columns))
-        chosen.append((targets[(step + part) % len(targets)], (rows[row], columns[column])))
-    return chosen
-
-
-def _parts(whole: int, most: int) -> list[slice]:
-    """Cut a side into parts of at most `most` pixels, multiples of 8; the last may overlap."""
-    count = -(-whole // most)
-    length = -(-whole // count // 8) * 8
-    starts = (min(k * length, whole - length) for k in range(count))
-    return [slice(start, start + length) for start in starts]
 
 
 def _frame_errors(

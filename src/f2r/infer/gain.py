@@ -12,9 +12,10 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from f2r.infer.choose import Errors, visits
+from f2r.infer.choose import Errors
 from f2r.infer.fusion import fuse_frame
 from f2r.infer.stream import Networks, PlaneStream
+from f2r.infer.visits import visits
 from f2r.preprocess import Preprocessor
 from f2r.train.windows import TrainingClip
 
