@@ -37,6 +37,9 @@ from f2r.train.windows import CropConfig, CropSampler, TrainingClip
 FRESH = "none"
 """Instead of weights to start from: random ones."""
 
+FIRST_RATE, FINE_RATE = 8e-4, 4e-4
+"""Peak learning rates from random and from given weights."""
+
 STATE = ("temporal.ckpt", "refiner.ckpt", "state.json")
 """Files of an unfinished training."""
 
@@ -53,8 +56,6 @@ class StagesConfig:
     """Most optimiser steps of each stage; with it a run can be repeated exactly; > 0."""
     temporal_share: float = 0.55
     """Share of the training time that stage 1 gets; in (0, 1)."""
-    learning_rate: float = 8e-4
-    """Peak rate of both stages."""
     batch: int = 6
     """Crops a step over all processes; rounded up to a multiple of `shards`; > 0."""
     shards: int = 1
@@ -195,7 +196,7 @@ def _fit(config: StagesConfig, share: float) -> FitConfig:
     return FitConfig(
         seconds=config.seconds * share,
         steps=config.steps,
-        learning_rate=config.learning_rate,
+        learning_rate=FIRST_RATE if config.init == FRESH else FINE_RATE,
         ema_decay=0.999,
     )
 
