@@ -118,6 +118,10 @@ def test_state_of_another_training_is_not_continued(tmp_path, capsys):
     (output / "state.json").write_text("another")
     assert train(clip, "--add-noise", "-o", output) == 2
     assert "another training" in capsys.readouterr().err
+    (output / "temporal.ckpt").write_text("nothing that could be read")
+    assert train(clip, "--add-noise", "--steps", "1", "--overwrite", "-o", output) == 0
+    assert (output / "temporal.safetensors").exists()
+    assert not (output / "temporal.ckpt").exists()
 
 
 def test_folders_of_clips_are_opened_and_folders_of_frames_are_clips(tmp_path):

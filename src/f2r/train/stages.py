@@ -217,18 +217,22 @@ def _check_output(output: Path, identity: str, overwrite: bool) -> None:
     if (output / "temporal.safetensors").exists() and not overwrite:
         raise InputError(f"{output}: holds weights: choose another folder, or pass --overwrite")
     stamp = output / "state.json"
-    if stamp.exists() and stamp.read_text() != identity:
+    if stamp.exists() and stamp.read_text() != identity and not overwrite:
         raise InputError(
-            f"{output}: holds the state of another training: repeat its options, or choose "
-            "another folder"
+            f"{output}: holds the state of another training: repeat its options, choose another "
+            "folder, or pass --overwrite"
         )
 
 
 def _claim(output: Path, identity: str) -> None:
-    """Make the folder and note whose training state will lie in it."""
+    """Make the folder, rid it of the state of another training, and note whose will lie in it."""
+    stamp = output / "state.json"
     try:
         output.mkdir(parents=True, exist_ok=True)
-        (output / "state.json").write_text(identity)
+        if stamp.exists() and stamp.read_text() != identity:
+            for name in STATE:
+                (output / name).unlink(missing_ok=True)
+        stamp.write_text(identity)
     except OSError as error:
         raise InputError(f"{output}: cannot be written ({error.strerror})") from None
 
