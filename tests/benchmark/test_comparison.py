@@ -53,7 +53,7 @@ def test_a_comparison_writes_figures_tables_and_pictures(data, capsys):
     assert (out / "figures" / "two-s30.png").stat().st_size > 1000
 
 
-def test_grey_clips_are_compared_as_such(tmp_path):
+def test_grey_clips_are_compared_as_such(tmp_path, capsys):
     clip = moving_clip(5, 64, 96).mean(1)
     np.save(tmp_path / "cells.npy", clip[..., None].numpy())
     methods = ("noisy", "prior", "video-noise2noise", "f2r-fast")
@@ -64,6 +64,8 @@ def test_grey_clips_are_compared_as_such(tmp_path):
     assert noisy == pytest.approx(18.59, abs=0.5)
     assert all(noisy + 5 < other < ours for other in others)
     assert (tmp_path / "out" / "figures" / "cells-s30.png").exists()
+    assert benchmark(tmp_path / "cells.npy", "--methods", "prior,udvd-slim", "--sigma", "30") == 2
+    assert "is grey, which udvd-slim cannot take" in capsys.readouterr().err
 
 
 def test_every_method_sees_the_samples_that_simulate_draws(data, tmp_path):

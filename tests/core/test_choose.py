@@ -60,6 +60,17 @@ def test_what_is_known_of_all_frames_corrects_what_was_measured_on_parts() -> No
     assert inside > 0.9 * 300
 
 
+def test_parts_that_are_the_whole_clip_are_as_unsure_as_its_noise() -> None:
+    generator = torch.Generator().manual_seed(2)
+    inside = 0
+    for _ in range(300):
+        energy = 6e-5 * torch.randn(9, generator=generator, dtype=torch.float64)
+        table = torch.stack((1.2e-3 + energy, 1e-3 + energy, 7e-4 + energy), 1)
+        means, scatter = means_of_all(table, table[:, 1])
+        inside += abs(means[2] - 7e-4) < 1.96 * scatter[2]
+    assert inside > 0.88 * 300
+
+
 def test_two_parts_are_too_few_to_learn_from() -> None:
     table = torch.tensor([[2e-3, 1e-3, 1e-3], [3e-3, 1e-3, 2e-3]], dtype=torch.float64)
     means, scatter = means_of_all(table, torch.tensor([1e-3, 1e-3], dtype=torch.float64))

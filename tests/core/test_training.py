@@ -84,7 +84,7 @@ def test_the_time_budget_ends_training():
 
 
 def judged(errors, steps=100):
-    """Train with a judge that gives `errors` one after the other, each of one or more samples."""
+    """Train with a judge that gives `errors` one after the other, each of some samples."""
     model, loss_of = regression()
     first = {k: v.clone() for k, v in model.state_dict().items()}
     given = iter(errors)
@@ -95,14 +95,14 @@ def judged(errors, steps=100):
         loss_of,
         config,
         torch.Generator().manual_seed(1),
-        judge=lambda _: torch.tensor(next(given), dtype=torch.float32).reshape(-1),
+        judge=lambda _: torch.tensor(next(given), dtype=torch.float32),
     )
     trainer.run()
     return trainer, first
 
 
 def test_training_that_only_harms_returns_the_weights_it_started_from():
-    trainer, first = judged([1, 2, 3, 4, 5, 6])
+    trainer, first = judged([[k, k] for k in (1, 2, 3, 4, 5, 6)])
     assert trainer.stalled
     assert trainer.step == 30
     for name, value in trainer.model.state_dict().items():
@@ -118,10 +118,15 @@ def test_weights_that_may_be_better_by_chance_are_not_taken():
         assert torch.equal(value, first[name])
     trainer, first = judged([level, [0.9, 0.8, 0.9, 0.7], level, level, level, level])
     assert not torch.equal(trainer.model.weight, first["weight"])
+    scattered = [2.4, 0.0, 0.5, 0.3]  # lower on average, by chance perhaps
+    trainer, first = judged([level, scattered, [0.9, 0.8, 0.9, 0.7], level, level, level])
+    assert not torch.equal(trainer.model.weight, first["weight"])
+    trainer, first = judged([[1.0], [0.7], [0.9], [0.9], [0.9]])
+    assert torch.equal(trainer.model.weight, first["weight"])
 
 
 def test_training_goes_on_while_the_judge_sees_progress():
-    trainer, first = judged([10 - k for k in range(11)])
+    trainer, first = judged([[10 - k, 10 - k] for k in range(11)])
     assert not trainer.stalled
     assert trainer.step == 100
     assert not torch.equal(trainer.model.weight, first["weight"])

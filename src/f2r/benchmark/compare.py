@@ -10,7 +10,7 @@ from typing import Any
 from f2r import __version__
 from f2r.benchmark.case import Conditions, Scene, draw_noisy, run_case
 from f2r.benchmark.cost import count_cost
-from f2r.benchmark.datasets import Dataset, read_clip
+from f2r.benchmark.datasets import Clip, Dataset, read_clip
 from f2r.benchmark.gallery import write_gallery
 from f2r.benchmark.methods.method import Method
 from f2r.benchmark.tables import latex_tables, markdown_tables
@@ -77,6 +77,7 @@ def run_plan(
     total = len(plan.dataset.clips) * len(plan.sigmas) * len(plan.methods)
     for clip in plan.dataset.clips:
         clean = read_clip(clip, plan.conditions.frames)
+        _check_grey(plan, clip, clean.shape[1])
         region = telling_region(clean[len(clean) // 2].permute(1, 2, 0).numpy())
         for sigma in dict.fromkeys(plan.sigmas):
             noise = Gaussian(sigma / 255)
@@ -94,6 +95,14 @@ def run_plan(
                 here = [c for c in cases if c["identity"]["clip"] == clip.name]
                 _write_picture(output, scene, [c for c in here if _sigma(c) == sigma])
     return _finish(plan, cases, output)
+
+
+def _check_grey(plan: Plan, clip: Clip, channels: int) -> None:
+    unfit = [method.name for method in plan.methods if not method.takes_grey]
+    if channels == 1 and unfit:
+        raise InputError(
+            f"{clip.path}: is grey, which {', '.join(unfit)} cannot take: choose other --methods"
+        )
 
 
 def shown_sigma(sigmas: Sequence[float]) -> float:

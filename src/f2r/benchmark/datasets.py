@@ -176,12 +176,12 @@ def read_clip(clip: Clip, frames: int = FRAME_CAP) -> Tensor:
     """
     with open_reader(clip.path) as reader:
         info = reader.info
-        if info.channels not in {1, 3}:
+        if not info.is_colour and info.channels != 1:
             raise InputError(
                 f"{clip.path}: has {info.channels} channels: methods are compared on RGB or grey"
             )
         count = min(frames, info.frames or frames)
-        if 12 * info.width * info.height * count > MOST_BYTES:
+        if 4 * info.channels * info.width * info.height * count > MOST_BYTES:
             raise InputError(f"{clip.path}: is larger than 8 GiB in memory: use fewer --frames")
         read = list(islice(reader, frames))
     if not read:

@@ -65,7 +65,7 @@ class TrainClipsArgs:
     seed: int = 0
     """Seed of noise, crops and initial weights."""
     overwrite: bool = False
-    """Replace weights that lie in the output folder."""
+    """Replace weights that lie in the output folder, and the state of another training."""
 
 
 def train_prior_command(args: TrainPriorArgs) -> None:

@@ -15,8 +15,8 @@ def warp_backward(source: Tensor, flow: Tensor, mode: str = "bilinear") -> Tenso
 
     Args:
         source: (B, C, Hs, Ws) images or features.
-        flow: (B, 2, H, W) displacement (x, y) in pixels of `source`; the grid of the result
-            may be smaller than the source.
+        flow: (B, 2, H, W) displacement (x, y) in pixels of `source`, a constant; the grid of the
+            result may be smaller than the source.
         mode: 'bilinear' or 'bicubic'. Points outside take the nearest border sample.
 
     Returns:
@@ -54,11 +54,12 @@ def warp_features(features: Tensor, flow: Tensor) -> Tensor:
         warped = warp_backward(features.flatten(0, 1), flow.flatten(0, 1))
         return warped.unflatten(0, batch).permute(0, 3, 4, 1, 2)
     rows, shares = _corners(flow, features.shape[-2], features.shape[-1])
-    table = features.movedim(2, -1).reshape(-1, channels)
+    exact = features.float() if features.requires_grad else features  # sums of many gradients
+    table = exact.movedim(2, -1).reshape(-1, channels)
     fetched = functional.embedding_bag(
         rows.view(-1, 4), table, per_sample_weights=shares.view(-1, 4).to(table.dtype), mode="sum"
     )
-    return fetched.view(*rows.shape[:-1], channels)
+    return fetched.view(*rows.shape[:-1], channels).to(features.dtype)
 
 
 def _corners(flow: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
@@ -68,7 +69,7 @@ def _corners(flow: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
         Numbers of the pixels, counted through all B * N sources of `height` rows, and their
         bilinear weights; both (B, H, W, N, 4).
     """
-    moved = flow.float().movedim(1, -1)
+    moved = flow.float().nan_to_num().movedim(1, -1)
     x = moved[:, 0] + torch.arange(flow.shape[-1])[:, None]
     y = moved[:, 1] + torch.arange(flow.shape[-2])[:, None, None]
     x, y = x.clamp(0, width - 1), y.clamp(0, height - 1)

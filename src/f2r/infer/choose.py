@@ -29,6 +29,9 @@ LEAK_FRAMES = 2
 ESTIMATED_DOUBT = 0.015
 """Relative standard error of an estimated noise variance, as docs/benchmarks.md measures it."""
 
+FEW = 3
+"""So few frames say little of their own scatter."""
+
 MARGIN = 0.01
 """A simpler estimate replaces the refined one only if its error is lower by this share."""
 
@@ -52,8 +55,8 @@ class Errors:
     leak: float = 0.0
     """Correlation of the anchor's error with the noise of its own frame; below 0.015 is fine."""
     spread: tuple[float, ...] = (0.0, 0.0, 0.0)
-    """Standard errors of prior, anchor and refined: their scatter over the judged tiles, and what
-    an error of the noise model adds to all three."""
+    """Standard errors of prior, anchor and refined: from the scatter over judged tiles and over
+    frames, and what an error of the noise model adds to all three."""
     blend: Blend = field(default_factory=Blend)
     """How much of the prior the refined output takes."""
     noise: float = math.inf
@@ -151,7 +154,7 @@ def _blind_errors(clip: TrainingClip, noise: NoiseModel) -> Tensor:
 
 
 def means_of_all(table: Tensor, blind: Tensor) -> tuple[list[float], list[float]]:
-    """Estimate the mean errors of a whole clip from parts of it, whose blind errors are typical.
+    """Estimate the mean errors of a whole clip from parts of it, corrected by the blind error.
 
     The blind error is known everywhere. So far as it says that the parts are harder or easier
     than the rest, or have caught more noise, the others are corrected for it.
@@ -163,15 +166,18 @@ def means_of_all(table: Tensor, blind: Tensor) -> tuple[list[float], list[float]
     Returns:
         Mean of each column over the whole clip, and its standard error.
 
-    Source: Cochran 1977, "Sampling Techniques", chapter 7 (regression estimator).
+    Source: Cochran 1977, "Sampling Techniques", chapters 7 and 12 (regression estimator).
     """
     mean = table.mean(0)
     apart, known = table - mean, table[:, 1] - mean[1]
     rise = (known @ apart) / known.square().sum().clamp(min=1e-30)
     means = mean + rise * (blind.mean() - mean[1])
-    scatter = standard_errors(apart - known[:, None] * rise if len(table) > 2 else table)
-    scatter[1] = standard_errors(blind[:, None])[0]
-    return means.tolist(), scatter
+    left = standard_errors(apart - known[:, None] * rise if len(table) > 2 else table)
+    doubt = standard_errors(blind[:, None])[0]
+    if len(blind) <= FEW:
+        doubt = max(doubt, standard_errors(table)[1])
+    pairs = zip(left, rise.tolist(), strict=True)
+    return means.tolist(), [math.hypot(error, share * doubt) for error, share in pairs]
 
 
 @torch.no_grad()

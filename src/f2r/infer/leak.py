@@ -42,7 +42,7 @@ def copied_noise(
     Args:
         networks: the three networks.
         preprocessor: prior, noise model and flow of the clip.
-        clip: prepared frames with their anchors.
+        clip: prepared frames.
         target: a frame that has neighbours.
         generator: randomness of n'.
     """
@@ -54,8 +54,7 @@ def copied_noise(
     shake = (clip.noise.sample(level, generator) - level).expand_as(frame.denoised)
     moved = preprocessor.prepare(frame.noisy + SHAKE * shake)
     anchors = [
-        clip.anchors[target],
-        _anchor(networks, preprocessor, frames | {target: moved}, target),
+        _anchor(networks, preprocessor, frames | {target: seen}, target) for seen in (frame, moved)
     ]
     refined = [refine_frame(networks.refiner, frame, anchor) for anchor in anchors]
     covariances = [

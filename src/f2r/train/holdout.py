@@ -25,6 +25,9 @@ from f2r.train.windows import TILE, Place, TrainingClip, crop_windows
 SHARE = 0.05
 """Share of a clip's tiles that is withheld."""
 
+LEAST = 4
+"""Tiles withheld at least of a clip that has four times as many: one alone tells nothing."""
+
 MOST = 96
 """Tiles withheld of one clip at most; more would cost time and tell little."""
 
@@ -39,7 +42,8 @@ def withhold(clip: TrainingClip, generator: torch.Generator) -> None:
     """Choose the tiles of a clip that no loss may touch; at least one."""
     rows, columns = (-(-side // TILE) for side in clip.size)
     total = len(clip.targets) * rows * columns
-    chosen = torch.randperm(total, generator=generator)[: min(max(round(SHARE * total), 1), MOST)]
+    count = min(max(round(SHARE * total), min(LEAST, total // 4), 1), MOST)
+    chosen = torch.randperm(total, generator=generator)[:count]
     withheld = torch.zeros(len(clip.targets), rows, columns, dtype=torch.bool)
     withheld.flatten()[chosen] = True
     clip.withheld = torch.zeros(len(clip.frames), rows, columns, dtype=torch.bool)
@@ -48,7 +52,7 @@ def withhold(clip: TrainingClip, generator: torch.Generator) -> None:
 
 
 def withheld_places(clip: TrainingClip) -> tuple[list[list[Place]], int]:
-    """Give batches of crops around the withheld tiles, and the side of the crops."""
+    """Give batches of crops around the withheld tiles, each once, and the side of the crops."""
     height, width = clip.size
     side = min(TILE + 2 * HALO, height, width)
     withheld = [] if clip.withheld is None else clip.withheld.nonzero().tolist()
@@ -60,6 +64,7 @@ def withheld_places(clip: TrainingClip) -> tuple[list[list[Place]], int]:
         )
         for frame, row, column in withheld
     ]
+    places = [*dict.fromkeys(places)]
     return [places[i : i + BATCH] for i in range(0, len(places), BATCH)], side
 
 
@@ -97,7 +102,7 @@ class RefinedCase:
 
 @torch.no_grad()
 def refined_cases(clip: TrainingClip, preprocessor: Preprocessor, seed: int) -> list[RefinedCase]:
-    """Prepare what `refined_error` needs, with the clip's anchors as they are now.
+    """Prepare what `refined_errors` needs, with the clip's anchors as they are now.
 
     The prior's answers are computed once; the probe is the same for the same seed.
     """

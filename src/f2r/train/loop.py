@@ -66,10 +66,12 @@ def rate_factor(fraction: float, warmup: float) -> float:
 
 
 def surely_lower(errors: Tensor, before: Tensor) -> bool:
-    """Tell whether the mean of (M,) errors fell by more than the standard error of its fall."""
+    """Tell whether the mean of (M,) errors fell by more than the standard error of its fall.
+
+    A single error does not tell.
+    """
     fall = before - errors
-    doubt = fall.std() / len(fall) ** 0.5 if len(fall) > 1 else 0.0
-    return bool(fall.mean() > doubt)
+    return len(fall) > 1 and bool(fall.mean() > fall.std() / len(fall) ** 0.5)
 
 
 class Trainer:
@@ -116,6 +118,7 @@ class Trainer:
         self._loss: Tensor | None = None
         self.judge, self.verdicts = judge, list[float]()
         self.best: dict[str, Tensor] = {}
+        self.best_error = math.inf
         self.at_first: Tensor | None = None
 
     @property
@@ -201,13 +204,15 @@ class Trainer:
         due = len(self.verdicts) / self.config.judgements
         if self.judge is None or self.fraction < due:
             return
-        errors = self.judge(self.averaged)
-        if self.at_first is None:
-            self.at_first = errors
+        errors = self.judge(self.averaged).cpu()
         error = float(errors.mean())
-        is_first = not self.verdicts
-        if is_first or (error < min(self.verdicts) and surely_lower(errors, self.at_first)):
+        if self.at_first is None:
+            self.at_first, is_best = errors, True
+        else:
+            is_best = error < self.best_error and surely_lower(errors, self.at_first)
+        if is_best:
             self.best = {k: v.clone() for k, v in self.averaged.state_dict().items()}
+            self.best_error = error
         self.verdicts.append(error)
 
     @torch.no_grad()
@@ -232,6 +237,7 @@ class Trainer:
                     "loss": self.loss,
                     "verdicts": self.verdicts,
                     "best": self.best,
+                    "best_error": self.best_error,
                     "at_first": self.at_first,
                 },
             )
@@ -251,4 +257,4 @@ class Trainer:
         device = next(self.model.parameters()).device
         self._loss = torch.tensor(state["loss"], device=device)
         self.verdicts, self.best = state["verdicts"], state["best"]
-        self.at_first = state["at_first"]
+        self.best_error, self.at_first = state["best_error"], state["at_first"]

@@ -100,7 +100,7 @@ def train_on_clips(  # noqa: PLR0913
             call goes on from it after an interruption.
         device: where to compute.
         processes: the connected processes; the main one writes.
-        overwrite: replace weights that lie in `output`.
+        overwrite: replace weights that lie in `output`, and the state of another training.
         announce: told which clips are left out, and why.
         progress: called a few times a second.
 

@@ -27,6 +27,7 @@ class FramesToResidual:
     """
 
     learning = Learning.SELF_SUPERVISED
+    takes_grey = True
 
     def __init__(self, device: torch.device, trains: bool = True) -> None:
         self.device, self.trains = device, trains

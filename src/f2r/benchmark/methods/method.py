@@ -55,6 +55,10 @@ class Method(Protocol):
     def learning(self) -> Learning:
         """Where its knowledge comes from."""
 
+    @property
+    def takes_grey(self) -> bool:
+        """Whether it knows that three equal channels have one noise."""
+
     def networks(self) -> Sequence[nn.Module]:
         """Give the networks that inference needs; empty for a method without any."""
 
@@ -87,6 +91,8 @@ def as_given(frames: Tensor, noisy: Tensor) -> Tensor:
 class Untrained:
     """A method that learns nothing from the clip."""
 
+    takes_grey = False
+
     @abstractmethod
     def infer(self, noisy: Tensor, noise: NoiseModel) -> Tensor:
         """Denoise; see `Method.infer`."""
@@ -104,6 +110,8 @@ class Untrained:
 
 class TrainsOnClip:
     """A method whose network learns from the noisy clip before it denoises it."""
+
+    takes_grey = False
 
     @abstractmethod
     def fit(self, noisy: Tensor, noise: NoiseModel, seconds: float, seed: int) -> int:

@@ -18,6 +18,7 @@ class Noisy(Untrained):
 
     name = "noisy"
     learning = Learning.NONE
+    takes_grey = True
 
     def networks(self) -> Sequence[nn.Module]:
         """Give no network."""
@@ -37,6 +38,7 @@ class Prior(Untrained):
 
     name = "prior"
     learning = Learning.SUPERVISED
+    takes_grey = True
 
     def __init__(self, device: torch.device) -> None:
         self.prior = load_prior(device)

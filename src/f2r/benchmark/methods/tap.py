@@ -140,6 +140,7 @@ class Tap(TrainsOnClip):
 
     name = "tap"
     learning = Learning.SELF_SUPERVISED
+    takes_grey = True
 
     def __init__(self, device: torch.device) -> None:
         self.device, self.prior = device, load_prior(device)

@@ -57,6 +57,7 @@ class VideoNoise2Noise(TrainsOnClip):
 
     name = "video-noise2noise"
     learning = Learning.SELF_SUPERVISED
+    takes_grey = True
 
     def __init__(self, device: torch.device) -> None:
         self.start = load_prior(device)
