@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -221,7 +222,8 @@ class Denoiser:
                 self.report["noise"][k] = plane.check()
             elif not plane.is_noise_free:
                 self.report["noise"][k] = plane.revise(self.networks.temporal)
-            plane.judge(self.networks, self._generator, is_known=self.noise is not None)
+            frames, is_known = self.report["frames"], self.noise is not None
+            plane.judge(self.networks, frames, self._generator, is_known=is_known)
 
     def _train(self) -> None:
         noisy = [plane for plane in self.planes if not plane.is_noise_free]
@@ -240,12 +242,9 @@ class Denoiser:
         )
         self.networks.temporal.eval()
         self.networks.refiner.eval()
-        found = zip(clips, zip(done.changes, done.blends, strict=True), strict=True)
-        judged = {id(clip): both for clip, both in found}
+        judged = iter(zip(done.changes, done.blends, strict=True))
         for plane in noisy:
-            if plane.errors and plane.shots:
-                change, blend = judged[id(plane.shots[0])]
-                plane.errors = plane.errors.changed_by(change.anchor, change.refined, blend)
+            plane.note_training(list(islice(judged, len(plane.shots))))
         self.report["training"] = asdict(done)
 
     def _adaptation(self, seconds: float) -> AdaptConfig:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from statistics import fmean
 from typing import Any
 
 import torch
@@ -23,7 +24,9 @@ from f2r.noise.models import NoiseModel
 from f2r.noise.parse import noise_from_dict
 from f2r.noise.scale import scale_noise
 from f2r.preprocess import Preprocessor
+from f2r.quality import Blend
 from f2r.tiles import Tiling
+from f2r.train.adapt import Change
 from f2r.train.revise import look_again, revise_noise
 from f2r.train.windows import TrainingClip
 
@@ -107,11 +110,14 @@ class Plane:
         seen = scale_noise(found.second.model, 1 / self.scale)
         return self.entry() | {"contradicted_by": seen.to_dict() | {"text": seen.describe()}}
 
-    def judge(self, networks: Networks, generator: torch.Generator, *, is_known: bool) -> None:
+    def judge(
+        self, networks: Networks, frames: int, generator: torch.Generator, *, is_known: bool
+    ) -> None:
         """Estimate the errors of the networks as they are, if a frame has a neighbour.
 
         Args:
             networks: the three networks, which made the anchors.
+            frames: frames of the whole clip.
             generator: randomness of tiles and probes.
             is_known: whether the user gave the noise.
         """
@@ -119,7 +125,22 @@ class Plane:
             return
         doubt = 0.0 if is_known and self.judged_by is None else ESTIMATED_DOUBT
         self.errors = estimate_errors(
-            networks, self.preprocessor, self.shots[0], generator, doubt, self.judged_by
+            networks, self.preprocessor, self.shots, frames, generator, doubt, self.judged_by
+        )
+
+    def note_training(self, judged: Sequence[tuple[Change, Blend]]) -> None:
+        """Carry the errors over to the trained networks.
+
+        Args:
+            judged: per shot, how its errors changed and what its blend is from now on.
+        """
+        if not self.errors or not judged:
+            return
+        changes, blends = zip(*judged, strict=True)
+        self.errors = self.errors.changed_by(
+            fmean(change.anchor for change in changes),
+            fmean(change.refined for change in changes),
+            Blend(fmean(b.slope for b in blends), fmean(b.curvature for b in blends)),
         )
 
     def choose(self, errors: Errors) -> dict[str, Any]:

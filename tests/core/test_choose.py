@@ -1,12 +1,13 @@
 """Confidence intervals of the estimated quality."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from f2r.infer.choose import Errors, as_correlation, means_of_all, standard_errors
-from f2r.infer.visits import CROP, VISITS, visits
+from f2r.infer.visits import CROP, VISITS, typical_targets, visits
 
 
 def test_an_interval_holds_its_estimate_and_widens_with_the_spread() -> None:
@@ -69,6 +70,16 @@ def test_parts_that_are_the_whole_clip_are_as_unsure_as_its_noise() -> None:
         means, scatter = means_of_all(table, table[:, 1])
         inside += abs(means[2] - 7e-4) < 1.96 * scatter[2]
     assert inside > 0.88 * 300
+
+
+@pytest.mark.parametrize(
+    ("frames", "expected"),
+    [(9, [0, 1, 2, 3, 4, 5, 6, 7, 8]), (20, [2, 3, 4, 5, 6, 7]), (900, [2, 3, 4, 5, 6])],
+)
+def test_the_ends_of_a_stretch_are_judged_as_often_as_the_clip_has_ends(frames, expected) -> None:
+    present = [[0 <= t + offset < 9 for offset in (-2, -1, 1, 2)] for t in range(9)]
+    clip = SimpleNamespace(targets=range(9), present=present, offsets=(-2, -1, 1, 2))
+    assert typical_targets(clip, frames) == expected
 
 
 def test_two_parts_are_too_few_to_learn_from() -> None:

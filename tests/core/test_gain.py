@@ -24,7 +24,7 @@ def test_the_gain_of_fusion_is_told_without_the_clean_clip():
     clip = prepare_clip(list(noisy), preprocessor)
     clip.anchors = clip_anchors(clip, networks.temporal)
     generator = torch.Generator().manual_seed(2)
-    errors = estimate_errors(networks, preprocessor, clip, generator)
+    errors = estimate_errors(networks, preprocessor, [clip], len(clean), generator)
     told = add_fusion(errors, networks, preprocessor, clip, generator)
 
     def true_error(share: float) -> float:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from f2r.infer.leak import Copied, copied_noise
 from f2r.infer.stream import Networks
-from f2r.infer.visits import visits
+from f2r.infer.visits import typical_targets, visits
 from f2r.models.prior import joint_input
 from f2r.noise.models import NoiseModel
 from f2r.preprocess import Preprocessor, sigma_map
@@ -114,43 +114,50 @@ class Errors:
 def estimate_errors(
     networks: Networks,
     preprocessor: Preprocessor,
-    clip: TrainingClip,
+    shots: Sequence[TrainingClip],
+    frames: int,
     generator: torch.Generator,
     doubt: float = 0.0,
     noise: NoiseModel | None = None,
 ) -> Errors:
-    """Judge the three estimates on a few frames of a clip whose anchors are known.
+    """Judge the three estimates on parts of a sample whose anchors are known.
 
     What leaks through the flow is left out; `add_leak` adds it.
 
     Args:
         networks: the three networks.
         preprocessor: prior, noise model and flow of the clip.
-        clip: prepared frames with their anchors.
+        shots: stretches of the clip, prepared, with their anchors; at least one.
+        frames: frames of the whole clip.
         generator: randomness of tiles and probes.
         doubt: relative standard error of the noise variance; 0 where the noise is known.
         noise: what the noise is, where the networks are told otherwise; None: the clip's model.
     """
-    truth = clip.noise if noise is None else noise
+    truth = shots[0].noise if noise is None else noise
+    seen = [(clip, t) for clip in shots for t in typical_targets(clip, frames)]
     rows = []
-    for t, part in visits(clip.targets, clip.size, generator):
-        here = (..., *part)
-        noisy, anchor = clip.frames[t].noisy[here][None], clip.anchors[t][here][None]
+    for k, part in visits(range(len(seen)), shots[0].size, generator):
+        clip, here = seen[k][0], (..., *part)
+        noisy, anchor = (kept[here][None] for kept in _noisy_and_anchor(*seen[k]))
         rows.append(_frame_errors(networks, preprocessor, noisy, anchor, clip, truth, generator))
     table = torch.tensor(rows, dtype=torch.float64)
     slope, curvature = table[:, 3:].mean(0).tolist()
-    (prior, blind, refined), scatter = means_of_all(table[:, :3], _blind_errors(clip, truth))
-    power = _noise_power(clip, truth)
+    blind = torch.tensor([_whole_blind_error(*pair, truth) for pair in seen], dtype=torch.float64)
+    (prior, anchor_error, refined), scatter = means_of_all(table[:, :3], blind)
+    power = _noise_power(shots[0], truth)
     spread = tuple(math.hypot(error, doubt * power) for error in scatter)
-    return Errors(prior, blind, refined, 0.0, spread, Blend(slope, curvature), power)
+    blend = Blend(slope, curvature)
+    return Errors(prior, anchor_error, refined, 0.0, spread, blend, power)
 
 
-def _blind_errors(clip: TrainingClip, noise: NoiseModel) -> Tensor:
-    """Give the error of every anchor of a clip, whole frames: (T,)."""
-    own = slice(clip.channels)
-    pairs = [(clip.anchors[t][None, own], clip.frames[t].noisy[None, own]) for t in clip.targets]
-    errors = [blind_error(anchor, noisy, noise) for anchor, noisy in pairs]
-    return torch.tensor(errors, dtype=torch.float64)
+def _noisy_and_anchor(clip: TrainingClip, target: int) -> tuple[Tensor, Tensor]:
+    return clip.frames[target].noisy, clip.anchors[target]
+
+
+def _whole_blind_error(clip: TrainingClip, target: int, noise: NoiseModel) -> float:
+    """Give the error of an anchor, the whole frame."""
+    noisy, anchor = (kept[None, : clip.channels] for kept in _noisy_and_anchor(clip, target))
+    return blind_error(anchor, noisy, noise)
 
 
 def means_of_all(table: Tensor, blind: Tensor) -> tuple[list[float], list[float]]:

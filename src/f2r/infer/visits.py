@@ -4,11 +4,32 @@ from collections.abc import Sequence
 
 import torch
 
+from f2r.train.windows import TrainingClip
+
 CROP = 256
 """Largest side of the part of a frame that is judged, in pixels."""
 
 VISITS = 24
 """Parts of frames that are judged."""
+
+
+def typical_targets(clip: TrainingClip, frames: int) -> list[int]:
+    """Choose targets such that as many lack a neighbour as in the whole clip.
+
+    At the ends of a stretch they do, and are harder to predict; a long clip has few ends.
+
+    Args:
+        clip: a stretch of a clip of one shot.
+        frames: frames of the whole clip.
+    """
+    complete = [t for t in clip.targets if all(clip.present[t])]
+    ends = [t for t in clip.targets if t not in complete]
+    inside = max(frames - len(clip.offsets), 0)
+    if not complete or not inside:
+        return clip.targets
+    count = min(round(len(complete) * len(clip.offsets) / inside), len(ends))
+    chosen = [ends[(2 * k + 1) * len(ends) // (2 * count)] for k in range(count)]
+    return sorted([*complete, *chosen])
 
 
 def visits(
