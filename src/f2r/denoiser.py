@@ -21,7 +21,7 @@ from f2r.flow.choice import choose_flow
 from f2r.infer.budget import plan_memory
 from f2r.infer.choose import add_leak
 from f2r.infer.fusion import FusedStream
-from f2r.infer.gain import add_fusion
+from f2r.infer.gain import add_fusion, frames_worth
 from f2r.infer.networks import describe_networks, load_networks
 from f2r.infer.planes import PlaneLayout, layout_of
 from f2r.infer.speed import seconds_of_stages
@@ -39,8 +39,8 @@ from f2r.train.clip import clip_anchors, prepare_clip
 from f2r.train.disk import choose_keep
 from f2r.train.loop import Progress, ProgressCallback
 
-CHOICE = 10
-"""What choosing the output costs, in frames of inference."""
+LEAK = 6
+"""What measuring the leak costs, in frames of inference."""
 
 SAFETY = 0.96
 """Share of a time budget that is planned for; the rest absorbs what was misjudged."""
@@ -259,7 +259,9 @@ class Denoiser:
         if self.config.time_budget is None:
             return TRAINING_SECONDS[self.config.preset]
         spent = time.monotonic() - self._start
-        inference = (self.report["frames"] + CHOICE) * self.report["seconds_per_frame"]
+        reach = self.networks.lookahead + self.networks.temporal.radius
+        choice = LEAK + frames_worth(self.layout.padded, reach)
+        inference = (self.report["frames"] + choice) * self.report["seconds_per_frame"]
         return max(SAFETY * self.config.time_budget - spent - inference, 0.0)
 
     def _seconds_per_frame(self, sample: Sample) -> float:

@@ -30,6 +30,18 @@ SHAKE = 0.1
 would tell twice the gain. At 0.05 the rounding of bfloat16 shows."""
 
 
+def frames_worth(size: tuple[int, int], reach: int) -> float:
+    """Say how many frames of inference `add_fusion` takes.
+
+    Args:
+        size: rows and columns of a frame.
+        reach: frames on either side that a fused frame depends on.
+    """
+    height, width = size
+    part = min(SIDE, height) * min(SIDE, width)
+    return 2 * PARTS * (2 * reach + 1) * part / (height * width)
+
+
 @torch.no_grad()
 def add_fusion(
     errors: Errors,

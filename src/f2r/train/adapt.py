@@ -31,6 +31,10 @@ STAGE_1_SHARE = 0.5
 """Share of the training time that stage 1 gets."""
 
 
+JUDGING_SHARE = 0.2
+"""Share of a stage's time that judging may take: short trainings are judged less often."""
+
+
 @dataclass(frozen=True)
 class AdaptConfig:
     """How to train on the clip."""
@@ -118,10 +122,12 @@ def adapt(
         withhold(clip, generator)
         clip.anchors = clip.anchors or clip_anchors(clip, networks.temporal)
     cases = [refined_cases(clip, preprocessor, seed) for clip in clips]
+    prepared = time.monotonic()
     before = [_judge(networks, *pair) for pair in zip(clips, cases, strict=True)]
     judging = time.monotonic() - start
+    once = (time.monotonic() - prepared) / 2
     sampler = CropSampler(clips, config.crops)
-    fit = _fit(config, config.seconds * STAGE_1_SHARE - judging)
+    fit = _fit(config, config.seconds * STAGE_1_SHARE - judging, once)
     first = temporal_trainer(networks.temporal, sampler, fit, generator, checkpoints)
     first.run(progress)
     start = time.monotonic()
@@ -129,7 +135,7 @@ def adapt(
         clip.anchors = clip_anchors(clip, networks.temporal)
     cases = [refined_cases(clip, preprocessor, seed) for clip in clips]
     spent = 2 * judging + first.elapsed + time.monotonic() - start
-    fit = _fit(config, config.seconds - spent)
+    fit = _fit(config, config.seconds - spent, once)
     second = refiner_trainer(
         networks.refiner, preprocessor, sampler, cases, fit, generator, checkpoints
     )
@@ -206,8 +212,11 @@ def _power(clip: TrainingClip) -> float:
     return float(clip.frames[0].sigma.square().mean()) + FLOOR
 
 
-def _fit(config: AdaptConfig, seconds: float) -> FitConfig:
+def _fit(config: AdaptConfig, seconds: float, once: float) -> FitConfig:
+    """Configure the training of a stage in `seconds`, where judging takes `once` each time."""
+    affordable = min(JUDGING_SHARE * seconds / once, FitConfig.judgements)
     return FitConfig(
+        judgements=max(int(affordable), 1),
         seconds=max(seconds, 1.0),
         steps=config.steps,
         learning_rate=config.learning_rate,

@@ -150,6 +150,8 @@ class Trainer:
             while self.fraction < 1.0 and not self.stalled:
                 self._take_step(base)
                 self._consider()
+                if self.judge is not None:
+                    self.elapsed = time.monotonic() - base
                 if (
                     progress
                     and self.processes.is_main
