@@ -151,7 +151,7 @@ class Plane:
         """
         self.output = "noisy" if self.is_noise_free else errors.best()
         self.prior_share = errors.blend.weight
-        fuses = self.output == "refined" and errors.fusion > 0
+        fuses = self.output == "refined" and errors.fuses
         self.error_share = errors.share if fuses else 0.0
         return errors.psnr() | {
             "interval_95": errors.intervals(),

@@ -159,3 +159,12 @@ def test_variational_flow_takes_any_size_and_flat_frames():
     for height, width in ((8, 8), (33, 57)):
         frame = torch.full((3, height, width), 0.5)
         assert float(search.estimate(frame, frame).abs().max()) == 0.0
+
+
+@pytest.mark.parametrize("size", [(32, 32), (48, 64), (32, 400)])
+def test_dis_takes_small_frames(size):
+    clip = moving_clip(2, *size, speed=2)
+    for flow in (DisFlow(), DisFlow().rough):
+        found = flow.estimate(clip[0], clip[1])
+        assert found.shape == (2, *size)
+        assert abs(float(found[0, 8:-8, 8:-8].median()) - 2) < 0.5

@@ -44,3 +44,12 @@ def test_errors_know_the_gain():
     fused = Errors(2e-3, 3e-3, 1e-3, noise=1e-2, fusion=1e-4)
     assert plain.share == fused.share == 0.1
     assert abs(fused.refined - 9e-4) < 1e-9
+
+
+def test_fusion_is_left_out_only_where_it_surely_loses():
+    assert not Errors(2e-3, 3e-3, 1e-3).fuses  # nothing was measured
+    unsure = Errors(2e-3, 3e-3, 1e-3, fusion=-1e-5, fusion_spread=2e-5)
+    losing = Errors(2e-3, 3e-3, 1e-3, fusion=-5e-5, fusion_spread=2e-5)
+    assert unsure.fuses
+    assert not losing.fuses
+    assert losing.refined == 1e-3 < unsure.refined

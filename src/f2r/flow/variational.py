@@ -7,9 +7,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from f2r.flow.estimator import ROUGH_SCALE
 from f2r.flow.luma import luma
 from f2r.flow.warp import warp_backward
+
+ROUGH_SCALE = 2
+"""Level at which the rough search stops: a quarter of the resolution."""
 
 
 @dataclass(frozen=True)
@@ -26,9 +28,9 @@ class VariationalConfig:
     """Jacobi steps per linearisation; > 0."""
     smoothness: float = 0.02
     """Weight of the flow's gradient against the data; > 0."""
-    window: float = 1.6
+    window: float = 4.0
     """Standard deviation of the window over which the data term is gathered, pixels; > 0."""
-    gradient: float = 2.0
+    gradient: float = 3.0
     """Weight of the images' gradients against their levels; >= 0."""
 
 

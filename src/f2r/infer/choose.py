@@ -63,11 +63,18 @@ class Errors:
     """Variance of the noise."""
     fusion: float = 0.0
     """What temporal fusion takes off the error of the refined output."""
+    fusion_spread: float = 0.0
+    """Standard error of `fusion`."""
+
+    @property
+    def fuses(self) -> bool:
+        """Whether refined frames are fused: unless that surely loses."""
+        return self.fusion + self.fusion_spread > 0
 
     @property
     def refined(self) -> float:
         """Error of the refined output: stage 2, blended with the prior, fused over time."""
-        return self.stage_2 - self.blend.gain - self.fusion
+        return self.stage_2 - self.blend.gain - (self.fusion if self.fuses else 0.0)
 
     @property
     def share(self) -> float:

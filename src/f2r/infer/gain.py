@@ -8,11 +8,12 @@ and again with one frame shaken by a little noise (Stein's method, as in f2r/qua
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from statistics import fmean
 
 import torch
 from torch import Tensor
 
-from f2r.infer.choose import Errors
+from f2r.infer.choose import Errors, standard_errors
 from f2r.infer.fusion import fuse_frame
 from f2r.infer.stream import Networks, PlaneStream
 from f2r.infer.visits import visits
@@ -63,7 +64,8 @@ def add_fusion(
         _gain(errors, networks, preprocessor, clip, target, part, generator)
         for target, part in visits(clip.targets, clip.size, generator, PARTS, SIDE)
     ]
-    return replace(errors, fusion=sum(gains) / len(gains))
+    spread = standard_errors(torch.tensor(gains)[:, None])[0]
+    return replace(errors, fusion=fmean(gains), fusion_spread=spread)
 
 
 def _gain(
