@@ -5,7 +5,7 @@ Source: Frames2Residual, figures 1c, 2a and 3 (METHOD.md, section 0).
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -65,6 +65,15 @@ class Linked(Protocol):
         """V_{i+1->i}; None at the end of a shot."""
 
 
+class Alignment(NamedTuple):
+    """How one neighbour aligns to a target."""
+
+    flow: Tensor
+    """(2, H, W) V_{i->t}."""
+    visible: Tensor
+    """(1, H, W) in [0, 1]: where the neighbour shows what the target shows."""
+
+
 @dataclass
 class Neighbourhood:
     """How the neighbours of one target align to it; N = 2 * radius."""
@@ -75,6 +84,16 @@ class Neighbourhood:
     """(N, 1, H, W) in [0, 1]."""
     present: Tensor
     """(N,) bool."""
+
+    def halved(self) -> "Neighbourhood":
+        """Give the same in half the memory; flows are exact to 1/64 at 16 pixels."""
+        return Neighbourhood(self.flow.half(), self.visible.half(), self.present)
+
+    def alignment(self, k: int) -> Alignment | None:
+        """Give the alignment of the k-th neighbour; None if it does not exist."""
+        if not self.present[k]:
+            return None
+        return Alignment(self.flow[k], self.visible[k])
 
 
 class Preprocessor:
@@ -159,22 +178,21 @@ def neighbourhood(
         target: index t.
         radius: neighbours on either side.
     """
-    flows, seen, present = [], [], []
-    for offset in offsets_within(radius):
-        forward = chained_flow(frames, target, offset)
-        backward = chained_flow(frames, target + offset, -offset)
-        exists = forward is not None and backward is not None
-        present.append(exists)
-        if forward is None or backward is None:
-            forward = torch.zeros_like(frames[target].noisy[:2])
-            seen.append(forward[:1])
-        else:
-            seen.append(visibility(forward[None], backward[None])[0])
-        flows.append(forward)
-    device = flows[0].device
-    return Neighbourhood(
-        torch.stack(flows), torch.stack(seen), torch.tensor(present, device=device)
-    )
+    found = [alignment(frames, target, offset) for offset in offsets_within(radius)]
+    nowhere = torch.zeros_like(frames[target].noisy[:2])
+    absent = Alignment(nowhere, nowhere[:1])
+    flows, seen = zip(*(absent if one is None else one for one in found), strict=True)
+    present = torch.tensor([one is not None for one in found], device=nowhere.device)
+    return Neighbourhood(torch.stack(flows), torch.stack(seen), present)
+
+
+def alignment(frames: Mapping[int, Linked], target: int, offset: int) -> Alignment | None:
+    """Say how frame `target + offset` aligns to frame `target`; None if it does not exist."""
+    forward = chained_flow(frames, target, offset)
+    backward = chained_flow(frames, target + offset, -offset)
+    if forward is None or backward is None:
+        return None
+    return Alignment(forward, visibility(forward[None], backward[None])[0])
 
 
 def chained_flow(

@@ -26,8 +26,9 @@ of two frames and the levels of one that the window has let go of."""
 FLOW = 220
 """Bytes per pixel that DIS takes for a search, before any tile is computed."""
 
-FEATURES = 6 * (12 + 26)
-"""Bytes per pixel that frames computed at once keep besides: noise level and encoded features."""
+FEATURES = 6 * (12 + 26) + 3 * 24
+"""Bytes per pixel that frames computed at once keep besides: noise level and encoded features, and
+of three of them how their neighbours align."""
 
 BORDER = 12 * 11
 """Bytes per pixel of a colour frame on its way in and out: decoded, being read ahead, split into

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 from f2r.flow.steady import mean_around
-from f2r.flow.warp import visibility, warp_backward
+from f2r.flow.warp import warp_backward
 from f2r.infer.stream import Estimate, PlaneStream
 from f2r.models.temporal import offsets_within
 from f2r.noise.models import NoiseModel
-from f2r.preprocess import Linked, chained_flow
+from f2r.preprocess import Linked, Neighbourhood, alignment
 
 NEIGHBOUR_WEIGHT = 0.6
 """Weight of a neighbour that fits perfectly, against 1 of the frame itself."""
@@ -65,6 +65,10 @@ class Refined(Linked, Protocol):
     def refined(self) -> Tensor:
         """(C, H, W)."""
 
+    @property
+    def around(self) -> Neighbourhood | None:
+        """How its neighbours align to it, if that is known already."""
+
 
 @torch.no_grad()
 def fuse_frame(
@@ -80,22 +84,20 @@ def fuse_frame(
         error_share: expected squared error of a refined frame over the variance of the noise.
     """
     refined = frames[target].refined
-    found = (_align(frames, target, offset) for offset in offsets_within(radius))
+    found = (_align(frames, target, k, o) for k, o in enumerate(offsets_within(radius)))
     error = error_share * noise.variance(refined).mean(0, keepdim=True)
     return fuse(refined, (n for n in found if n is not None), error.clamp(min=TINY))
 
 
-def _align(frames: Mapping[int, Refined], target: int, offset: int) -> Neighbour | None:
-    """Bring a neighbour to the target's grid; None if it is absent."""
-    forward = chained_flow(frames, target, offset)
-    backward = chained_flow(frames, target + offset, -offset)
-    if forward is None or backward is None:
+def _align(frames: Mapping[int, Refined], target: int, k: int, offset: int) -> Neighbour | None:
+    """Bring the k-th neighbour, at `offset`, to the target's grid; None if it is absent."""
+    around = frames[target].around
+    seen = alignment(frames, target, offset) if around is None else around.alignment(k)
+    if seen is None:
         return None
+    flow, visible = (part.half().float() for part in seen)  # as they are where they are kept
     neighbour = frames[target + offset].refined[None]
-    return (
-        warp_backward(neighbour, forward[None], "bicubic")[0],
-        visibility(forward[None], backward[None])[0],
-    )
+    return warp_backward(neighbour, flow[None], "bicubic")[0], visible
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,7 @@ class _Kept:
     refined: Tensor
     to_previous: Tensor | None
     to_next: Tensor | None
+    around: Neighbourhood | None
 
 
 class FusedStream:
@@ -142,7 +145,8 @@ class FusedStream:
 
     def _take(self, estimate: Estimate) -> Iterator[Estimate]:
         self._waiting[self._received] = estimate
-        self._kept[self._received] = _Kept(estimate.refined, estimate.to_previous, estimate.to_next)
+        flows = estimate.to_previous, estimate.to_next
+        self._kept[self._received] = _Kept(estimate.refined, *flows, estimate.around)
         self._received += 1
         if self._received > self.radius:
             yield self._deliver()

@@ -13,7 +13,7 @@ from f2r.linking import LATE, Linker
 from f2r.models.prior import ImagePrior
 from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import TemporalEstimator
-from f2r.preprocess import PreparedFrame, Preprocessor, neighbourhood
+from f2r.preprocess import Neighbourhood, PreparedFrame, Preprocessor, neighbourhood
 from f2r.tiles import Tiling
 
 
@@ -50,6 +50,8 @@ class Estimate:
     """(2, H, W) V_{t-1->t}; None at the start of a shot."""
     to_next: Tensor | None = None
     """(2, H, W) V_{t+1->t}; None at the end of a shot."""
+    around: Neighbourhood | None = None
+    """How its neighbours align to it, halved; None where that was not made for whole frames."""
 
     @property
     def has_neighbours(self) -> bool:
@@ -113,18 +115,19 @@ class PlaneStream:
         target = self._delivered
         frame = self._frames[target]
         anchor = refined = frame.denoised
+        around = None
         if frame.has_neighbours:
-            anchor, refined = self._estimate(target)
+            anchor, refined, around = self._estimate(target)
             refined = torch.lerp(refined, frame.denoised, self.prior_share)
         self._delivered += 1
         last = target - self.networks.temporal.radius
         self._frames.pop(last, None)
         self._features.pop(last, None)
         flows = frame.to_previous, frame.to_next
-        return Estimate(frame.noisy, frame.denoised, anchor, refined, *flows)
+        return Estimate(frame.noisy, frame.denoised, anchor, refined, *flows, around)
 
-    def _estimate(self, target: int) -> tuple[Tensor, Tensor]:
-        """Give anchor and refined frame: at once if memory allows, else in tiles."""
+    def _estimate(self, target: int) -> tuple[Tensor, Tensor, Neighbourhood | None]:
+        """Give anchor, refined frame and alignment: at once if memory allows, else in tiles."""
         window = Window(self._frames, target)
         whole = self._tiling.attempt(window.size, lambda: self._estimate_whole(target))
         if whole is not None:
@@ -134,11 +137,12 @@ class PlaneStream:
         frame = self._frames[target]
         refined = refine_frame_tiled(self.networks.refiner, self.preprocessor, frame, anchor)
         give_memory_back()
-        return anchor, refined
+        return anchor, refined, None
 
-    def _estimate_whole(self, target: int) -> tuple[Tensor, Tensor]:
+    def _estimate_whole(self, target: int) -> tuple[Tensor, Tensor, Neighbourhood]:
         around = neighbourhood(self._frames, target, self.networks.temporal.radius)
         anchor = predict_anchor(
             self.networks.temporal, self._frames, self._features, around, target
         )
-        return anchor, refine_frame(self.networks.refiner, self._frames[target], anchor)
+        refined = refine_frame(self.networks.refiner, self._frames[target], anchor)
+        return anchor, refined, around.halved()

@@ -43,15 +43,11 @@ def prepare_clip(
     indexed = dict(enumerate(prepared))
     neighbours = [neighbourhood(indexed, t, radius) for t in indexed]
     if compact:
-        neighbours = [_halved(around) for around in neighbours]
+        neighbours = [around.halved() for around in neighbours]
     for frame in prepared:  # only the chained flows are needed from here on
         frame.to_next = frame.to_previous = None
     neighbours = [_kept_flows(around, keep) for around in neighbours]
     return TrainingClip(prepared, neighbours, preprocessor.noise, grey, keep=keep)
-
-
-def _halved(around: Neighbourhood) -> Neighbourhood:
-    return Neighbourhood(around.flow.half(), around.visible.half(), around.present)
 
 
 def _kept_frame(frame: PreparedFrame, keep: Keep) -> PreparedFrame:
