@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from f2r.errors import InputError
-from f2r.flow.estimator import DisFlow, FlowEstimator
+from f2r.flow.estimator import FINE, DisFlow, FlowEstimator
 from f2r.io import ClipInfo, Frame, open_reader
 from f2r.metrics import (
     SSIM_WINDOW,
@@ -94,7 +94,7 @@ def evaluate_frames(
     Raises:
         InputError: one clip ends before the other, or both are empty.
     """
-    estimator = estimator or DisFlow(finest_scale=0)
+    estimator = estimator or DisFlow(search=FINE)
     result = Evaluation()
     before: tuple[Tensor, Tensor] | None = None
     for reference, judged in zip_longest(clean, other):

@@ -89,11 +89,10 @@ class Neighbourhood:
         """Give the same in half the memory; flows are exact to 1/64 at 16 pixels."""
         return Neighbourhood(self.flow.half(), self.visible.half(), self.present)
 
-    def alignment(self, k: int) -> Alignment | None:
-        """Give the alignment of the k-th neighbour; None if it does not exist."""
-        if not self.present[k]:
-            return None
-        return Alignment(self.flow[k], self.visible[k])
+    def alignments(self) -> list[Alignment | None]:
+        """List how each neighbour aligns; None for one that does not exist."""
+        each = zip(self.present.tolist(), self.flow, self.visible, strict=True)
+        return [Alignment(flow, visible) if exists else None for exists, flow, visible in each]
 
 
 class Preprocessor:

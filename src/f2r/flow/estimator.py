@@ -1,6 +1,7 @@
 """Optical flow behind one method, and its default: OpenCV's dense inverse search (DIS)."""
 
 from abc import abstractmethod
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -39,21 +40,30 @@ class FlowEstimator(Protocol):
         return self.estimate(earlier, later), self.estimate(later, earlier)
 
 
-PATCH = 12
-"""Side of the patches of DIS in pixels, which lie two thirds of it apart; smaller follow noise."""
+@dataclass(frozen=True)
+class DisSearch:
+    """How DIS searches."""
 
-SMALL, SMALL_PATCH = 128, 8
-"""Frames whose longer side is below the first get patches of the second: DIS makes fewer levels
-the larger its patches are, and fast motion would be lost."""
+    patch: int
+    """Side of its patches in pixels; small ones follow noise."""
+    stride: int
+    """Pixels between patches."""
+    descent: int
+    """Gradient descent steps of every patch."""
+    refinement: int
+    """Variational refinement steps per level."""
+    smoothness: float
+    """Weight of smoothness in the refinement; OpenCV's is 20."""
 
-DESCENT = 6
-"""Gradient descent steps of every patch."""
 
-REFINEMENT = 3
-"""Variational refinement steps per level."""
+SMOOTH = DisSearch(patch=12, stride=8, descent=6, refinement=3, smoothness=60.0)
+"""For frames in which noise is left (docs/method.md, "The flow, in two passes")."""
 
-SMOOTHNESS = 60.0
-"""Weight of smoothness in the variational refinement, three times OpenCV's: noise is left."""
+FINE = DisSearch(patch=8, stride=4, descent=12, refinement=2, smoothness=20.0)
+"""For clean frames, and for small ones: DIS makes fewer levels the larger its patches are."""
+
+SMALL = 128
+"""Frames whose longer side is below this, in pixels, are small."""
 
 ROUGH_SCALE = 1
 """Level at which the rough search stops: half the resolution."""
@@ -76,15 +86,16 @@ class DisFlow(FlowEstimator):
 
     Args:
         finest_scale: level at which the search stops, 0 = full resolution.
+        search: how it searches.
     """
 
-    def __init__(self, finest_scale: int = 0) -> None:
-        self.finest_scale = finest_scale
+    def __init__(self, finest_scale: int = 0, search: DisSearch = SMOOTH) -> None:
+        self.finest_scale, self.search = finest_scale, search
 
     @property
     def rough(self) -> "DisFlow":
         """The same search, stopped at half the resolution: a quarter of the time."""
-        return DisFlow(max(self.finest_scale, ROUGH_SCALE))
+        return DisFlow(max(self.finest_scale, ROUGH_SCALE), self.search)
 
     def estimate(self, target: Tensor, neighbour: Tensor) -> Tensor:
         """Estimate V_{neighbour->target}; see `FlowEstimator`."""
@@ -101,14 +112,14 @@ class DisFlow(FlowEstimator):
         """Make a search. It keeps 220 bytes a pixel for as long as it lives, so it is not kept."""
         import cv2
 
-        patch = PATCH if max(frame.shape[-2:]) >= SMALL else SMALL_PATCH
+        chosen = self.search if max(frame.shape[-2:]) >= SMALL else FINE
         search: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         search.setFinestScale(self.finest_scale)
-        search.setPatchSize(patch)
-        search.setPatchStride(2 * patch // 3)
-        search.setGradientDescentIterations(DESCENT)
-        search.setVariationalRefinementIterations(REFINEMENT)
-        search.setVariationalRefinementAlpha(SMOOTHNESS)
+        search.setPatchSize(chosen.patch)
+        search.setPatchStride(chosen.stride)
+        search.setGradientDescentIterations(chosen.descent)
+        search.setVariationalRefinementIterations(chosen.refinement)
+        search.setVariationalRefinementAlpha(chosen.smoothness)
         return search
 
 

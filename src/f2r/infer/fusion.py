@@ -16,7 +16,7 @@ from f2r.flow.warp import warp_backward
 from f2r.infer.stream import Estimate, PlaneStream
 from f2r.models.temporal import offsets_within
 from f2r.noise.models import NoiseModel
-from f2r.preprocess import Linked, Neighbourhood, alignment
+from f2r.preprocess import Alignment, Linked, Neighbourhood, alignment
 
 NEIGHBOUR_WEIGHT = 0.6
 """Weight of a neighbour that fits perfectly, against 1 of the frame itself."""
@@ -84,20 +84,26 @@ def fuse_frame(
         error_share: expected squared error of a refined frame over the variance of the noise.
     """
     refined = frames[target].refined
-    found = (_align(frames, target, k, o) for k, o in enumerate(offsets_within(radius)))
+    seen = zip(offsets_within(radius), _alignments(frames, target, radius), strict=True)
+    found = (_fetch(frames[target + offset].refined, at) for offset, at in seen if at is not None)
     error = error_share * noise.variance(refined).mean(0, keepdim=True)
-    return fuse(refined, (n for n in found if n is not None), error.clamp(min=TINY))
+    return fuse(refined, found, error.clamp(min=TINY))
 
 
-def _align(frames: Mapping[int, Refined], target: int, k: int, offset: int) -> Neighbour | None:
-    """Bring the k-th neighbour, at `offset`, to the target's grid; None if it is absent."""
+def _alignments(
+    frames: Mapping[int, Refined], target: int, radius: int
+) -> Iterable[Alignment | None]:
+    """Say how each neighbour aligns, one by one if that is not known already."""
     around = frames[target].around
-    seen = alignment(frames, target, offset) if around is None else around.alignment(k)
-    if seen is None:
-        return None
-    flow, visible = (part.half().float() for part in seen)  # as they are where they are kept
-    neighbour = frames[target + offset].refined[None]
-    return warp_backward(neighbour, flow[None], "bicubic")[0], visible
+    if around is not None:
+        return around.alignments()
+    return (alignment(frames, target, offset) for offset in offsets_within(radius))
+
+
+def _fetch(neighbour: Tensor, at: Alignment) -> Neighbour:
+    """Bring a neighbour to the target's grid."""
+    flow, visible = (part.half().float() for part in at)  # exactly as it is where it is kept
+    return warp_backward(neighbour[None], flow[None], "bicubic")[0], visible
 
 
 @dataclass(frozen=True)

@@ -102,7 +102,7 @@ class DvdNet(Untrained):
         device: torch.device,
         spatial: Path,
         temporal: Path,
-        flow: FlowEstimator = DisFlow(1),  # noqa: B008 - holds no state
+        flow: FlowEstimator = DisFlow(),  # noqa: B008 - holds no state
         name: str = "dvdnet",
     ) -> None:
         self.device, self.flow, self.name = device, flow, name

@@ -26,7 +26,7 @@ from f2r.benchmark.methods.checkpoints import count_blocks, fit_checkpoint, read
 from f2r.benchmark.methods.frames import mirror_index
 from f2r.benchmark.methods.method import Learning, Untrained
 from f2r.benchmark.methods.plain import apply_prior
-from f2r.flow.estimator import DisFlow
+from f2r.flow.estimator import FINE, DisFlow
 from f2r.flow.warp import warp_backward
 from f2r.models.layers import channels_last
 from f2r.models.weights import load_prior
@@ -234,7 +234,7 @@ class FloRnn(Untrained):
         if len(noisy) == 1:
             return self.infer(noisy.repeat(2, 1, 1, 1), noise)[:1]
         seen = apply_prior(Preprocessor(self.prior, noise, DisFlow()), noisy)
-        flow = DisFlow(1)
+        flow = DisFlow(1, FINE)
         pairs = list(pairwise(seen))
         onward = [flow.estimate(earlier, later).to(self.device) for earlier, later in pairs]
         back = [flow.estimate(later, earlier).to(self.device) for earlier, later in pairs]
