@@ -5,7 +5,7 @@ import pytest
 import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from f2r.flow.estimator import DisFlow
+from f2r.flow.estimator import FINE, DisFlow
 from f2r.metrics import (
     Motion,
     clean_motion,
@@ -104,7 +104,7 @@ def test_warping_error_follows_a_known_motion():
 
 def test_clean_motion_is_found_and_leaves_out_what_is_hidden():
     clean = scene(2, step=(3, 0))
-    motion = clean_motion(clean, DisFlow(finest_scale=0))
+    motion = clean_motion(clean, DisFlow(search=FINE))
     assert motion.flow.shape == (1, 2, 48, 64)
     inner = motion.flow[0, :, 8:-8, 12:-12]
     assert inner[0].mean().item() == pytest.approx(-3, abs=0.2)

@@ -85,8 +85,8 @@ class Neighbourhood:
     present: Tensor
     """(N,) bool."""
 
-    def halved(self) -> "Neighbourhood":
-        """Give the same in half the memory; flows are exact to 1/64 at 16 pixels."""
+    def in_half_precision(self) -> "Neighbourhood":
+        """Give the same in float16; flows are exact to 1/64 at 16 pixels."""
         return Neighbourhood(self.flow.half(), self.visible.half(), self.present)
 
     def alignments(self) -> list[Alignment | None]:

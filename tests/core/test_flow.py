@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from f2r.flow.cuts import is_scene_cut
-from f2r.flow.estimator import DisFlow
+from f2r.flow.estimator import FINE, SMOOTH, DisFlow
 from f2r.flow.pyramid import flow_pyramid
 from f2r.flow.variational import VariationalConfig, VariationalFlow
 from f2r.flow.warp import compose_flows, visibility, warp_backward, warp_features
@@ -161,10 +161,26 @@ def test_variational_flow_takes_any_size_and_flat_frames():
         assert float(search.estimate(frame, frame).abs().max()) == 0.0
 
 
-@pytest.mark.parametrize("size", [(32, 32), (48, 64), (32, 400)])
+@pytest.mark.parametrize("size", [(32, 32), (48, 64), (32, 400), (96, 136)])
 def test_dis_takes_small_frames(size):
     clip = moving_clip(2, *size, speed=2)
     for flow in (DisFlow(), DisFlow().rough):
         found = flow.estimate(clip[0], clip[1])
         assert found.shape == (2, *size)
         assert abs(float(found[0, 8:-8, 8:-8].median()) - 2) < 0.5
+
+
+@pytest.mark.parametrize("size", [(120, 120), (128, 128), (120, 136), (40, 400)])
+def test_dis_follows_fast_motion_in_small_frames(size):
+    clip = moving_clip(2, *size, speed=7)
+    for flow in (DisFlow(), DisFlow().rough):
+        found = flow.estimate(clip[0], clip[1])
+        assert abs(float(found[0, 8:-8, 16:-16].median()) - 7) < 0.5
+
+
+def test_small_frames_are_searched_as_smoothly_as_large_ones():
+    small = SMOOTH.fit((90, 120))
+    assert small.patch < SMOOTH.patch
+    assert small.smoothness == SMOOTH.smoothness
+    assert SMOOTH.fit((240, 416)) == SMOOTH
+    assert FINE.fit((90, 120)) == FINE

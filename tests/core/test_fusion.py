@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
 from f2r.flow.estimator import DisFlow
-from f2r.infer.fusion import FusedStream, fuse
+from f2r.infer.fusion import FusedStream, fuse, fuse_frame
 from f2r.infer.stream import Networks, PlaneStream
 from f2r.models.prior import ImagePrior
 from f2r.models.refiner import SpatialRefiner
@@ -90,3 +92,26 @@ def test_fusion_stops_at_a_cut(networks):
     apart = fused_stream(networks, first, 0.2) + fused_stream(networks, second, 0.2)
     for joined, alone in zip(together, apart, strict=True):
         assert torch.equal(joined.refined, alone.refined)
+
+
+def test_a_kept_alignment_gives_what_a_new_one_gives(networks):
+    """Frames computed in tiles come without: the output must not show which were."""
+    frames = torch.cat((moving_clip(5, 48, 64), moving_clip(4, 48, 64, seed=5)))  # with a cut
+    stream = PlaneStream(networks, Preprocessor(networks.prior, Gaussian(0.1), DisFlow()))
+    estimates = [e for frame in frames for e in stream.push(frame)] + list(stream.finish())
+    kept = dict(enumerate(estimates))
+    partly = {t: e if t % 2 else replace(e, around=None) for t, e in kept.items()}
+    assert all(e.around is not None for e in estimates)
+    for t in kept:
+        fused = (fuse_frame(each, t, 2, Gaussian(0.1), 0.2) for each in (kept, partly))
+        assert torch.equal(*fused)
+
+
+def test_alignments_are_let_go_of_once_a_frame_is_fused(networks):
+    preprocessor = Preprocessor(networks.prior, Gaussian(0.1), DisFlow())
+    for share, most in ((0.1, 3), (0.0, 0)):
+        stream = FusedStream(PlaneStream(networks, preprocessor), share)
+        for frame in moving_clip(12, 48, 64):
+            assert all(estimate.around is None for estimate in stream.push(frame))
+            held = [kept for kept in stream._kept.values() if kept.around is not None]
+            assert len(held) <= most

@@ -46,10 +46,30 @@ def test_errors_know_the_gain():
     assert abs(fused.refined - 9e-4) < 1e-9
 
 
-def test_fusion_is_left_out_only_where_it_surely_loses():
+def test_fusion_is_left_out_where_it_loses_by_more_than_its_standard_error():
     assert not Errors(2e-3, 3e-3, 1e-3).fuses  # nothing was measured
     unsure = Errors(2e-3, 3e-3, 1e-3, fusion=-1e-5, fusion_spread=2e-5)
     losing = Errors(2e-3, 3e-3, 1e-3, fusion=-5e-5, fusion_spread=2e-5)
     assert unsure.fuses
     assert not losing.fuses
     assert losing.refined == 1e-3 < unsure.refined
+
+
+def test_what_fusion_may_lose_does_not_speak_for_the_prior():
+    errors = Errors(1.05e-3, 3e-3, 1e-3, fusion=-1e-4, fusion_spread=2e-4)
+    assert errors.prior < errors.refined
+    assert errors.best() == "refined"
+
+
+def test_the_doubt_of_fusion_widens_the_interval():
+    clean = moving_clip(7, 64, 96)
+    noisy = NOISE.sample(clean, torch.Generator().manual_seed(1))
+    networks = load_networks(None, torch.device("cpu"))
+    preprocessor = Preprocessor(networks.prior, NOISE, DisFlow())
+    clip = prepare_clip(list(noisy), preprocessor)
+    clip.anchors = clip_anchors(clip, networks.temporal)
+    before = Errors(2e-3, 3e-3, 1e-3, spread=(1e-5, 1e-5, 1e-5), noise=NOISE.sigma**2)
+    after = add_fusion(before, networks, preprocessor, clip, torch.Generator().manual_seed(2))
+    assert after.fuses
+    assert after.spread[:2] == before.spread[:2]
+    assert after.spread[2] > before.spread[2]

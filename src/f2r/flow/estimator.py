@@ -1,7 +1,7 @@
 """Optical flow behind one method, and its default: OpenCV's dense inverse search (DIS)."""
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -55,18 +55,26 @@ class DisSearch:
     smoothness: float
     """Weight of smoothness in the refinement; OpenCV's is 20."""
 
+    def fit(self, size: tuple[int, int]) -> "DisSearch":
+        """Give the search for frames of so many rows and columns."""
+        is_small = max(size) < 136 or min(size) < 48  # from here on 12 pixels make three levels
+        if not is_small or self.patch <= SMALL_PATCH:
+            return self
+        return replace(self, patch=SMALL_PATCH, stride=SMALL_STRIDE)
+
 
 SMOOTH = DisSearch(patch=12, stride=8, descent=6, refinement=3, smoothness=60.0)
 """For frames in which noise is left (docs/method.md, "The flow, in two passes")."""
 
 FINE = DisSearch(patch=8, stride=4, descent=12, refinement=2, smoothness=20.0)
-"""For clean frames, and for small ones: DIS makes fewer levels the larger its patches are."""
+"""For clean frames."""
 
-SMALL = 128
-"""Frames whose longer side is below this, in pixels, are small."""
+SMALL_PATCH, SMALL_STRIDE = 8, 5
+"""Patches for small frames: DIS makes fewer levels the larger its patches are, and fast motion
+would be lost."""
 
 ROUGH_SCALE = 1
-"""Level at which the rough search stops: half the resolution."""
+"""Level at which the rough search of DIS stops: half the resolution."""
 
 MOST_PIXELS = 3_000_000
 """Frames of more pixels are searched at half the resolution: the search takes 220 bytes a pixel."""
@@ -112,7 +120,7 @@ class DisFlow(FlowEstimator):
         """Make a search. It keeps 220 bytes a pixel for as long as it lives, so it is not kept."""
         import cv2
 
-        chosen = self.search if max(frame.shape[-2:]) >= SMALL else FINE
+        chosen = self.search.fit((frame.shape[-2], frame.shape[-1]))
         search: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         search.setFinestScale(self.finest_scale)
         search.setPatchSize(chosen.patch)

@@ -11,7 +11,7 @@ from f2r.flow.luma import luma
 from f2r.flow.warp import warp_backward
 
 ROUGH_SCALE = 2
-"""Level at which the rough search stops: a quarter of the resolution."""
+"""Level at which the rough variational search stops: a quarter of the resolution."""
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ class Errors:
 
     @property
     def fuses(self) -> bool:
-        """Whether refined frames are fused: unless that surely loses."""
+        """Whether refined frames are fused: unless that loses by more than its standard error."""
         return self.fusion + self.fusion_spread > 0
 
     @property
@@ -82,9 +82,13 @@ class Errors:
         return min(max((self.stage_2 - self.blend.gain) / max(self.noise, 1e-12), 0.0), MOST_LEFT)
 
     def best(self) -> str:
-        """Name the best estimate: 'refined' unless another is clearly better."""
+        """Name the best estimate: 'refined' unless another is clearly better.
+
+        What fusion may lose speaks against fusion, not against the refined frame.
+        """
         simpler = min(("anchor", "prior"), key=lambda name: float(getattr(self, name)))
-        return simpler if getattr(self, simpler) < (1 - MARGIN) * self.refined else "refined"
+        refined = self.stage_2 - self.blend.gain - max(self.fusion, 0.0)
+        return simpler if getattr(self, simpler) < (1 - MARGIN) * refined else "refined"
 
     def changed_by(self, anchor: float, stage_2: float, blend: Blend) -> "Errors":
         """Give the errors after a training that changed both stages' by so much.

@@ -84,25 +84,24 @@ def fuse_frame(
         error_share: expected squared error of a refined frame over the variance of the noise.
     """
     refined = frames[target].refined
-    seen = zip(offsets_within(radius), _alignments(frames, target, radius), strict=True)
-    found = (_fetch(frames[target + offset].refined, at) for offset, at in seen if at is not None)
     error = error_share * noise.variance(refined).mean(0, keepdim=True)
-    return fuse(refined, found, error.clamp(min=TINY))
+    return fuse(refined, _neighbours(frames, target, radius), error.clamp(min=TINY))
 
 
-def _alignments(
-    frames: Mapping[int, Refined], target: int, radius: int
-) -> Iterable[Alignment | None]:
-    """Say how each neighbour aligns, one by one if that is not known already."""
+def _neighbours(frames: Mapping[int, Refined], target: int, radius: int) -> Iterator[Neighbour]:
+    """Bring the neighbours that are there to the target's grid, one by one."""
     around = frames[target].around
-    if around is not None:
-        return around.alignments()
-    return (alignment(frames, target, offset) for offset in offsets_within(radius))
+    known = None if around is None else around.alignments()
+    for k, offset in enumerate(offsets_within(radius)):
+        at = alignment(frames, target, offset) if known is None else known[k]
+        if at is not None:
+            yield _bring(frames[target + offset].refined, at)
+        del at
 
 
-def _fetch(neighbour: Tensor, at: Alignment) -> Neighbour:
-    """Bring a neighbour to the target's grid."""
-    flow, visible = (part.half().float() for part in at)  # exactly as it is where it is kept
+def _bring(neighbour: Tensor, at: Alignment) -> Neighbour:
+    """Warp a neighbour; its alignment is rounded, kept or not, so that tiles give the same."""
+    flow, visible = (part.half().float() for part in at)
     return warp_backward(neighbour[None], flow[None], "bicubic")[0], visible
 
 
@@ -150,9 +149,10 @@ class FusedStream:
             yield self._deliver()
 
     def _take(self, estimate: Estimate) -> Iterator[Estimate]:
-        self._waiting[self._received] = estimate
         flows = estimate.to_previous, estimate.to_next
-        self._kept[self._received] = _Kept(estimate.refined, *flows, estimate.around)
+        around = estimate.around if self.error_share > 0 else None
+        self._waiting[self._received] = replace(estimate, around=None)
+        self._kept[self._received] = _Kept(estimate.refined, *flows, around)
         self._received += 1
         if self._received > self.radius:
             yield self._deliver()
@@ -164,5 +164,6 @@ class FusedStream:
             noise = self.stream.preprocessor.noise
             fused = fuse_frame(self._kept, target, self.radius, noise, self.error_share)
             estimate = replace(estimate, refined=fused)
+            self._kept[target] = replace(self._kept[target], around=None)
         self._kept.pop(target - self.radius, None)
         return estimate

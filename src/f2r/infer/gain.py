@@ -5,6 +5,7 @@ its neighbours, whose anchors were made from it. So the whole method is run on a
 and again with one frame shaken by a little noise (Stein's method, as in f2r/quality.py).
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -64,8 +65,12 @@ def add_fusion(
         _gain(errors, networks, preprocessor, clip, target, part, generator)
         for target, part in visits(clip.targets, clip.size, generator, PARTS, SIDE)
     ]
-    spread = standard_errors(torch.tensor(gains)[:, None])[0]
-    return replace(errors, fusion=fmean(gains), fusion_spread=spread)
+    doubt = standard_errors(torch.tensor(gains)[:, None])[0]
+    fused = replace(errors, fusion=fmean(gains), fusion_spread=doubt)
+    if not fused.fuses:
+        return fused
+    *simpler, refined = errors.spread
+    return replace(fused, spread=(*simpler, math.hypot(refined, doubt)))
 
 
 def _gain(

@@ -51,7 +51,7 @@ class Estimate:
     to_next: Tensor | None = None
     """(2, H, W) V_{t+1->t}; None at the end of a shot."""
     around: Neighbourhood | None = None
-    """How its neighbours align to it, halved; None where that was not made for whole frames."""
+    """How its neighbours align to it, in float16; None where it has none or is made in tiles."""
 
     @property
     def has_neighbours(self) -> bool:
@@ -145,4 +145,4 @@ class PlaneStream:
             self.networks.temporal, self._frames, self._features, around, target
         )
         refined = refine_frame(self.networks.refiner, self._frames[target], anchor)
-        return anchor, refined, around.halved()
+        return anchor, refined, around.in_half_precision()

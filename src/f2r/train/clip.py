@@ -43,7 +43,7 @@ def prepare_clip(
     indexed = dict(enumerate(prepared))
     neighbours = [neighbourhood(indexed, t, radius) for t in indexed]
     if compact:
-        neighbours = [around.halved() for around in neighbours]
+        neighbours = [around.in_half_precision() for around in neighbours]
     for frame in prepared:  # only the chained flows are needed from here on
         frame.to_next = frame.to_previous = None
     neighbours = [_kept_flows(around, keep) for around in neighbours]
