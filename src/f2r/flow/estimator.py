@@ -45,19 +45,19 @@ class DisSearch:
     """How DIS searches."""
 
     patch: int
-    """Side of its patches in pixels; small ones follow noise."""
+    """Side of its patches in pixels, > 0; small ones follow noise."""
     stride: int
-    """Pixels between patches."""
+    """Pixels between patches, in 1 to `patch`."""
     descent: int
-    """Gradient descent steps of every patch."""
+    """Gradient descent steps of every patch; > 0."""
     refinement: int
-    """Variational refinement steps per level."""
+    """Variational refinement steps per level; >= 0."""
     smoothness: float
-    """Weight of smoothness in the refinement; OpenCV's is 20."""
+    """Weight of smoothness in the refinement, > 0; OpenCV's is 20."""
 
     def fit(self, size: tuple[int, int]) -> "DisSearch":
         """Give the search for frames of so many rows and columns."""
-        is_small = max(size) < 136 or min(size) < 48  # from here on 12 pixels make three levels
+        is_small = max(size) < LEAST_LONG or min(size) < LEAST_SHORT
         if not is_small or self.patch <= SMALL_PATCH:
             return self
         return replace(self, patch=SMALL_PATCH, stride=SMALL_STRIDE)
@@ -72,6 +72,9 @@ FINE = DisSearch(patch=8, stride=4, descent=12, refinement=2, smoothness=20.0)
 SMALL_PATCH, SMALL_STRIDE = 8, 5
 """Patches for small frames: DIS makes fewer levels the larger its patches are, and fast motion
 would be lost."""
+
+LEAST_LONG, LEAST_SHORT = 136, 48
+"""Sides of the smallest frames, in pixels, in which patches of 12 make three levels."""
 
 ROUGH_SCALE = 1
 """Level at which the rough search of DIS stops: half the resolution."""
