@@ -20,14 +20,14 @@ import torch
 from record import provenance
 from torch import Tensor
 
+from f2r.evaluation.metrics import psnr
 from f2r.flow.estimator import DisFlow
 from f2r.flow.warp import warp_backward
 from f2r.io import open_reader
-from f2r.linking import Linker
-from f2r.metrics import psnr
+from f2r.method.preprocess import PreparedFrame, Preprocessor
+from f2r.method.two_pass_flow import Linker
 from f2r.models.weights import load_prior
 from f2r.noise.models import Gaussian
-from f2r.preprocess import PreparedFrame, Preprocessor
 
 SEED = 2026
 

@@ -26,12 +26,12 @@ from record import provenance
 from torch import Tensor
 from torch.nn import functional
 
-from f2r.benchmark.methods.checkpoints import fit_checkpoint, read_checkpoint
-from f2r.benchmark.methods.dvdnet import DvdSpatial
+from f2r.evaluation.metrics import mean_of_frames, psnr
 from f2r.flow.estimator import LUMA
-from f2r.metrics import mean_of_frames, psnr
 from f2r.models.prior import ImagePrior
 from f2r.models.weights import load_network, load_prior
+from f2r_bench.methods.checkpoints import fit_checkpoint, read_checkpoint
+from f2r_bench.methods.dvdnet import DvdSpatial
 
 SEED = 2026
 FRAMES = 3

@@ -28,17 +28,17 @@ import torch
 from record import provenance
 
 from f2r.config import DenoiseConfig, Preset
-from f2r.denoiser import Denoiser
+from f2r.evaluation.simulate import add_noise
+from f2r.evaluation.simulate_raw import to_raw, with_look
 from f2r.io import open_reader
 from f2r.io.array import ArrayReader
+from f2r.io.raw.crvd import ISOS, crvd_mosaic
+from f2r.io.raw.packing import MosaicReader
+from f2r.isp.inverse import draw_look
+from f2r.noise.camera import crvd_noise
 from f2r.noise.models import PoissonGaussian
-from f2r.raw.calibration import crvd_noise
-from f2r.raw.crvd import ISOS, crvd_mosaic
-from f2r.raw.inverse_isp import draw_look
-from f2r.raw.packing import MosaicReader
-from f2r.raw.protocol import compare
-from f2r.simulate import add_noise
-from f2r.simulate_raw import to_raw, with_look
+from f2r.run.denoiser import Denoiser
+from f2r_bench.crvd_protocol import compare
 
 SEED = 2026
 

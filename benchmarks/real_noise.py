@@ -32,13 +32,13 @@ from noise_estimation import demosaic
 from record import provenance
 
 import f2r
-from f2r.inspect import inspect_noise
 from f2r.io import open_reader
 from f2r.noise.correlated import Correlated, gaussian_correlation
 from f2r.noise.models import Gaussian, NoiseModel, PoissonGaussian
 from f2r.noise.parse import noise_from_dict
-from f2r.noise_picture import write_noise_picture
-from f2r.picture import write_before_after
+from f2r.pictures.before_after import write_before_after
+from f2r.pictures.noise_picture import write_noise_picture
+from f2r.run.inspect import inspect_noise
 
 SEED = 2026
 MODELS: dict[str, NoiseModel] = {

@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from f2r.report import environment
+from f2r.system.report import environment
 
 
 def provenance() -> dict[str, Any]:

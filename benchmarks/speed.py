@@ -28,26 +28,26 @@ import torch
 from record import provenance
 from torch import Tensor, nn
 
-from f2r.allocator import keep_freed_memory
-from f2r.benchmark.case import draw_noisy
-from f2r.benchmark.datasets import Clip, read_clip
-from f2r.benchmark.memory import peak_mib, reset_peak
-from f2r.benchmark.methods.deepflow import DeepFlow
-from f2r.benchmark.methods.dvdnet import DvdNet
-from f2r.benchmark.methods.fastdvdnet import FastDvdNet, FastDvdNetwork
-from f2r.benchmark.methods.frames import pad_sides
-from f2r.benchmark.methods.udvd import Udvd
 from f2r.errors import InputError
 from f2r.flow.estimator import DisFlow, FlowEstimator
-from f2r.infer.fusion import FusedStream
-from f2r.infer.stream import Networks, PlaneStream
+from f2r.method.fusion import FusedStream
+from f2r.method.prepare_clip import prepare_clip
+from f2r.method.preprocess import Preprocessor
+from f2r.method.stream import Networks, PlaneStream
 from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import TemporalEstimator
 from f2r.models.weights import load_prior, load_shipped
 from f2r.noise.models import Gaussian
-from f2r.preprocess import Preprocessor
+from f2r.system.allocator import keep_freed_memory
 from f2r.train.adapt import AdaptConfig, adapt
-from f2r.train.clip import prepare_clip
+from f2r_bench.case import draw_noisy
+from f2r_bench.datasets import Clip, read_clip
+from f2r_bench.memory import peak_mib, reset_peak
+from f2r_bench.methods.deepflow import DeepFlow
+from f2r_bench.methods.dvdnet import DvdNet
+from f2r_bench.methods.fastdvdnet import FastDvdNet, FastDvdNetwork
+from f2r_bench.methods.frames import pad_sides
+from f2r_bench.methods.udvd import Udvd
 
 SEED = 2026
 NOISE = Gaussian(30 / 255)

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from f2r.io import Frame, open_reader
-from f2r.picture import write_before_after
+from f2r.pictures.before_after import write_before_after
 
 OUT = Path("out")
 CLIPS = ("street.mkv", "out/street_noisy.npy", "out/street_denoised.mkv")

@@ -5,8 +5,7 @@ import pytest
 import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from f2r.flow.estimator import FINE, DisFlow
-from f2r.metrics import (
+from f2r.evaluation.metrics import (
     Motion,
     clean_motion,
     flicker,
@@ -15,6 +14,7 @@ from f2r.metrics import (
     ssim,
     warping_error,
 )
+from f2r.flow.estimator import FINE, DisFlow
 
 # Golden values, scikit-image 0.26.0, of the pair that `pair` makes:
 #   peak_signal_noise_ratio(clean, noisy, data_range=1)

@@ -2,7 +2,14 @@ import cv2
 import numpy as np
 import pytest
 
-from f2r.picture import Region, Tone, choose_tone, telling_region, to_pixels, write_before_after
+from f2r.pictures.before_after import (
+    Region,
+    Tone,
+    choose_tone,
+    telling_region,
+    to_pixels,
+    write_before_after,
+)
 
 
 def frames(height, width, channels, low=0.0, high=1.0):

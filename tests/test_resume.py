@@ -16,7 +16,7 @@ from hypothesis.extra import numpy as hnp
 from f2r.cli.main import main
 from f2r.errors import InputError
 from f2r.io.overlap import WriteBehind, read_ahead
-from f2r.spool import FrameSpool, Mark
+from f2r.run.resume.spool import FrameSpool, Mark
 from synthetic import moving_clip
 
 PLAIN = Mark(False, False)

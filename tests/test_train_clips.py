@@ -17,7 +17,7 @@ from f2r.errors import InputError
 from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import TemporalEstimator
 from f2r.models.weights import fingerprint, load_network
-from f2r.train.footage import AddedNoise, find_clips, share_memory
+from f2r.train.corpus.footage import AddedNoise, find_clips, share_memory
 from synthetic import moving_clip
 
 STEPS = ["--steps", "2", "--time-budget", "5m", "--batch", "2"]

@@ -13,16 +13,16 @@ __version__ = "0.1.0"
 __all__ = ["Denoised", "F2RError", "InputError", "__version__", "denoise"]
 
 if TYPE_CHECKING:
-    from f2r.api import Denoised, denoise
     from f2r.errors import F2RError, InputError
+    from f2r.run.arrays import Denoised, denoise
 
 
 def __getattr__(name: str) -> Any:
     """Import the public names on first use, so that `import f2r` costs nothing."""
     if name in {"Denoised", "denoise"}:
-        from f2r import api
+        from f2r.run import arrays
 
-        return getattr(api, name)
+        return getattr(arrays, name)
     if name in {"F2RError", "InputError"}:
         from f2r import errors
 

@@ -1,6 +1,12 @@
 import torch
 
-from f2r.benchmark.ablations import (
+from f2r.method.stream import Networks
+from f2r.models.prior import ImagePrior, joint_input
+from f2r.models.refiner import SpatialRefiner
+from f2r.models.temporal import TemporalEstimator
+from f2r.noise.models import Gaussian
+from f2r.train import refiner as refiner_training
+from f2r_bench.ablations import (
     ABLATIONS,
     NoFlow,
     build_ablation,
@@ -8,13 +14,7 @@ from f2r.benchmark.ablations import (
     noisy_only,
     prior_for_anchor,
 )
-from f2r.benchmark.variant import Recipe, Trainings, Variant, recorruption
-from f2r.infer.stream import Networks
-from f2r.models.prior import ImagePrior, joint_input
-from f2r.models.refiner import SpatialRefiner
-from f2r.models.temporal import TemporalEstimator
-from f2r.noise.models import Gaussian
-from f2r.train import refiner as refiner_training
+from f2r_bench.variant import Recipe, Trainings, Variant, recorruption
 
 CPU = torch.device("cpu")
 NOISE = Gaussian(0.1)

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from f2r.benchmark.case import draw_noisy
-from f2r.benchmark.compare import summarise
-from f2r.benchmark.tables import latex_tables, markdown_tables
-from f2r.cli.main import main
-from f2r.io.picture import write_picture
+from f2r.evaluation.simulate import simulate_file
+from f2r.io.images.picture import write_picture
 from f2r.noise.models import Gaussian
-from f2r.simulate import simulate_file
+from f2r_bench.case import draw_noisy
+from f2r_bench.command import main
+from f2r_bench.compare import summarise
+from f2r_bench.tables import latex_tables, markdown_tables
 from synthetic import moving_clip
 
 
@@ -29,7 +29,7 @@ def data(tmp_path):
 
 
 def benchmark(data, *options):
-    return main(["benchmark", str(data), "-o", str(data.parent / "out"), *options])
+    return main([str(data), "-o", str(data.parent / "out"), *options])
 
 
 BOTH = ("--methods", "noisy,prior", "--sigma", "10", "30")

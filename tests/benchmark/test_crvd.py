@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from f2r.benchmark.crvd import CrvdPlan, run_crvd
-from f2r.cli.main import main
 from f2r.errors import InputError
-from f2r.raw.crvd import ISOS, TEST_SCENES
+from f2r.io.raw.crvd import ISOS, TEST_SCENES
+from f2r_bench.command import main
+from f2r_bench.crvd_comparison import CrvdPlan, run_crvd
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "raw"))
 from test_raw_crvd import write_scene
@@ -31,7 +31,7 @@ def test_a_table_over_scenes_and_isos(tmp_path):
 def test_every_scene_is_asked_for(tmp_path, capsys):
     for iso in ISOS:
         write_scene(tmp_path, TEST_SCENES[0], iso, frames=2)
-    assert main(["benchmark", str(tmp_path), "--protocol", "crvd", "-o", str(tmp_path / "o")]) == 2
+    assert main([str(tmp_path), "--protocol", "crvd", "-o", str(tmp_path / "o")]) == 2
     assert "scene8" in capsys.readouterr().err
 
 

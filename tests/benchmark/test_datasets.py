@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from f2r.benchmark.datasets import SET8, Clip, find_dataset, read_clip
 from f2r.errors import InputError
-from f2r.io.picture import write_picture
+from f2r.io.images.picture import write_picture
+from f2r_bench.datasets import SET8, Clip, find_dataset, read_clip
 
 
 def make_clip(folder, numbers=range(3), size=(16, 20), channels=3):

@@ -5,14 +5,14 @@ import cv2
 import pytest
 import torch
 
-from f2r.benchmark.case import draw_noisy
-from f2r.benchmark.datasets import Clip, read_clip
-from f2r.benchmark.methods.deepflow import DeepFlow
-from f2r.benchmark.methods.dvdnet import DvdNet, DvdSpatial, DvdTemporal
 from f2r.errors import InputError
+from f2r.evaluation.metrics import psnr
 from f2r.flow.warp import warp_backward
-from f2r.metrics import psnr
 from f2r.noise.models import Gaussian
+from f2r_bench.case import draw_noisy
+from f2r_bench.datasets import Clip, read_clip
+from f2r_bench.methods.deepflow import DeepFlow
+from f2r_bench.methods.dvdnet import DvdNet, DvdSpatial, DvdTemporal
 from synthetic import moving_clip
 
 SHARED = Path(os.environ.get("F2R_SHARED", Path(__file__).parents[3] / "shared"))

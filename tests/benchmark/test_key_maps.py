@@ -6,13 +6,13 @@ import re
 import pytest
 import torch
 
-from f2r.benchmark.methods.checkpoints import read_checkpoint
-from f2r.benchmark.methods.fastdvdnet import FastDvdNetwork
-from f2r.benchmark.methods.flornn import FloRnn, FloRnnNetwork
-from f2r.benchmark.methods.nafnet import NafNet, NafNetwork, NafShape
-from f2r.benchmark.methods.registry import Resources, build_methods
-from f2r.benchmark.methods.udvd import BlindVideoNet, Udvd
 from f2r.errors import InputError
+from f2r_bench.methods.checkpoints import read_checkpoint
+from f2r_bench.methods.fastdvdnet import FastDvdNetwork
+from f2r_bench.methods.flornn import FloRnn, FloRnnNetwork
+from f2r_bench.methods.nafnet import NafNet, NafNetwork, NafShape
+from f2r_bench.methods.registry import Resources, build_methods
+from f2r_bench.methods.udvd import BlindVideoNet, Udvd
 
 CPU = torch.device("cpu")
 

@@ -6,21 +6,21 @@ import pytest
 import torch
 from torch import nn
 
-from f2r.benchmark.cost import count_cost
-from f2r.benchmark.methods.dvdnet import DvdSpatial
-from f2r.benchmark.methods.fastdvdnet import FastDvdNet, FastDvdNetwork
-from f2r.benchmark.methods.flornn import FloRnnNetwork, splat_forward
-from f2r.benchmark.methods.frames import mirror_index, pad_sides, prepare_frames, surroundings
-from f2r.benchmark.methods.method import TrainsOnClip
-from f2r.benchmark.methods.nafnet import NafNetwork, NafShape
-from f2r.benchmark.methods.registry import Resources, build_methods
-from f2r.benchmark.methods.tap import NEIGHBOURS, PluggedDenoiser, plugged_loss
-from f2r.benchmark.methods.video_noise2noise import Pair, adjacent_pairs, pair_loss
 from f2r.errors import InputError
 from f2r.flow.estimator import DisFlow
+from f2r.method.preprocess import PreparedFrame, Preprocessor
 from f2r.models.prior import ImagePrior
 from f2r.noise.models import Gaussian
-from f2r.preprocess import PreparedFrame, Preprocessor
+from f2r_bench.cost import count_cost
+from f2r_bench.methods.dvdnet import DvdSpatial
+from f2r_bench.methods.fastdvdnet import FastDvdNet, FastDvdNetwork
+from f2r_bench.methods.flornn import FloRnnNetwork, splat_forward
+from f2r_bench.methods.frames import mirror_index, pad_sides, prepare_frames, surroundings
+from f2r_bench.methods.method import TrainsOnClip
+from f2r_bench.methods.nafnet import NafNetwork, NafShape
+from f2r_bench.methods.registry import Resources, build_methods
+from f2r_bench.methods.tap import NEIGHBOURS, PluggedDenoiser, plugged_loss
+from f2r_bench.methods.video_noise2noise import Pair, adjacent_pairs, pair_loss
 
 CPU = torch.device("cpu")
 NOISE = Gaussian(0.1)

@@ -1,14 +1,14 @@
 import pytest
 import torch
 
-from f2r.benchmark.methods.frames import stack_windows
-from f2r.benchmark.methods.udvd import (
+from f2r.noise.models import Gaussian
+from f2r_bench.methods.frames import stack_windows
+from f2r_bench.methods.udvd import (
     BlindVideoNet,
     Udvd,
     negative_log_likelihood,
     posterior_mean,
 )
-from f2r.noise.models import Gaussian
 
 WIDTH = 12
 

@@ -8,7 +8,7 @@ import pytest
 
 COUNT = """
 import resource, sys
-from f2r.allocator import give_memory_back, keep_freed_memory
+from f2r.system.allocator import give_memory_back, keep_freed_memory
 if "keep" in sys.argv:
     keep_freed_memory()
 def resident():

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from f2r.noise.models import Gaussian
-from f2r.quality import MOST_PRIOR, Blend, blend_terms, see, seen_error
+from f2r.quality.stein import MOST_PRIOR, Blend, blend_terms, see, seen_error
 
 NOISE = Gaussian(0.1)
 

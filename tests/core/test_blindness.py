@@ -6,13 +6,13 @@ import pytest
 import torch
 
 from f2r.flow.estimator import DisFlow
-from f2r.infer.stages import encode_frame, predict_anchor
+from f2r.method.prepare_clip import prepare_clip
+from f2r.method.preprocess import Preprocessor
+from f2r.method.stages import encode_frame, predict_anchor
 from f2r.models.prior import ImagePrior, joint_input
 from f2r.models.temporal import TemporalEstimator, align
 from f2r.noise.models import Gaussian
-from f2r.preprocess import Preprocessor
-from f2r.train.clip import prepare_clip
-from f2r.train.temporal import estimate_anchor
+from f2r.train.stage_1 import estimate_anchor
 from f2r.train.windows import CropConfig, CropSampler
 
 CENTRE = 2

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from f2r.infer.choose import Errors, as_correlation, means_of_all, standard_errors
-from f2r.infer.visits import CROP, VISITS, typical_targets, visits
+from f2r.quality.errors import Errors, as_correlation, means_of_all, standard_errors
+from f2r.quality.sample_tiles import CROP, VISITS, typical_targets, visits
 
 
 def test_an_interval_holds_its_estimate_and_widens_with_the_spread() -> None:

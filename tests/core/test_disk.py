@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from f2r.config import DenoiseConfig
-from f2r.denoiser import Denoiser
 from f2r.io.array import ArrayReader
+from f2r.method.storage import on_disk
 from f2r.noise.models import Gaussian
-from f2r.train.disk import on_disk
+from f2r.run.denoiser import Denoiser
 from synthetic import moving_clip
 
 

@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from f2r.flow.cuts import is_scene_cut
 from f2r.flow.estimator import FINE, SMOOTH, DisFlow
 from f2r.flow.pyramid import flow_pyramid
+from f2r.flow.scene_cuts import is_scene_cut
 from f2r.flow.variational import VariationalConfig, VariationalFlow
 from f2r.flow.warp import compose_flows, visibility, warp_backward, warp_features
 from f2r.io import open_reader

@@ -9,17 +9,17 @@ import torch
 
 from f2r.flow.estimator import DisFlow
 from f2r.io.array import ArrayReader
+from f2r.isp.inverse import inverse_isp_of_clip, pack_sites
+from f2r.method.prepare_clip import prepare_clip
+from f2r.method.preprocess import Preprocessor
 from f2r.models.prior import ImagePrior
 from f2r.models.weights import load_network, load_prior, shipped
 from f2r.noise.correlated import Correlated
 from f2r.noise.models import Gaussian, PoissonGaussian
-from f2r.preprocess import Preprocessor
-from f2r.raw.inverse_isp import inverse_isp_of_clip, pack_sites
-from f2r.train.clip import prepare_clip
+from f2r.train.corpus.footage import AddedNoise, ClipSource, Footage
+from f2r.train.corpus.motion import MotionConfig, photo_clips
+from f2r.train.corpus.shards import add_noise, as_raw, prepare_source
 from f2r.train.crops import flip_image
-from f2r.train.footage import AddedNoise, ClipSource, Footage
-from f2r.train.motion import MotionConfig, photo_clips
-from f2r.train.shards import add_noise, as_raw, prepare_source
 from f2r.train.windows import CropConfig, CropSampler
 from synthetic import moving_clip
 

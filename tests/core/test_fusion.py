@@ -4,13 +4,13 @@ import pytest
 import torch
 
 from f2r.flow.estimator import DisFlow
-from f2r.infer.fusion import FusedStream, fuse, fuse_frame
-from f2r.infer.stream import Networks, PlaneStream
+from f2r.method.fusion import FusedStream, fuse, fuse_frame
+from f2r.method.preprocess import Preprocessor
+from f2r.method.stream import Networks, PlaneStream
 from f2r.models.prior import ImagePrior
 from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import TemporalEstimator
 from f2r.noise.models import Gaussian
-from f2r.preprocess import Preprocessor
 from synthetic import moving_clip
 
 ERROR = torch.full((1, 40, 40), 0.01)

@@ -3,14 +3,14 @@
 import torch
 
 from f2r.flow.estimator import DisFlow
-from f2r.infer.choose import Errors, estimate_errors
-from f2r.infer.fusion import FusedStream
-from f2r.infer.gain import add_fusion
-from f2r.infer.networks import load_networks
-from f2r.infer.stream import PlaneStream
+from f2r.method.fusion import FusedStream
+from f2r.method.networks import load_networks
+from f2r.method.prepare_clip import clip_anchors, prepare_clip
+from f2r.method.preprocess import Preprocessor
+from f2r.method.stream import PlaneStream
 from f2r.noise.models import Gaussian
-from f2r.preprocess import Preprocessor
-from f2r.train.clip import clip_anchors, prepare_clip
+from f2r.quality.errors import Errors, estimate_errors
+from f2r.quality.fusion_gain import add_fusion
 from synthetic import moving_clip
 
 NOISE = Gaussian(0.12)

@@ -4,17 +4,17 @@ import pytest
 import torch
 
 from f2r.flow.estimator import DisFlow
-from f2r.infer.stages import refine_frame
-from f2r.infer.stream import Networks
+from f2r.method.prepare_clip import clip_anchors, prepare_clip
+from f2r.method.preprocess import Preprocessor
+from f2r.method.stages import refine_frame
+from f2r.method.stream import Networks
 from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import TemporalEstimator
 from f2r.models.weights import load_prior
 from f2r.noise.models import Gaussian
-from f2r.preprocess import Preprocessor
-from f2r.train.clip import clip_anchors, prepare_clip
 from f2r.train.holdout import MOST, anchor_errors, refined_cases, refined_errors, withhold
-from f2r.train.refiner import draw_centres
-from f2r.train.temporal import masked_error
+from f2r.train.stage_1 import masked_error
+from f2r.train.stage_2 import draw_centres
 from f2r.train.windows import CropConfig, CropSampler
 from synthetic import moving_clip
 

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from f2r.levels import MOST_NOISE, normalise
 from f2r.noise.models import Gaussian, PoissonGaussian
+from f2r.noise.normalise import MOST_NOISE, normalise
 from f2r.noise.scale import scale_noise
 from synthetic import moving_clip
 

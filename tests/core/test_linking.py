@@ -7,10 +7,10 @@ import torch
 
 from f2r.flow.estimator import DisFlow
 from f2r.flow.luma import LUMA, luma
-from f2r.flow.steady import steady_luma
+from f2r.flow.motion_averaged_luma import steady_luma
 from f2r.flow.warp import warp_backward
-from f2r.linking import Linker
-from f2r.preprocess import PreparedFrame
+from f2r.method.preprocess import PreparedFrame
+from f2r.method.two_pass_flow import Linker
 from synthetic import moving_clip
 
 REST = 0.02

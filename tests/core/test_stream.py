@@ -2,16 +2,16 @@ import pytest
 import torch
 
 from f2r.flow.estimator import DisFlow
-from f2r.infer.planes import layout_of
-from f2r.infer.stages import refine_by_draws, refine_frame
-from f2r.infer.stream import Networks, PlaneStream
 from f2r.io.array import ArrayReader
+from f2r.method.planes import layout_of
+from f2r.method.prepare_clip import clip_anchors, prepare_clip
+from f2r.method.preprocess import Preprocessor
+from f2r.method.stages import refine_by_draws, refine_frame
+from f2r.method.stream import Networks, PlaneStream
 from f2r.models.prior import ImagePrior
 from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import TemporalEstimator
 from f2r.noise.models import Gaussian
-from f2r.preprocess import Preprocessor
-from f2r.train.clip import clip_anchors, prepare_clip
 from synthetic import moving_clip
 
 

@@ -7,15 +7,15 @@ from hypothesis import strategies as st
 
 from f2r.errors import F2RError
 from f2r.flow.estimator import DisFlow
-from f2r.infer.stream import Networks, PlaneStream
-from f2r.infer.tiled import Window, predict_anchor_tiled, refine_frame_tiled
-from f2r.linking import Linker
+from f2r.method.preprocess import Preprocessor, neighbourhood
+from f2r.method.stream import Networks, PlaneStream
+from f2r.method.tiled import Window, predict_anchor_tiled, refine_frame_tiled
+from f2r.method.tiles import GRID, Tiling
+from f2r.method.two_pass_flow import Linker
 from f2r.models.prior import ImagePrior
 from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import TemporalEstimator
 from f2r.noise.models import PoissonGaussian
-from f2r.preprocess import Preprocessor, neighbourhood
-from f2r.tiles import GRID, Tiling
 from synthetic import moving_clip
 
 SIDE = 320

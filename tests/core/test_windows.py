@@ -6,17 +6,18 @@ import pytest
 import torch
 
 from f2r.config import DenoiseConfig
-from f2r.denoiser import Denoiser
 from f2r.flow.estimator import DisFlow
 from f2r.flow.warp import warp_backward
 from f2r.io.array import ArrayReader
+from f2r.method.prepare_clip import prepare_clip
+from f2r.method.preprocess import Preprocessor
 from f2r.models.prior import ImagePrior
 from f2r.models.weights import load_prior
 from f2r.noise.models import Gaussian
-from f2r.preprocess import Preprocessor
-from f2r.train.clip import prepare_clip
+from f2r.run.denoiser import Denoiser
+from f2r.train.corpus.footage import ClipSource, Footage
+from f2r.train.corpus.shards import prepare_source
 from f2r.train.crops import augment, flip_image
-from f2r.train.footage import ClipSource, Footage
 from f2r.train.sample import (
     BYTES_PER_PIXEL,
     choose_stretches,
@@ -24,7 +25,6 @@ from f2r.train.sample import (
     region_size,
     spread_regions,
 )
-from f2r.train.shards import prepare_source
 from f2r.train.windows import CropConfig, CropSampler
 
 

@@ -9,7 +9,7 @@ from io_samples import copy, psnr, ramp
 
 from f2r.errors import InputError
 from f2r.io import EncodeOptions, default_output, open_reader, open_writer
-from f2r.io.folder import natural_key
+from f2r.io.images.folder import natural_key
 
 
 def write_frames(folder, clip, suffix):

@@ -7,7 +7,7 @@ from io_samples import Video, copy, ramp, write_video
 from f2r.errors import InputError
 from f2r.io import open_reader
 from f2r.io.array import ArrayReader
-from f2r.io.pipe import PipeReader, PipeWriter
+from f2r.io.video.pipe import PipeReader, PipeWriter
 
 
 class NoReader(io.RawIOBase):

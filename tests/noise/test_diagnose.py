@@ -7,7 +7,7 @@ from torch import Tensor
 from f2r.errors import InputError
 from f2r.noise.correlated import Correlated, gaussian_correlation
 from f2r.noise.diagnose import Diagnosis, diagnose
-from f2r.noise.hot import find_hot_pixels, replace_hot_pixels
+from f2r.noise.hot_pixels import find_hot_pixels, replace_hot_pixels
 from f2r.noise.models import Gaussian, PoissonGaussian
 
 SIGMA = 20 / 255

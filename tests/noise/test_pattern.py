@@ -7,8 +7,8 @@ import torch
 from f2r.config import DenoiseConfig
 from f2r.errors import InputError
 from f2r.io.array import ArrayReader
-from f2r.noise.pattern import find_fixed_pattern
-from f2r.repair import RepairedReader, repaired
+from f2r.noise.fixed_pattern import find_fixed_pattern
+from f2r.run.repair import RepairedReader, repaired
 
 SIGMA = 0.05
 

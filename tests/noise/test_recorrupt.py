@@ -3,9 +3,9 @@ import math
 import pytest
 import torch
 
+from f2r.method.recorrupt import recorrupt
 from f2r.noise.correlated import Correlated, gaussian_correlation
 from f2r.noise.models import Gamma, Gaussian, NoiseModel, Poisson, PoissonGaussian
-from f2r.noise.recorrupt import recorrupt
 
 MODELS: list[NoiseModel] = [
     Gaussian(0.1),

@@ -8,8 +8,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from f2r.noise.correlated import Correlated, gaussian_correlation
+from f2r.noise.from_residual import revise
 from f2r.noise.models import Gaussian
-from f2r.noise.second import revise
 
 SIGMA = 20 / 255
 

@@ -3,9 +3,9 @@
 import numpy as np
 import tifffile
 
-from f2r.raw.dng_writer import write_dng
-from f2r.raw.mosaic import Mosaic
-from f2r.simulate_raw import pick_sites
+from f2r.evaluation.simulate_raw import pick_sites
+from f2r.io.raw.dng_writer import write_dng
+from f2r.io.raw.mosaic import Mosaic
 from synthetic import moving_clip
 
 LEVELS = {"black": (240.0,) * 4, "white": 4095.0}

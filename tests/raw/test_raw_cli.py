@@ -11,19 +11,19 @@ from raw_samples import LEVELS, camera_clip, write_dngs
 from torch.nn import functional
 
 from f2r.cli.main import main
+from f2r.evaluation.metrics import psnr
 from f2r.io import open_reader
 from f2r.io.array import ArrayReader
-from f2r.metrics import psnr
+from f2r.io.raw.mosaic import PATTERNS, Mosaic
+from f2r.io.raw.packing import MosaicReader
+from f2r.io.raw.pattern_check import pattern_warning
 from f2r.models.prior import ImagePrior
 from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import align
 from f2r.models.weights import KINDS, fingerprint, load_network, shipped
 from f2r.models.widen import widen
+from f2r.noise.camera import crvd_noise
 from f2r.noise.estimate import estimate_noise
-from f2r.raw.calibration import crvd_noise
-from f2r.raw.mosaic import PATTERNS, Mosaic
-from f2r.raw.packing import MosaicReader
-from f2r.raw.suspicion import pattern_warning
 from synthetic import moving_clip
 
 

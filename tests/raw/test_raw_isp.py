@@ -5,13 +5,13 @@ import pytest
 import torch
 
 from f2r.errors import InputError
-from f2r.raw.calibration import GAIN_AND_READ_VARIANCE, crvd_noise
-from f2r.raw.crvd import crvd_mosaic
-from f2r.raw.inverse_isp import draw_look, inverse_isp, sample_shot_read, unprocess
-from f2r.raw.isp import Look, demosaic, grey_world, render, turn_upright
-from f2r.raw.isp_network import load_isp
-from f2r.raw.mosaic import PATTERNS, Mosaic
-from f2r.simulate_raw import pick_sites, with_look
+from f2r.evaluation.simulate_raw import pick_sites, with_look
+from f2r.io.raw.crvd import crvd_mosaic
+from f2r.io.raw.mosaic import PATTERNS, Mosaic
+from f2r.isp.forward import Look, demosaic, grey_world, render, turn_upright
+from f2r.isp.inverse import draw_look, inverse_isp, sample_shot_read, unprocess
+from f2r.isp.network import load_isp
+from f2r.noise.camera import GAIN_AND_READ_VARIANCE, crvd_noise
 
 
 def smooth_picture(size=64):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from f2r.errors import InputError
-from f2r.raw.mosaic import PATTERNS, Mosaic, pack, parse_pattern, pattern_after, unpack
+from f2r.io.raw.mosaic import PATTERNS, Mosaic, pack, parse_pattern, pattern_after, unpack
 
 patterns = st.sampled_from(PATTERNS)
 mosaics = arrays(

@@ -13,7 +13,7 @@ from f2r.errors import F2RError, InputError
 
 if TYPE_CHECKING:
     from f2r.noise.models import NoiseModel
-    from f2r.run import FileOptions
+    from f2r.run.files import FileOptions
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,8 @@ class DenoiseArgs:
 
 def denoise_command(args: DenoiseArgs) -> None:
     """Run `f2r denoise`."""
-    from f2r.batch import Task, is_batch, plan_batch, run_batch
     from f2r.cli.display import Display
+    from f2r.run.batch import Task, is_batch, plan_batch, run_batch
 
     if not args.inputs:
         raise InputError("nothing to denoise: name a video, a folder of frames, a stack or .npy")
@@ -95,7 +95,7 @@ def denoise_command(args: DenoiseArgs) -> None:
 def _noise_of(args: DenoiseArgs) -> "NoiseModel | None":
     from f2r.noise.models import Gaussian
     from f2r.noise.parse import parse_noise
-    from f2r.raw.profile import file_noise
+    from f2r.run.file_noise import file_noise
 
     if args.noise == "profile" and args.sigma is None:
         return file_noise(args.inputs[0], mosaic_of(args.mosaic))
@@ -127,7 +127,7 @@ def _config_of(args: DenoiseArgs) -> DenoiseConfig:
 
 def _files_of(args: DenoiseArgs, resume: bool) -> "FileOptions":
     from f2r.io.clip import EncodeOptions
-    from f2r.run import FileOptions
+    from f2r.run.files import FileOptions
 
     encode = EncodeOptions(args.codec, args.quality)
     return FileOptions(args.overwrite, resume, args.skip_corrupt, encode, mosaic_of(args.mosaic))
@@ -141,7 +141,7 @@ def _denoise_one(
     files: "FileOptions",
 ) -> None:
     from f2r.cli.display import Display
-    from f2r.run import denoise_file
+    from f2r.run.files import denoise_file
 
     with Display() as display:
         done = denoise_file(source, output, noise, config, files, display.say, display.update)

@@ -9,7 +9,7 @@ import tyro
 from f2r.cli.raw import NOT_RAW, MosaicOptions, mosaic_of
 
 if TYPE_CHECKING:
-    from f2r.evaluate import Evaluation
+    from f2r.evaluation.evaluate import Evaluation
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class EvaluateArgs:
 def evaluate_command(args: EvaluateArgs) -> None:
     """Run `f2r evaluate`."""
     from f2r.cli.display import Display
-    from f2r.evaluate import evaluate_files
+    from f2r.evaluation.evaluate import evaluate_files
     from f2r.io.output import check_output
-    from f2r.report import environment, write_report
+    from f2r.system.report import environment, write_report
 
     if args.json is not None:
         check_output(args.json, None, overwrite=True)

@@ -14,10 +14,10 @@ class InfoArgs:
 
 def info_command(args: InfoArgs) -> None:
     """Run `f2r info`."""
-    from f2r.device import choose_device, describe_device
-    from f2r.infer.networks import own_weights
+    from f2r.method.networks import own_weights
     from f2r.models.weights import KINDS, describe_file, shipped
-    from f2r.report import environment
+    from f2r.system.device import choose_device, describe_device
+    from f2r.system.report import environment
 
     print(f"device: {describe_device(choose_device('auto'))}")
     for name, value in environment().items():

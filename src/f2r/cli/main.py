@@ -2,12 +2,12 @@
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any
 
 import tyro
 from tyro.conf import subcommand
 
-from f2r.cli.benchmark import BenchmarkArgs, benchmark_command
 from f2r.cli.denoise import DenoiseArgs, denoise_command
 from f2r.cli.evaluate import EvaluateArgs, evaluate_command
 from f2r.cli.info import InfoArgs, info_command
@@ -30,7 +30,6 @@ Command = (
     | Annotated[SimulateArgs, subcommand("simulate", prefix_name=False)]
     | Annotated[EvaluateArgs, subcommand("evaluate", prefix_name=False)]
     | Annotated[RenderArgs, subcommand("render", prefix_name=False)]
-    | Annotated[BenchmarkArgs, subcommand("benchmark", prefix_name=False)]
     | Annotated[InfoArgs, subcommand("info", prefix_name=False)]
     | Annotated[Train, subcommand("train", prefix_name=False, description=TRAIN)]
 )
@@ -41,7 +40,6 @@ COMMANDS: dict[type, Callable[[Any], None]] = {
     SimulateArgs: simulate_command,
     EvaluateArgs: evaluate_command,
     RenderArgs: render_command,
-    BenchmarkArgs: benchmark_command,
     InfoArgs: info_command,
     TrainPriorArgs: train_prior_command,
     TrainClipsArgs: train_clips_command,
@@ -57,14 +55,24 @@ def main(arguments: list[str] | None = None) -> int:
         0 done, 1 failure, 2 bad input or usage, 130 interrupted.
     """
     args = tyro.cli(Command, prog="f2r", args=arguments, description=DESCRIPTION)
+    hint = ": repeat the command to go on" if isinstance(args, TrainClipsArgs) else ""
+    return run_command(partial(COMMANDS[type(args)], args), hint)
+
+
+def run_command(command: Callable[[], None], hint: str = "") -> int:
+    """Run a command; give every foreseen failure one line and its exit code.
+
+    Args:
+        command: the command with its arguments.
+        hint: what to do after an interruption.
+    """
     try:
-        COMMANDS[type(args)](args)
+        command()
     except InputError as error:
         return _fail(str(error), BAD_INPUT)
     except F2RError as error:
         return _fail(str(error), FAILED)
     except KeyboardInterrupt:
-        hint = ": repeat the command to go on" if isinstance(args, TrainClipsArgs) else ""
         return _fail(f"interrupted{hint}", INTERRUPTED)
     except OSError as error:  # a full disk, a folder that went away
         return _fail(f"{error.filename or 'disk'}: {error.strerror or error}", FAILED)

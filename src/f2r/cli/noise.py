@@ -12,7 +12,7 @@ from f2r.errors import InputError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from f2r.inspect import PlaneNoise
+    from f2r.run.inspect import PlaneNoise
 
 PICTURES = {".png", ".jpg", ".jpeg"}
 
@@ -34,9 +34,9 @@ def noise_command(args: NoiseArgs) -> None:
     """Run `f2r noise`."""
     from rich.console import Console
 
-    from f2r.inspect import inspect_noise
-    from f2r.noise_picture import write_noise_picture
-    from f2r.report import write_report
+    from f2r.pictures.noise_picture import write_noise_picture
+    from f2r.run.inspect import inspect_noise
+    from f2r.system.report import write_report
 
     if args.picture is not None and args.picture.suffix.lower() not in PICTURES:
         raise InputError(f"--picture {args.picture}: give a name that ends in .png or .jpg")

@@ -8,7 +8,7 @@ import tyro
 from f2r.errors import InputError
 
 if TYPE_CHECKING:
-    from f2r.raw.mosaic import Mosaic
+    from f2r.io.raw.mosaic import Mosaic
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ def mosaic_of(args: MosaicArgs) -> "Mosaic | None":
     Raises:
         InputError: only some of the three are given.
     """
-    from f2r.raw.mosaic import Mosaic
+    from f2r.io.raw.mosaic import Mosaic
 
     given = (args.pattern, args.black, args.white)
     if given == (None, None, None):

@@ -34,8 +34,8 @@ class RenderArgs:
 def render_command(args: RenderArgs) -> None:
     """Run `f2r render`."""
     from f2r.cli.display import Display
-    from f2r.raw.isp import Look
-    from f2r.raw.render import render_file
+    from f2r.isp.forward import Look
+    from f2r.isp.render import render_file
     from f2r.train.loop import Progress
 
     if not -10 <= args.exposure <= 10:

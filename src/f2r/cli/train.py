@@ -70,9 +70,9 @@ class TrainClipsArgs:
 
 def train_prior_command(args: TrainPriorArgs) -> None:
     """Run `f2r train prior`."""
-    from f2r.allocator import keep_freed_memory
     from f2r.cli.display import Display
-    from f2r.train.prior import train_prior
+    from f2r.system.allocator import keep_freed_memory
+    from f2r.train.corpus.prior import train_prior
 
     keep_freed_memory()
     with Display() as display:
@@ -90,13 +90,13 @@ def train_prior_command(args: TrainPriorArgs) -> None:
 
 def train_clips_command(args: TrainClipsArgs) -> None:
     """Run `f2r train clips`."""
-    from f2r.allocator import keep_freed_memory
     from f2r.cli.display import Display
-    from f2r.device import choose_device, describe_device
     from f2r.noise.parse import parse_noise
-    from f2r.processes import connect
-    from f2r.train.footage import Footage
-    from f2r.train.stages import StagesConfig, train_on_clips
+    from f2r.system.allocator import keep_freed_memory
+    from f2r.system.device import choose_device, describe_device
+    from f2r.system.processes import connect
+    from f2r.train.corpus.footage import Footage
+    from f2r.train.corpus.stages import StagesConfig, train_on_clips
     from f2r.train.windows import CropConfig
 
     keep_freed_memory()

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from f2r.errors import InputError
-from f2r.raw.mosaic import Mosaic
+from f2r.io.raw.mosaic import Mosaic
 
 Frame: TypeAlias = NDArray[np.float32]
 """One frame, (H, W, C) float32 in nominal units: 1 is the file's white, values are not clipped."""

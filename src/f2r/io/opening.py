@@ -5,8 +5,8 @@ from pathlib import Path
 from f2r.errors import InputError
 from f2r.io.clip import ClipInfo, EncodeOptions, FrameReader, FrameWriter
 from f2r.io.output import check_output
-from f2r.raw.kinds import RAW_SUFFIXES, is_raw
-from f2r.raw.mosaic import Mosaic
+from f2r.io.raw.kinds import RAW_SUFFIXES, is_raw
+from f2r.io.raw.mosaic import Mosaic
 
 ARRAY_SUFFIXES = {".npy"}
 ZARR_SUFFIXES = {".zarr"}
@@ -47,18 +47,18 @@ def open_reader(
         InputError: the clip cannot be read; the text says why and what to do.
     """
     if str(path) == "-":
-        from f2r.io.pipe import PipeReader
+        from f2r.io.video.pipe import PipeReader
 
         return PipeReader()
     path = Path(path)
     if is_raw(path):
-        from f2r.raw.opening import open_raw
+        from f2r.io.raw.opening import open_raw
 
         return open_raw(path, mosaic)
     reader = _open_plain(path, skip_corrupt)
     if mosaic is None:
         return reader
-    from f2r.raw.packing import MosaicReader
+    from f2r.io.raw.packing import MosaicReader
 
     return MosaicReader(reader, mosaic)
 
@@ -70,7 +70,7 @@ def _open_plain(path: Path, skip_corrupt: bool) -> FrameReader:
 
         if is_zarr(path):
             return ZarrReader(path)
-        from f2r.io.folder import FolderReader
+        from f2r.io.images.folder import FolderReader
 
         return FolderReader(path)
     suffix = _check_file(path)
@@ -79,10 +79,10 @@ def _open_plain(path: Path, skip_corrupt: bool) -> FrameReader:
 
         return NpyReader(path)
     if suffix in TIFF_SUFFIXES:
-        from f2r.io.tiff import TiffReader
+        from f2r.io.tiff.reader import TiffReader
 
         return TiffReader(path)
-    from f2r.io.video import VideoReader
+    from f2r.io.video.reader import VideoReader
 
     return VideoReader(path, skip_corrupt=skip_corrupt)
 
@@ -106,12 +106,12 @@ def open_writer(
         InputError: the output cannot be written; the text says why and what to do.
     """
     if str(path) == "-":
-        from f2r.io.pipe import PipeWriter
+        from f2r.io.video.pipe import PipeWriter
 
         return PipeWriter(info)
     path = Path(path)
     if info.mosaic is not None:
-        from f2r.raw.opening import open_raw_writer
+        from f2r.io.raw.opening import open_raw_writer
 
         return open_raw_writer(path, info, overwrite, options)
     check_output(path, info.source.path if info.source else None, overwrite=overwrite)
@@ -126,7 +126,7 @@ def _open_plain_writer(path: Path, info: ClipInfo, options: EncodeOptions) -> Fr
 
         return ZarrWriter(path, info)
     if path.is_dir() or suffix in FOLDER_SUFFIXES:
-        from f2r.io.folder import FolderWriter
+        from f2r.io.images.folder import FolderWriter
 
         return FolderWriter(path, info, options)
     if suffix in ARRAY_SUFFIXES:
@@ -134,11 +134,11 @@ def _open_plain_writer(path: Path, info: ClipInfo, options: EncodeOptions) -> Fr
 
         return NpyWriter(path, info)
     if suffix in TIFF_SUFFIXES:
-        from f2r.io.tiff_writer import open_tiff_writer
+        from f2r.io.tiff.writer import open_tiff_writer
 
         return open_tiff_writer(path, info)
     if suffix in VIDEO_SUFFIXES:
-        from f2r.io.video_writer import VideoWriter
+        from f2r.io.video.writer import VideoWriter
 
         return VideoWriter(path, info, options)
     known = sorted(VIDEO_SUFFIXES | TIFF_SUFFIXES | ARRAY_SUFFIXES | ZARR_SUFFIXES)

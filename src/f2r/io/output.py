@@ -9,9 +9,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Self
 
-from f2r.durable import sync
 from f2r.errors import InputError
 from f2r.io.clip import ClipInfo, Frame, Samples
+from f2r.system.durable import sync
 
 
 def part_path(path: Path) -> Path:

@@ -9,9 +9,9 @@ from f2r.errors import InputError
 from f2r.noise.blocks import Limits, find_limits
 from f2r.noise.correlated import Correlated
 from f2r.noise.correlation import REACH, flat_mask, measure_covariance, score_blocks, slopes
-from f2r.noise.hot import find_hot_pixels
+from f2r.noise.fixed_pattern import FixedPattern, find_fixed_pattern
+from f2r.noise.hot_pixels import find_hot_pixels
 from f2r.noise.models import NoiseModel
-from f2r.noise.pattern import FixedPattern, find_fixed_pattern
 
 FRAMES_LIMIT = 0.1
 PIXELS_LIMIT = 0.12

@@ -62,7 +62,7 @@ def parse_noise(text: str) -> NoiseModel:
 
 def _crvd_noise(text: str, iso: str) -> NoiseModel:
     """Take the noise of the CRVD camera, for raw clips whose black is 0 and white 1."""
-    from f2r.raw.calibration import crvd_noise
+    from f2r.noise.camera import crvd_noise
 
     if not iso.strip().isdecimal():
         raise InputError(f"--noise {text}: give the ISO as a number, such as crvd:12800")

@@ -8,12 +8,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from f2r.infer.stream import Networks
+from f2r.method.prepare_clip import clip_anchors
+from f2r.method.preprocess import Preprocessor
+from f2r.method.stream import Networks
 from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import TemporalEstimator
-from f2r.preprocess import Preprocessor
-from f2r.quality import Blend
-from f2r.train.clip import clip_anchors
+from f2r.quality.stein import Blend
 from f2r.train.holdout import (
     RefinedCase,
     anchor_errors,
@@ -23,8 +23,8 @@ from f2r.train.holdout import (
     withhold,
 )
 from f2r.train.loop import FitConfig, ProgressCallback, Trainer
-from f2r.train.refiner import refiner_loss
-from f2r.train.temporal import FLOOR, temporal_loss
+from f2r.train.stage_1 import FLOOR, temporal_loss
+from f2r.train.stage_2 import refiner_loss
 from f2r.train.windows import CropConfig, CropSampler, TrainingClip
 
 STAGE_1_SHARE = 0.5

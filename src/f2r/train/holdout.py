@@ -13,13 +13,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from f2r.method.preprocess import Preprocessor, sigma_map
 from f2r.models.prior import joint_input
 from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import TemporalEstimator
-from f2r.preprocess import Preprocessor, sigma_map
-from f2r.quality import PROBE, Blend, Seen, blend_terms
-from f2r.train.refiner import centre_crop
-from f2r.train.temporal import estimate_anchor, masked_error, masked_mean
+from f2r.quality.stein import PROBE, Blend, Seen, blend_terms
+from f2r.train.stage_1 import estimate_anchor, masked_error, masked_mean
+from f2r.train.stage_2 import centre_crop
 from f2r.train.windows import TILE, Place, TrainingClip, crop_windows
 
 SHARE = 0.05

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from f2r.processes import Processes
+from f2r.system.processes import Processes
 from f2r.train.checkpoint import load_checkpoint, save_checkpoint
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from f2r.infer.planes import MULTIPLE
-from f2r.infer.planes import SMALLEST as SMALLEST_SIDE
 from f2r.io.clip import ClipInfo, Frame
+from f2r.method.planes import MULTIPLE
+from f2r.method.planes import SMALLEST as SMALLEST_SIDE
 
 BYTES_PER_PIXEL = 2 * 12 + 12 + 4 * 3 * 2 + 4 * 6 * 2 + 12
 """Prepared frame: noisy, denoised and level in float32, four float16 flows and warped

@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from f2r.method.preprocess import Neighbourhood, PreparedFrame
+from f2r.method.storage import Keep, in_memory
 from f2r.models.prior import joint_input
 from f2r.models.temporal import offsets_within, warp_pixels
 from f2r.noise.models import NoiseModel
-from f2r.preprocess import Neighbourhood, PreparedFrame
 from f2r.train.crops import Crops, augment
-from f2r.train.disk import Keep, in_memory
 
 TILE = 32
 """Side of the tiles that can be withheld from training, in pixels."""

@@ -1,0 +1,1 @@
+"""Metrics, and noise added to clean clips."""

@@ -1,1 +1,0 @@
-"""Inference over a clip of any length."""

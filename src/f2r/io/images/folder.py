@@ -1,0 +1,218 @@
+"""Folders of numbered pictures: PNG, TIFF, JPEG, BMP, OpenEXR."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from f2r.errors import InputError
+from f2r.io.clip import (
+    ClipInfo,
+    Closing,
+    EncodeOptions,
+    Frame,
+    Samples,
+    SampleType,
+    Source,
+    check_finite,
+    check_frame_size,
+    sample_type,
+    to_nominal,
+    to_samples,
+    white,
+)
+from f2r.io.images import picture
+from f2r.io.output import FileWriter
+
+KINDS = {".jpeg": ".jpg", ".tiff": ".tif"}
+"""Suffixes that mean the same as another."""
+UNREADABLE = {".dng", ".webp", ".gif", ".tga", ".dpx", ".hdr"}
+CODEC_SUFFIXES = {"png": ".png", "tiff": ".tif", "bmp": ".bmp", "exr": ".exr"}
+
+
+@dataclass(frozen=True)
+class FolderSource(Source):
+    """A folder of pictures in the order of their frames."""
+
+    names: tuple[str, ...] = ()
+    """File names, so that the output can keep them."""
+
+
+def natural_key(name: str) -> list[tuple[int, str]]:
+    """Sort key under which `frame10` follows `frame9`."""
+    parts = re.split(r"(\d+)", name.lower())
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
+
+
+class FolderReader(Closing):
+    """Frames of a folder, one picture decoded at a time."""
+
+    def __init__(self, path: Path, files: list[Path] | None = None) -> None:
+        self._path = path
+        self._files = _find_pictures(path) if files is None else files
+        self._size = _check_sizes(self._files)
+        self.info = self._describe()
+
+    def __iter__(self) -> Iterator[Frame]:
+        for i, file in enumerate(self._files):
+            frame, _ = self._read(file)
+            expected = (self.info.height, self.info.width, self.info.channels)
+            if frame.shape != expected:
+                raise InputError(
+                    f"{file}: {_layout(frame.shape)}, the first frame {_layout(expected)}: "
+                    "all frames of a folder must agree"
+                )
+            check_finite(frame, i, file)
+            yield frame
+
+    def _read(self, file: Path) -> tuple[Frame, bool]:
+        """Return the frame, and whether transparency was left behind."""
+        samples = picture.read_picture(file)
+        scale = white(sample_type(samples.dtype, file))
+        samples = samples[..., None] if samples.ndim == 2 else samples
+        has_alpha = samples.shape[2] in {2, 4}
+        if samples.shape[2] > 4:
+            raise InputError(f"{file}: {samples.shape[2]} channels: pictures have 1 or 3")
+        return to_nominal(samples[..., : samples.shape[2] - has_alpha], scale), has_alpha
+
+    def _describe(self) -> ClipInfo:
+        samples = picture.read_picture(self._files[0])
+        frame, has_alpha = self._read(self._files[0])
+        dtype = sample_type(samples.dtype, self._files[0])
+        unread = ("Transparency (the alpha channel) is left out.",) if has_alpha else ()
+        return ClipInfo(
+            frames=len(self._files),
+            height=self._size[0],
+            width=self._size[1],
+            channels=frame.shape[2],
+            is_colour=frame.shape[2] == 3,
+            bit_depth=32 if dtype == "float32" else 8 * np.dtype(dtype).itemsize,
+            dtype=dtype,
+            scale=white(dtype),
+            chroma_subsampled=_kind(self._files[0]) == ".jpg" and frame.shape[2] == 3,
+            source=FolderSource(self._path, unread, tuple(file.name for file in self._files)),
+        )
+
+
+def _layout(shape: tuple[int, ...]) -> str:
+    return f"{shape[1]}x{shape[0]} with {shape[2]} channels"
+
+
+def _kind(file: Path) -> str:
+    suffix = file.suffix.lower()
+    return KINDS.get(suffix, suffix)
+
+
+def _find_pictures(path: Path) -> list[Path]:
+    try:
+        files = [file for file in path.iterdir() if not file.name.startswith(".")]
+    except OSError as error:
+        raise InputError(f"{path}: cannot be opened ({error.strerror})") from error
+    found = [file for file in files if file.suffix.lower() in picture.SUFFIXES]
+    if not found:
+        others = {file.suffix.lower() for file in files} & UNREADABLE
+        what = f"only {', '.join(sorted(others))} files" if others else "no pictures"
+        raise InputError(f"{path}: holds {what}: frames must be PNG, TIFF, JPEG, BMP or EXR")
+    kinds = {_kind(file) for file in found}
+    if len(kinds) > 1:
+        raise InputError(
+            f"{path}: mixes {' and '.join(sorted(kinds))}: keep only the frames of one clip in it"
+        )
+    return sorted(found, key=lambda file: natural_key(file.name))
+
+
+def _check_sizes(files: list[Path]) -> tuple[int, int]:
+    """Compare the headers of all pictures, so that nothing fails in the middle of a run."""
+    first = picture.read_size(files[0])
+    check_frame_size(*first, files[0])
+    for file in files:
+        size = picture.read_size(file)
+        if size != first:
+            raise InputError(
+                f"{file}: is {size[1]}x{size[0]}, the first frame {first[1]}x{first[0]}: "
+                "all frames of a folder must have one size"
+            )
+    return first
+
+
+class FolderWriter(FileWriter):
+    """A folder of pictures that keeps the names of the input's."""
+
+    def __init__(self, path: Path, info: ClipInfo, options: EncodeOptions) -> None:
+        _check_replaceable(path)
+        self._suffix = _choose_suffix(info, options)
+        self._dtype = _choose_dtype(info, self._suffix)
+        super().__init__(path, info, _losses(info, self._suffix, self._dtype))
+        self._names = info.source.names if isinstance(info.source, FolderSource) else ()
+        with self._explained():
+            self._part.mkdir()
+
+    def _pack(self, frame: Frame) -> Samples:
+        return [to_samples(frame, self._dtype, white(self._dtype))]
+
+    def _put(self, samples: Samples) -> None:
+        picture.write_picture(self._part / self._name(), samples[0])
+
+    def _name(self) -> str:
+        if self.count >= len(self._names):
+            return f"frame_{self.count + 1:06d}{self._suffix}"
+        name = Path(self._names[self.count])
+        keeps_suffix = KINDS.get(name.suffix.lower(), name.suffix.lower()) == self._suffix
+        return name.name if keeps_suffix else name.stem + self._suffix
+
+    def _finish(self) -> None:
+        """Nothing remains: every picture is complete."""
+
+    def _release(self) -> None:
+        """Nothing is held open."""
+
+
+def _choose_suffix(info: ClipInfo, options: EncodeOptions) -> str:
+    if options.codec is not None:
+        if options.codec not in CODEC_SUFFIXES:
+            raise InputError(
+                f"codec {options.codec} makes no pictures: for a folder choose "
+                f"{', '.join(CODEC_SUFFIXES)}"
+            )
+        return CODEC_SUFFIXES[options.codec]
+    kind = _kind(Path(info.source.names[0])) if isinstance(info.source, FolderSource) else ".png"
+    if info.dtype == "float32" or info.channels not in {1, 3}:
+        return kind if kind == ".exr" else ".tif"
+    return ".png" if kind == ".jpg" else kind
+
+
+def _choose_dtype(info: ClipInfo, suffix: str) -> SampleType:
+    if suffix == ".bmp":
+        return "uint8"
+    if suffix == ".exr":
+        return "float32"
+    if suffix == ".png" and info.dtype == "float32":
+        return "uint16"
+    return info.dtype
+
+
+def _losses(info: ClipInfo, suffix: str, dtype: SampleType) -> tuple[str, ...]:
+    losses = []
+    if info.channels not in {1, 3} and suffix != ".tif":
+        raise InputError(f"{info.channels} channels do not fit into {suffix}: choose codec tiff")
+    if info.fps is not None:
+        losses.append("A folder of pictures keeps no timestamps, no sound and no colour tags.")
+    if dtype != info.dtype:
+        losses.append(f"Samples become {dtype}, the input has {info.dtype}.")
+    if isinstance(info.source, FolderSource):
+        losses.append("EXIF data and colour profiles of the pictures are not copied.")
+    return tuple(losses)
+
+
+def _check_replaceable(path: Path) -> None:
+    """Replace a folder only if it holds nothing but pictures: it is going to be deleted."""
+    if not path.is_dir():
+        return
+    for entry in path.iterdir():
+        if not entry.is_file() or entry.suffix.lower() not in picture.SUFFIXES:
+            raise InputError(
+                f"{path}: holds more than pictures ({entry.name}) and is not overwritten: name "
+                "another output with -o"
+            )

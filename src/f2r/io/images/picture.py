@@ -1,0 +1,150 @@
+"""Single pictures: their size without decoding them, their samples, and writing them."""
+
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from f2r.errors import InputError
+from f2r.io.images.exr import EXR_SUFFIXES, read_exr, read_exr_size, write_exr
+
+TIFF_SUFFIXES = {".tif", ".tiff"}
+CV2_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp"}
+SUFFIXES = TIFF_SUFFIXES | CV2_SUFFIXES | EXR_SUFFIXES
+JPEG_FRAME_MARKERS = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+"""SOF markers; the three taken out are tables (JPEG, ITU-T T.81 table B.1)."""
+
+
+def read_size(path: Path) -> tuple[int, int]:
+    """Read (height, width) from the header alone.
+
+    Raises:
+        InputError: the file is empty, cut short, or not the picture that its name says.
+    """
+    if path.suffix.lower() in TIFF_SUFFIXES:
+        return _tiff_size(path)
+    if path.suffix.lower() in EXR_SUFFIXES:
+        return read_exr_size(path)
+    with path.open("rb") as stream:
+        magic = stream.read(2)
+        try:
+            if magic == b"\x89P":
+                return _png_size(stream)
+            if magic == b"BM":
+                return _bmp_size(stream)
+            if magic == b"\xff\xd8":
+                return _jpeg_size(stream)
+        except (IndexError, ValueError) as error:
+            raise InputError(f"{path}: this picture is cut short: copy it again") from error
+    raise InputError(f"{path}: is not a PNG, JPEG or BMP picture: remove it or convert it")
+
+
+def _number(stream: BinaryIO, size: int, byte_order: Any = "big", *, signed: bool = False) -> int:
+    data = stream.read(size)
+    if len(data) < size:
+        raise ValueError("end of file")
+    return int.from_bytes(data, byte_order, signed=signed)
+
+
+def _png_size(stream: BinaryIO) -> tuple[int, int]:
+    stream.seek(16)
+    width = _number(stream, 4)
+    return _number(stream, 4), width
+
+
+def _bmp_size(stream: BinaryIO) -> tuple[int, int]:
+    stream.seek(18)
+    width = _number(stream, 4, "little", signed=True)
+    return abs(_number(stream, 4, "little", signed=True)), width
+
+
+def _jpeg_size(stream: BinaryIO) -> tuple[int, int]:
+    while True:
+        if _number(stream, 1) != 0xFF:
+            raise ValueError("marker expected")
+        marker = _number(stream, 1)
+        while marker == 0xFF:  # fill bytes
+            marker = _number(stream, 1)
+        length = _number(stream, 2)
+        if marker in JPEG_FRAME_MARKERS:
+            _number(stream, 1)
+            height = _number(stream, 2)
+            return height, _number(stream, 2)
+        stream.seek(length - 2, 1)
+
+
+def _tiff_size(path: Path) -> tuple[int, int]:
+    import tifffile
+
+    try:
+        with tifffile.TiffFile(path) as tif:
+            page = tif.pages.first
+            if len(tif.pages) > 1:
+                raise InputError(f"{path}: is a stack of its own: pass it alone, not its folder")
+            return int(page.imagelength), int(page.imagewidth)
+    except (tifffile.TiffFileError, ValueError, IndexError) as error:
+        raise InputError(f"{path}: this TIFF cannot be read ({error}): save it again") from error
+
+
+def read_picture(path: Path) -> NDArray[Any]:
+    """Decode samples (H, W) or (H, W, C), colour as RGB.
+
+    Raises:
+        InputError: the picture is damaged.
+    """
+    if path.suffix.lower() in TIFF_SUFFIXES:
+        return _read_tiff(path)
+    if path.suffix.lower() in EXR_SUFFIXES:
+        return read_exr(path)
+    import cv2
+
+    data = np.fromfile(path, np.uint8)
+    # The flag keeps 16 bits and ignores the EXIF orientation, so that pixels stay in place.
+    pixels: NDArray[Any] | None = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
+    if pixels is None or (path.suffix.lower() in {".jpg", ".jpeg"} and not _has_jpeg_end(data)):
+        raise InputError(f"{path}: this picture is damaged: replace it or remove it")
+    if pixels.ndim == 3 and pixels.shape[2] >= 3:
+        order = [2, 1, 0, *range(3, pixels.shape[2])]
+        pixels = pixels[..., order]
+    return pixels
+
+
+def _has_jpeg_end(data: NDArray[np.uint8]) -> bool:
+    """Tell whether the end marker is there; the decoder fills a cut picture with grey."""
+    return b"\xff\xd9" in data[-1024:].tobytes()
+
+
+def _read_tiff(path: Path) -> NDArray[Any]:
+    import tifffile
+
+    try:
+        with tifffile.TiffFile(path) as tif:
+            page = tif.pages.first
+            pixels: NDArray[Any] = page.asarray()
+            return np.moveaxis(pixels, 0, -1) if page.axes == "SYX" else pixels
+    except (tifffile.TiffFileError, ValueError, IndexError) as error:
+        raise InputError(f"{path}: this TIFF is damaged ({error}): replace it") from error
+
+
+def write_picture(path: Path, samples: NDArray[Any]) -> None:
+    """Write (H, W, C) samples, 1 or 3 channels, in the format that the name says."""
+    pixels = samples[..., 0] if samples.shape[2] == 1 else samples
+    if path.suffix.lower() in TIFF_SUFFIXES:
+        import tifffile
+
+        photometric = "rgb" if samples.shape[2] == 3 else "minisblack"
+        tifffile.imwrite(path, pixels, photometric=photometric, metadata=None)
+        return
+    if path.suffix.lower() in EXR_SUFFIXES:
+        write_exr(path, pixels)
+        return
+    import cv2
+
+    if pixels.ndim == 3:
+        pixels = np.ascontiguousarray(pixels[..., ::-1])
+    options = [cv2.IMWRITE_JPEG_QUALITY, 100] if path.suffix.lower() in {".jpg", ".jpeg"} else []
+    done, data = cv2.imencode(path.suffix.lower(), pixels, options)
+    if not done:
+        raise OSError(f"{path.suffix} cannot hold this picture")
+    path.write_bytes(data.tobytes())

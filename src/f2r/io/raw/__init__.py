@@ -1,0 +1,1 @@
+"""Raw clips: mosaics, DNG, CRVD."""

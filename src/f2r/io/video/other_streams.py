@@ -1,0 +1,93 @@
+"""Sound, subtitles and other streams that travel along, packet by packet."""
+
+from __future__ import annotations  # PyAV's stubs are generic where its classes are not
+
+from collections.abc import Iterator
+from contextlib import suppress
+from fractions import Fraction
+from typing import Any
+
+import av
+from av.container import InputContainer, OutputContainer
+from av.packet import Packet
+
+from f2r.errors import InputError
+from f2r.io.video.reader import OtherStream, VideoSource, open_video
+
+
+class Passengers:
+    """Copies the streams that are not decoded from the input to the output.
+
+    Args:
+        source: the input.
+        output: the output, before its header is written.
+    """
+
+    def __init__(self, source: VideoSource, output: OutputContainer) -> None:
+        assert source.path is not None
+        if source.others and not source.path.is_file():
+            raise InputError(f"{source.path}: is gone, its sound cannot be copied: put it back")
+        self._input: InputContainer | None = open_video(source.path) if source.others else None
+        self._targets: dict[int, Any] = {}
+        self.losses: list[str] = []
+        for other in source.others:
+            if other.kind == "data" and source.chapters:
+                continue  # MP4 keeps chapters as a text track too; the output makes its own
+            assert self._input is not None
+            if not self._add(self._input.streams[other.index], other, output):
+                self.losses.append(
+                    f"Stream {other.index} ({other.kind}, {other.codec}) does not fit into "
+                    f"{output.format.name} and is left out."
+                )
+        self._packets = self._read()
+        self._pending: Packet[Any] | None = next(self._packets, None)
+
+    def _add(self, stream: Any, other: OtherStream, output: OutputContainer) -> bool:
+        """Announce one stream to the output; tell whether it takes it."""
+        if other.kind == "attachment":
+            return _attach(stream, output)
+        if other.kind == "data" and other.codec not in output.supported_codecs:
+            return False  # the muxer would only complain when it writes its header
+        try:
+            target = output.add_stream_from_template(stream, opaque=True)
+        except (ValueError, av.error.FFmpegError):
+            return False
+        target.metadata.update(
+            {key: value for key, value in stream.metadata.items() if key.lower() != "duration"}
+        )
+        with suppress(AttributeError):  # older PyAV cannot set it
+            target.disposition = stream.disposition
+        self._targets[other.index] = target
+        return True
+
+    def _read(self) -> Iterator[Packet[Any]]:
+        if self._input is None or not self._targets:
+            return
+        streams = [self._input.streams[index] for index in self._targets]
+        for packet in self._input.demux(streams):
+            if packet.dts is not None:
+                yield packet
+
+    def copy_until(self, time: Fraction | None, output: OutputContainer) -> None:
+        """Write the packets that belong before `time` seconds, all of them for None."""
+        while self._pending is not None:
+            packet = self._pending
+            assert packet.dts is not None
+            if time is not None and packet.dts * packet.time_base > time:
+                return
+            packet.stream = self._targets[packet.stream_index]
+            output.mux(packet)
+            self._pending = next(self._packets, None)
+
+    def close(self) -> None:
+        """Let go of the input."""
+        if self._input is not None:
+            self._input.close()
+
+
+def _attach(stream: Any, output: OutputContainer) -> bool:
+    if output.format.name != "matroska" or not hasattr(output, "add_attachment"):
+        return False
+    name = stream.metadata.get("filename", "attachment")
+    output.add_attachment(name, stream.mimetype or "application/octet-stream", stream.data)
+    return True

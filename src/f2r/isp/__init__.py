@@ -1,0 +1,1 @@
+"""Raw to sRGB and back."""

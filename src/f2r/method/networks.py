@@ -1,0 +1,82 @@
+"""The networks of a run: shipped, or a user's own."""
+
+from pathlib import Path
+
+import torch
+
+from f2r.errors import InputError
+from f2r.method.stream import Networks
+from f2r.models.layers import Network, channels_last
+from f2r.models.prior import ImagePrior
+from f2r.models.refiner import SpatialRefiner
+from f2r.models.temporal import TemporalEstimator
+from f2r.models.weights import (
+    KINDS,
+    check_channels,
+    fingerprint,
+    kind_of,
+    load_network,
+    shipped,
+)
+from f2r.models.widen import widen
+
+
+def own_weights(given: str | Path | None) -> dict[str, Path]:
+    """Find a user's weight files by the kind of their network: 'prior', 'temporal', 'refiner'.
+
+    Args:
+        given: one file, or a folder that holds PRIOR, TEMPORAL or REFINER.safetensors; None
+            gives no files.
+
+    Raises:
+        InputError: there is no such file, or the folder holds none.
+    """
+    if given is None:
+        return {}
+    path = Path(given)
+    if not path.is_dir():
+        return {kind_of(path): path}
+    found = {kind: path / f"{kind}.safetensors" for kind in KINDS.values()}
+    found = {kind: file for kind, file in found.items() if file.is_file()}
+    if not found:
+        names = ", ".join(f"{kind}.safetensors" for kind in KINDS.values())
+        raise InputError(f"{path}: holds no weights: give a file, or a folder with {names}")
+    return found
+
+
+def load_networks(
+    given: str | Path | None, device: torch.device, *, raw: bool = False, widens: bool = False
+) -> Networks:
+    """Load the three networks, ready for inference; those not given are the shipped ones.
+
+    Args:
+        given: as for `own_weights`.
+        device: where to put them.
+        raw: whether the clips are raw; other weights are shipped for those.
+        widens: weights for pictures are given a fourth channel where raw needs it, to be trained.
+
+    Raises:
+        InputError: a file cannot be read or does not fit.
+    """
+    own = own_weights(given)
+
+    def load(kind: type[Network]) -> Network:
+        path = own.get(KINDS[kind], shipped(kind, raw=raw))
+        network = load_network(path, kind)
+        network = widen(network) if raw and widens else network
+        check_channels(network, path, raw=raw)
+        return channels_last(network).to(device).eval()
+
+    prior = load(ImagePrior).requires_grad_(False)
+    return Networks(prior, load(TemporalEstimator), load(SpatialRefiner))
+
+
+def describe_networks(given: str | Path | None, *, raw: bool = False) -> dict[str, dict[str, str]]:
+    """Say which file each network comes from: name and SHA-256, by kind."""
+    own = own_weights(given)
+    described = {}
+    for kind, name in KINDS.items():
+        path = own.get(name, shipped(kind, raw=raw))
+        origin = "own" if name in own else "shipped for raw" if raw else "shipped"
+        described[name] = {"file": path.name, "origin": origin, "sha256": fingerprint(path)}
+    return described

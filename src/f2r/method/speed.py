@@ -1,0 +1,36 @@
+"""How long inference takes here, measured on a prepared frame."""
+
+import time
+
+import torch
+
+from f2r.flow.warp import visibility, warp_backward
+from f2r.method.fusion import fuse
+from f2r.method.stages import encode_frame, predict_anchor, refine_frame
+from f2r.method.stream import Networks
+from f2r.train.windows import TrainingClip
+
+
+def seconds_of_stages(networks: Networks, clip: TrainingClip) -> float:
+    """Measure both stages and the fusion of one frame of a clip, in seconds.
+
+    Gives 0 where no frame has a neighbour.
+    """
+    if not clip.targets:
+        return 0.0
+    target = clip.targets[0]
+    frames = dict(enumerate(clip.frames[: target + 3]))
+    features = {t: encode_frame(networks.temporal, frame) for t, frame in frames.items()}
+    seconds = 0.0
+    for _ in range(2):  # the first round warms up
+        start = time.monotonic()
+        encode_frame(networks.temporal, frames[target])
+        around = clip.neighbours[target]
+        anchor = predict_anchor(networks.temporal, frames, features, around, target)
+        refined = refine_frame(networks.refiner, frames[target], anchor)
+        flows = around.flow.float()
+        aligned = warp_backward(refined.expand(len(flows), -1, -1, -1), flows, "bicubic")
+        neighbours = zip(aligned, visibility(flows, flows), strict=True)
+        fuse(refined, neighbours, torch.ones_like(refined[:1]))
+        seconds = time.monotonic() - start
+    return seconds

@@ -1,0 +1,1 @@
+"""Errors estimated without a clean reference."""

@@ -1,0 +1,1 @@
+"""One run, from the input to the output."""

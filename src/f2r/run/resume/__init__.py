@@ -1,0 +1,1 @@
+"""The folder that a killed run goes on from."""

@@ -1,0 +1,1 @@
+"""Device, processes, files that are whole or absent."""

@@ -1,0 +1,8 @@
+"""Run `python -m f2r_bench`."""
+
+import sys
+
+from f2r_bench.command import main
+
+if __name__ == "__main__":
+    sys.exit(main())
