@@ -9,7 +9,7 @@ import torch
 
 import f2r
 from f2r.io import open_reader
-from f2r.train.loop import Progress
+from f2r.system.progress import Progress
 
 STREET = Path(__file__).parent.parent / "demo" / "street.mkv"
 SIGMA = 30 / 255

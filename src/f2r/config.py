@@ -1,21 +1,84 @@
-"""What a user can choose about a run."""
+"""Options of a run: their values, units and texts.
+
+The command line, the Python interface, the report and the reference page all come from here.
+"""
 
 import math
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Annotated, Literal
+
+from tyro.conf import arg
+from tyro.constructors import PrimitiveConstructorSpec
 
 from f2r.errors import InputError
+
+UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def seconds_of(text: str) -> float:
+    """Read a time such as '90', '90s', '2.5m' or '1h' as seconds.
+
+    Raises:
+        InputError: the text is no positive time.
+    """
+    match = re.fullmatch(r"(\d+\.?\d*)\s*([smh]?)", text.strip().lower())
+    seconds = float(match[1]) * UNITS[match[2] or "s"] if match else 0.0
+    if seconds <= 0:
+        raise InputError(f"'{text}' is no time: give for example 90s, 10m or 1h")
+    return seconds
+
+
+def level_of(text: str) -> float:
+    """Read a standard deviation in 8-bit units, 0 to 255, as nominal units.
+
+    Raises:
+        InputError: the text is no such number.
+    """
+    try:
+        level = float(text)
+    except ValueError:
+        level = math.nan
+    if not 0 <= level <= 255:
+        raise InputError(f"--sigma {text}: must lie in [0, 255], in 8-bit units")
+    return level / 255
+
+
+Duration = Annotated[
+    float,
+    PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="TIME",
+        instance_from_str=lambda words: seconds_of(words[0]),
+        is_instance=lambda value: isinstance(value, int | float),
+        str_from_instance=lambda value: [f"{value:g}s"],
+    ),
+]
+"""Seconds; on the command line also minutes and hours, such as 90s, 10m or 1h."""
+
+Level = Annotated[
+    float,
+    PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="SIGMA",
+        instance_from_str=lambda words: level_of(words[0]),
+        is_instance=lambda value: isinstance(value, int | float),
+        str_from_instance=lambda value: [f"{255 * value:g}"],
+    ),
+]
+"""Standard deviation in nominal units, 1 is white; on the command line in 8-bit units."""
 
 
 class Preset(StrEnum):
     """How much to train on the clip itself."""
 
     FAST = "fast"
-    """No training: the shipped weights as they are."""
+    """No training: the weights as they are."""
     BALANCED = "balanced"
-    """Up to two minutes of training on the clip; less if it stops helping."""
+    """Up to 2 minutes of training on the clip."""
     BEST = "best"
-    """Up to fifteen minutes of training on the clip; less if it stops helping."""
+    """Up to 15 minutes of training on the clip."""
 
 
 TRAINING_SECONDS = {Preset.FAST: 0.0, Preset.BALANCED: 120.0, Preset.BEST: 900.0}
@@ -23,38 +86,72 @@ TRAINING_SECONDS = {Preset.FAST: 0.0, Preset.BALANCED: 120.0, Preset.BEST: 900.0
 
 
 @dataclass(frozen=True)
+class Tuning:
+    """Constants of the training on the clip, for experiments."""
+
+    alpha: float = 0.5
+    """Strength of the recorruption: y' has 1 + alpha^2 times, y'' has 1 + 1 / alpha^2 times the
+    noise variance of y; > 0."""
+    learning_rate: float = 8e-4
+    """Peak learning rate of both stages; > 0."""
+    stage_1_share: float = 0.5
+    """Share of the training time for stage 1; in (0, 1)."""
+    crop_side: int = 128
+    """Side of a training crop in pixels; a multiple of 8."""
+    crops: int = 6
+    """Training crops in a step; > 0."""
+
+    def __post_init__(self) -> None:
+        for name in ("alpha", "learning_rate", "crops"):
+            if not getattr(self, name) > 0:
+                raise InputError(f"{name} must be positive, not {getattr(self, name):g}")
+        if not 0 < self.stage_1_share < 1:
+            raise InputError(f"stage_1_share must lie in (0, 1), not {self.stage_1_share:g}")
+        if self.crop_side < 32 or self.crop_side % 8:
+            raise InputError(f"crop_side must be a multiple of 8 from 32 on, not {self.crop_side}")
+
+
+@dataclass(frozen=True)
 class DenoiseConfig:
     """Everything that decides the result of a run, besides the clip."""
 
     preset: Preset = Preset.BALANCED
-    """How much to train on the clip."""
-    time_budget: float | None = None
-    """Seconds for the whole run; what preparation and inference leave is spent on training, and
-    the preset's training time no longer counts. None: the preset decides. > 0."""
+    """fast: no training on the clip. balanced: up to 2 minutes of it. best: up to 15."""
+    sigma: Level | None = None
+    """Standard deviation of Gaussian noise. On the command line in 8-bit units, 0 to 255; in
+    Python in nominal units, where 1 is white. Default: the noise is estimated."""
+    noise: str = "auto"
+    """auto, gaussian:SIGMA, poisson:GAIN, poisson-gaussian:GAIN,READ, gamma:LOOKS or FILE.json, in
+    8-bit units; for raw clips crvd:ISO, or profile for the noise profile in the file."""
+    time_budget: Duration | None = None
+    """Time for the whole run in seconds (command line: 90s, 10m or 1h). Training gets what
+    preparation and inference leave. Default: the preset's training time."""
     steps: int | None = None
-    """Optimiser steps of each stage instead of a training time, so that the run can be repeated
-    exactly; > 0. None: time decides."""
-    device: str = "auto"
-    """'auto', 'cpu', 'cuda' or 'mps'."""
-    seed: int = 0
-    """Seed of all randomness; >= 0."""
+    """Optimiser steps of each stage instead of a training time; the same seed then gives the same
+    result on the same machine. Default: time decides."""
     strength: float = 1.0
-    """Share of the estimated noise that is removed; 0 returns the input, 1 the estimate; in
+    """Share of the estimated noise that is removed: 0 returns the input, 1 the estimate; in
     [0, 1.5]."""
-    sample_gib: float = 2.0
-    """Memory for the part of the clip that is trained on, in GiB; of a longer clip evenly spread
-    stretches are taken, of larger frames a part; > 0."""
-    memory_gib: float | None = None
-    """Memory that inference may take, in GiB; larger frames are computed in tiles; > 0. None: 2.5
-    on a processor, most of what is free on a GPU."""
+    hot_pixels: Literal["keep", "remove"] = "keep"
+    """remove: replace hot and dead pixels by the median of their neighbours first."""
+    fixed_pattern: Literal["keep", "remove"] = "keep"
+    """remove: subtract offsets of rows, columns and pixels that stay while the scene moves."""
     weights: str | None = None
-    """Folder or file of own weights to start from; None: the shipped ones."""
-    flow: str = "auto"
-    """'dis' (OpenCV, on the CPU), 'variational' (torch, on the device), or 'auto' by device."""
-    hot_pixels: str = "keep"
-    """'remove' puts the median of their neighbours in place of hot and dead pixels."""
-    fixed_pattern: str = "keep"
-    """'remove' subtracts offsets of rows, columns and pixels that stay while the scene moves."""
+    """Folder or file of weights to start from. Default: the shipped ones."""
+    flow: Literal["auto", "dis", "variational"] = "auto"
+    """Optical flow: dis (OpenCV, on the CPU), variational (torch, on the device); auto: dis, except
+    on CUDA."""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """Where to compute."""
+    seed: int = 0
+    """Seed of all randomness; in [0, 2^63)."""
+    memory_gib: Annotated[float | None, arg(name="memory")] = None
+    """Memory for inference in GiB; larger frames are computed in tiles. Default: 2.5 on a CPU, most
+    of what is free on a GPU."""
+    sample_gib: Annotated[float, arg(name="sample-memory")] = 2.0
+    """Memory for the part of the clip that is trained on, in GiB."""
+    tuning: Tuning = field(default_factory=Tuning)
+    """Constants of the training on the clip, for experiments."""
 
     @property
     def trains(self) -> bool:
@@ -63,19 +160,33 @@ class DenoiseConfig:
         return by_option or TRAINING_SECONDS[self.preset] > 0
 
     def __post_init__(self) -> None:
+        self._check_choices()
+        self._check_training()
+        self._check_amounts()
+
+    def _check_choices(self) -> None:
+        if self.preset not in set(Preset):
+            raise InputError(f"preset '{self.preset}' is unknown: use one of {', '.join(Preset)}")
+        object.__setattr__(self, "preset", Preset(self.preset))
+        if self.sigma is not None and self.noise != "auto":
+            raise InputError("give either sigma or noise, not both")
+        for name in ("hot_pixels", "fixed_pattern"):
+            if getattr(self, name) not in {"keep", "remove"}:
+                raise InputError(f"{name} must be keep or remove, not {getattr(self, name)}")
+
+    def _check_training(self) -> None:
         if self.time_budget is not None and not 0 < self.time_budget < math.inf:
             raise InputError(f"time budget must be a positive time, not {self.time_budget:g} s")
         if self.steps is not None and self.steps < 1:
             raise InputError(f"steps must be positive, not {self.steps}")
         if self.steps is not None and self.time_budget is not None:
             raise InputError("give either steps or a time budget, not both")
+        if not 0 <= self.seed < 2**63:
+            raise InputError(f"seed must lie in [0, 2^63), not {self.seed}")
+
+    def _check_amounts(self) -> None:
         if not 0 <= self.strength <= 1.5:
             raise InputError(f"strength must lie in [0, 1.5], not {self.strength:g}")
-        for name in ("hot_pixels", "fixed_pattern"):
-            if getattr(self, name) not in {"keep", "remove"}:
-                raise InputError(f"{name} must be keep or remove, not {getattr(self, name)}")
-        if self.seed < 0:
-            raise InputError(f"seed must not be negative, not {self.seed}")
         if self.memory_gib is not None and not self.memory_gib > 0:
             raise InputError(f"memory must be positive, not {self.memory_gib:g} GiB")
         if not self.sample_gib > 0:

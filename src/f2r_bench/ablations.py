@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from f2r.errors import InputError
 from f2r.flow.estimator import FlowEstimator
-from f2r.method.stream import Networks
+from f2r.method.networks import Networks
 from f2r.models.temporal import Aligned
 from f2r_bench.methods.method import Method
 from f2r_bench.methods.udvd import SLIM_WIDTH, Udvd

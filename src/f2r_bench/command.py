@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from f2r.cli.quantities import seconds_of
+from f2r.config import seconds_of
 from f2r.errors import InputError
 
 DEFAULT = "noisy,prior,video-noise2noise,udvd,udvd-slim,tap,f2r"

@@ -16,7 +16,7 @@ from f2r.io.raw.crvd import ISOS, TEST_SCENES
 from f2r.noise.models import NoiseModel
 from f2r.run.denoiser import Denoiser
 from f2r.system.report import environment, write_report
-from f2r.train.loop import Progress, ProgressCallback
+from f2r.system.progress import Progress, ProgressCallback
 from f2r_bench.crvd_protocol import CrvdResult, Method, evaluate_crvd
 
 METHODS = ("noisy", "prior", "f2r-fast", "f2r")

@@ -10,17 +10,18 @@ import torch
 from torch import Tensor, nn
 
 from f2r.flow.estimator import DisFlow, FlowEstimator
-from f2r.method.prepare_clip import prepare_clip
+from f2r.method.prepared_clip import prepare_clip
 from f2r.method.preprocess import Preprocessor
-from f2r.method.stages import refine_by_draws
-from f2r.method.stream import Estimate, Networks, PlaneStream
+from f2r.method.stage_2 import refine_by_draws
+from f2r.method.stream import Estimate, PlaneStream
+from f2r.method.networks import Networks
 from f2r.models.layers import channels_last
 from f2r.models.prior import ImagePrior
 from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import RADIUS, TemporalEstimator
 from f2r.models.weights import load_prior, load_shipped
 from f2r.noise.models import NoiseModel
-from f2r.train import stage_2 as refiner_training
+from f2r.train import refiner_loss as refiner_training
 from f2r.train.adapt import AdaptConfig, adapt
 from f2r_bench.methods.frames import pad_sides
 from f2r_bench.methods.method import Learning, TrainsOnClip

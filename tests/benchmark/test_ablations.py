@@ -1,6 +1,6 @@
 import torch
 
-from f2r.method.stream import Networks
+from f2r.method.networks import Networks
 from f2r.models.prior import ImagePrior, joint_input
 from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import TemporalEstimator

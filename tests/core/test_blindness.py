@@ -6,13 +6,13 @@ import pytest
 import torch
 
 from f2r.flow.estimator import DisFlow
-from f2r.method.prepare_clip import prepare_clip
+from f2r.method.prepared_clip import prepare_clip
 from f2r.method.preprocess import Preprocessor
-from f2r.method.stages import encode_frame, predict_anchor
+from f2r.method.stage_1 import encode_frame, anchor_of_frame
 from f2r.models.prior import ImagePrior, joint_input
 from f2r.models.temporal import TemporalEstimator, align
 from f2r.noise.models import Gaussian
-from f2r.train.stage_1 import estimate_anchor
+from f2r.train.temporal_loss import estimate_anchor
 from f2r.train.windows import CropConfig, CropSampler
 
 CENTRE = 2
@@ -59,10 +59,10 @@ def poison(frame):
 def test_inference_does_not_touch_the_centre_frame(estimator, clip):
     frames = dict(enumerate(clip.frames))
     features = {i: encode_frame(estimator, frame) for i, frame in frames.items()}
-    before = predict_anchor(estimator, frames, features, clip.neighbours[CENTRE], CENTRE)
+    before = anchor_of_frame(estimator, frames, features, clip.neighbours[CENTRE], CENTRE)
     poison(frames[CENTRE])
     features[CENTRE] = encode_frame(estimator, frames[CENTRE])
-    after = predict_anchor(estimator, frames, features, clip.neighbours[CENTRE], CENTRE)
+    after = anchor_of_frame(estimator, frames, features, clip.neighbours[CENTRE], CENTRE)
     assert torch.equal(before, after)
 
 

@@ -10,7 +10,7 @@ import torch
 from f2r.flow.estimator import DisFlow
 from f2r.io.array import ArrayReader
 from f2r.isp.inverse import inverse_isp_of_clip, pack_sites
-from f2r.method.prepare_clip import prepare_clip
+from f2r.method.prepared_clip import prepare_clip
 from f2r.method.preprocess import Preprocessor
 from f2r.models.prior import ImagePrior
 from f2r.models.weights import load_network, load_prior, shipped

@@ -4,17 +4,17 @@ import pytest
 import torch
 
 from f2r.flow.estimator import DisFlow
-from f2r.method.prepare_clip import clip_anchors, prepare_clip
+from f2r.method.prepared_clip import anchors_of_clip, prepare_clip
 from f2r.method.preprocess import Preprocessor
-from f2r.method.stages import refine_frame
-from f2r.method.stream import Networks
+from f2r.method.stage_2 import refine_frame
+from f2r.method.networks import Networks
 from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import TemporalEstimator
 from f2r.models.weights import load_prior
 from f2r.noise.models import Gaussian
-from f2r.train.holdout import MOST, anchor_errors, refined_cases, refined_errors, withhold
-from f2r.train.stage_1 import masked_error
-from f2r.train.stage_2 import draw_centres
+from f2r.train.holdout import MOST, anchor_errors, refined_cases, refined_errors, hold_out
+from f2r.train.temporal_loss import masked_error
+from f2r.train.refiner_loss import draw_centres
 from f2r.train.windows import CropConfig, CropSampler
 from synthetic import moving_clip
 
@@ -41,12 +41,12 @@ def preprocessor(networks):
 def clip(clean, networks, preprocessor, generator):
     noisy = clean + SIGMA * torch.randn(clean.shape, generator=generator)
     clip = prepare_clip(list(noisy), preprocessor)
-    clip.anchors = clip_anchors(clip, networks.temporal)
+    clip.anchors = anchors_of_clip(clip, networks.temporal)
     return clip
 
 
 def test_some_tiles_are_withheld_but_not_too_many(clip, generator):
-    withhold(clip, generator)
+    hold_out(clip, generator)
     assert 1 <= int(clip.withheld.sum()) <= min(MOST, 0.1 * clip.withheld.numel())
 
 

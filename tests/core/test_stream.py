@@ -4,10 +4,11 @@ import torch
 from f2r.flow.estimator import DisFlow
 from f2r.io.array import ArrayReader
 from f2r.method.planes import layout_of
-from f2r.method.prepare_clip import clip_anchors, prepare_clip
+from f2r.method.prepared_clip import anchors_of_clip, prepare_clip
 from f2r.method.preprocess import Preprocessor
-from f2r.method.stages import refine_by_draws, refine_frame
-from f2r.method.stream import Networks, PlaneStream
+from f2r.method.stage_2 import refine_by_draws, refine_frame
+from f2r.method.networks import Networks
+from f2r.method.stream import PlaneStream
 from f2r.models.prior import ImagePrior
 from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import TemporalEstimator
@@ -36,7 +37,7 @@ def test_streaming_equals_the_whole_clip(networks, clean, radius):
     estimates = stream_all(networks, clean)
     preprocessor = Preprocessor(networks.prior, Gaussian(0.1), DisFlow())
     clip = prepare_clip(list(clean), preprocessor, compact=False, radius=radius)
-    anchors = clip_anchors(clip, networks.temporal)
+    anchors = anchors_of_clip(clip, networks.temporal)
     assert len(estimates) == len(clean)
     for estimate, anchor in zip(estimates, anchors, strict=True):
         assert torch.equal(estimate.anchor, anchor)
@@ -75,7 +76,7 @@ def test_averaged_draws_come_close_to_the_direct_pass(networks, clean, grey):
     scene = clean.mean(1, keepdim=True).expand(-1, 3, -1, -1) if grey else clean
     preprocessor = Preprocessor(networks.prior, Gaussian(0.02), DisFlow())
     clip = prepare_clip(list(scene), preprocessor, grey)
-    anchor = clip_anchors(clip, networks.temporal)[2]
+    anchor = anchors_of_clip(clip, networks.temporal)[2]
     direct = refine_frame(networks.refiner, clip.frames[2], anchor)
     generator = torch.Generator().manual_seed(0)
 

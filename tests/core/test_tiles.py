@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 
 from f2r.errors import F2RError
 from f2r.flow.estimator import DisFlow
-from f2r.method.preprocess import Preprocessor, neighbourhood
-from f2r.method.stream import Networks, PlaneStream
+from f2r.method.preprocess import Preprocessor
+from f2r.method.alignment import neighbourhood
+from f2r.method.networks import Networks
+from f2r.method.stream import PlaneStream
 from f2r.method.tiled import Window, predict_anchor_tiled, refine_frame_tiled
 from f2r.method.tiles import GRID, Tiling
 from f2r.method.two_pass_flow import Linker

@@ -9,7 +9,7 @@ from f2r.config import DenoiseConfig
 from f2r.flow.estimator import DisFlow
 from f2r.flow.warp import warp_backward
 from f2r.io.array import ArrayReader
-from f2r.method.prepare_clip import prepare_clip
+from f2r.method.prepared_clip import prepare_clip
 from f2r.method.preprocess import Preprocessor
 from f2r.models.prior import ImagePrior
 from f2r.models.weights import load_prior

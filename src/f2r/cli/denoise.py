@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from f2r.cli.quantities import seconds_of
+from f2r.config import seconds_of
 from f2r.cli.raw import NOT_RAW, MosaicOptions, mosaic_of
 from f2r.config import DenoiseConfig, Preset
 from f2r.errors import F2RError, InputError

@@ -6,7 +6,7 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from f2r.train.loop import Progress as Report
+from f2r.system.progress import Progress as Report
 
 
 class Display:

@@ -36,7 +36,7 @@ def render_command(args: RenderArgs) -> None:
     from f2r.cli.display import Display
     from f2r.isp.forward import Look
     from f2r.isp.render import render_file
-    from f2r.train.loop import Progress
+    from f2r.system.progress import Progress
 
     if not -10 <= args.exposure <= 10:
         raise InputError(f"--exposure {args.exposure:g}: must lie in [-10, 10] stops")

@@ -23,7 +23,7 @@ from f2r.evaluation.metrics import (
 from f2r.flow.estimator import FINE, DisFlow, FlowEstimator
 from f2r.io import ClipInfo, Frame, open_reader
 from f2r.io.raw.mosaic import Mosaic
-from f2r.train.loop import Progress, ProgressCallback
+from f2r.system.progress import Progress, ProgressCallback
 
 MIN_FLOW_SIZE = 32
 """Smallest height and width for which optical flow, and so the warping error, means anything."""

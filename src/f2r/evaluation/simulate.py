@@ -13,7 +13,7 @@ from f2r.io.opening import VIDEO_SUFFIXES
 from f2r.io.raw.mosaic import Mosaic
 from f2r.noise.models import NoiseModel
 from f2r.system.report import environment, write_report
-from f2r.train.loop import Progress, ProgressCallback
+from f2r.system.progress import Progress, ProgressCallback
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from f2r.io.raw.packing import raw_info
 from f2r.isp.colour import as_matrix
 from f2r.isp.inverse import CameraLook, draw_look, unprocess
 from f2r.noise.camera import crvd_noise
-from f2r.train.loop import Progress, ProgressCallback
+from f2r.system.progress import Progress, ProgressCallback
 
 
 def simulate_raw(  # noqa: PLR0913 - keyword options of a command

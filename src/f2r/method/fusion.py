@@ -13,7 +13,7 @@ from torch import Tensor
 
 from f2r.flow.motion_averaged_luma import mean_around
 from f2r.flow.warp import warp_backward
-from f2r.method.preprocess import Alignment, Linked, Neighbourhood, alignment
+from f2r.method.alignment import Alignment, Linked, Neighbourhood, alignment
 from f2r.method.stream import Estimate, PlaneStream
 from f2r.models.temporal import offsets_within
 from f2r.noise.models import NoiseModel

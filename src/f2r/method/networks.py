@@ -1,11 +1,12 @@
 """The networks of a run: shipped, or a user's own."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from f2r.errors import InputError
-from f2r.method.stream import Networks
+from f2r.method.two_pass_flow import LATE
 from f2r.models.layers import Network, channels_last
 from f2r.models.prior import ImagePrior
 from f2r.models.refiner import SpatialRefiner
@@ -19,6 +20,23 @@ from f2r.models.weights import (
     shipped,
 )
 from f2r.models.widen import widen
+
+
+@dataclass(frozen=True)
+class Networks:
+    """The three networks of the method."""
+
+    prior: ImagePrior
+    """D, frozen."""
+    temporal: TemporalEstimator
+    """f_theta, stage 1."""
+    refiner: SpatialRefiner
+    """g_phi, stage 2."""
+
+    @property
+    def lookahead(self) -> int:
+        """Frames on either side on which the estimate of a frame depends."""
+        return self.temporal.radius + LATE
 
 
 def own_weights(given: str | Path | None) -> dict[str, Path]:

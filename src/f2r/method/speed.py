@@ -6,12 +6,13 @@ import torch
 
 from f2r.flow.warp import visibility, warp_backward
 from f2r.method.fusion import fuse
-from f2r.method.stages import encode_frame, predict_anchor, refine_frame
-from f2r.method.stream import Networks
-from f2r.train.windows import TrainingClip
+from f2r.method.stage_1 import encode_frame, anchor_of_frame
+from f2r.method.stage_2 import refine_frame
+from f2r.method.networks import Networks
+from f2r.method.prepared_clip import PreparedClip
 
 
-def seconds_of_stages(networks: Networks, clip: TrainingClip) -> float:
+def seconds_of_stages(networks: Networks, clip: PreparedClip) -> float:
     """Measure both stages and the fusion of one frame of a clip, in seconds.
 
     Gives 0 where no frame has a neighbour.
@@ -26,7 +27,7 @@ def seconds_of_stages(networks: Networks, clip: TrainingClip) -> float:
         start = time.monotonic()
         encode_frame(networks.temporal, frames[target])
         around = clip.neighbours[target]
-        anchor = predict_anchor(networks.temporal, frames, features, around, target)
+        anchor = anchor_of_frame(networks.temporal, frames, features, around, target)
         refined = refine_frame(networks.refiner, frames[target], anchor)
         flows = around.flow.float()
         aligned = warp_backward(refined.expand(len(flows), -1, -1, -1), flows, "bicubic")

@@ -6,32 +6,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from f2r.method.preprocess import Neighbourhood, PreparedFrame, Preprocessor, neighbourhood
-from f2r.method.stages import Features, encode_frame, predict_anchor, refine_frame
-from f2r.method.tiled import Window, predict_anchor_tiled, refine_frame_tiled
+from f2r.method.alignment import Neighbourhood, neighbourhood
+from f2r.method.preprocess import PreparedFrame, Preprocessor
+from f2r.method.stage_1 import Features, encode_frame, anchor_of_frame
+from f2r.method.stage_2 import refine_frame
+from f2r.method.tiled import Window, tiled_anchor, tiled_refined
 from f2r.method.tiles import Tiling
-from f2r.method.two_pass_flow import LATE, Linker
-from f2r.models.prior import ImagePrior
-from f2r.models.refiner import SpatialRefiner
-from f2r.models.temporal import TemporalEstimator
+from f2r.method.networks import Networks
+from f2r.method.two_pass_flow import Linker
 from f2r.system.allocator import give_memory_back
-
-
-@dataclass(frozen=True)
-class Networks:
-    """The three networks of the method."""
-
-    prior: ImagePrior
-    """D, frozen."""
-    temporal: TemporalEstimator
-    """f_theta, stage 1."""
-    refiner: SpatialRefiner
-    """g_phi, stage 2."""
-
-    @property
-    def lookahead(self) -> int:
-        """Frames on either side on which the estimate of a frame depends."""
-        return self.temporal.radius + LATE
 
 
 @dataclass(frozen=True)
@@ -94,9 +77,9 @@ class PlaneStream:
         frame = self.preprocessor.prepare(noisy, keep_sigma=self._tiling.is_whole(size))
         self._linker.push(frame)
         self._frames[self._received] = frame
-        features = self._tiling.attempt(size, lambda: encode_frame(self.networks.temporal, frame))
-        if features is not None:
-            self._features[self._received] = features
+        if self._tiling.is_whole(size):
+            with self._tiling.shrinking(size):
+                self._features[self._received] = encode_frame(self.networks.temporal, frame)
         self._received += 1
         if self._received > self.networks.lookahead:
             yield self._deliver()
@@ -129,19 +112,19 @@ class PlaneStream:
     def _estimate(self, target: int) -> tuple[Tensor, Tensor, Neighbourhood | None]:
         """Give anchor, refined frame and alignment: at once if memory allows, else in tiles."""
         window = Window(self._frames, target)
-        whole = self._tiling.attempt(window.size, lambda: self._estimate_whole(target))
-        if whole is not None:
-            return whole
+        if self._tiling.is_whole(window.size):
+            with self._tiling.shrinking(window.size):
+                return self._estimate_whole(target)
         self._features.clear()
-        anchor = predict_anchor_tiled(self.networks.temporal, self.preprocessor, window)
+        anchor = tiled_anchor(self.networks.temporal, self.preprocessor, window)
         frame = self._frames[target]
-        refined = refine_frame_tiled(self.networks.refiner, self.preprocessor, frame, anchor)
+        refined = tiled_refined(self.networks.refiner, self.preprocessor, frame, anchor)
         give_memory_back()
         return anchor, refined, None
 
     def _estimate_whole(self, target: int) -> tuple[Tensor, Tensor, Neighbourhood]:
         around = neighbourhood(self._frames, target, self.networks.temporal.radius)
-        anchor = predict_anchor(
+        anchor = anchor_of_frame(
             self.networks.temporal, self._frames, self._features, around, target
         )
         refined = refine_frame(self.networks.refiner, self._frames[target], anchor)

@@ -1,4 +1,4 @@
-"""Both stages on one frame, tile by tile; what `infer/stages.py` does on whole frames.
+"""Both stages on one frame, tile by tile; the same result as on whole frames.
 
 Nothing but frames and flows is kept between tiles: what a tile needs of its neighbours is cut out
 where the flow points, and encoded there.
@@ -11,8 +11,12 @@ from torch import Tensor
 
 from f2r.flow.pyramid import flow_pyramid
 from f2r.flow.warp import move_flow, visibility, warp_backward, warp_features
-from f2r.method.preprocess import PreparedFrame, Preprocessor, chained_flow, sigma_within
+from f2r.method.preprocess import PreparedFrame, Preprocessor
+from f2r.method.alignment import chained_flow
+from f2r.method.noise_map import sigma_within
 from f2r.method.tiles import Box, Tile
+from f2r.method.stage_1 import encode, predict_anchor
+from f2r.method.stage_2 import refine
 from f2r.models.prior import joint_input
 from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import Aligned, TemporalEstimator, offsets_within
@@ -38,31 +42,27 @@ class Window:
 
 
 @torch.no_grad()
-def predict_anchor_tiled(
+def tiled_anchor(
     estimator: TemporalEstimator, preprocessor: Preprocessor, window: Window
 ) -> Tensor:
     """Run stage 1 for one target that has a neighbour: (C, H, W) float32."""
 
     def compute(tile: Tile) -> Tensor:
-        with torch.autocast(preprocessor.device.type, torch.bfloat16):
-            aligned = _align(estimator, preprocessor, window, tile.outer)
-            anchor: Tensor = estimator(aligned)
-        return anchor[0]
+        aligned = _align(estimator, preprocessor, window, tile.outer)
+        return predict_anchor(estimator, aligned)[0]
 
     return preprocessor.tiling.apply(window.size, estimator.reach, compute)
 
 
 @torch.no_grad()
-def refine_frame_tiled(
+def tiled_refined(
     refiner: SpatialRefiner, preprocessor: Preprocessor, frame: PreparedFrame, anchor: Tensor
 ) -> Tensor:
     """Run stage 2 on the centre frame as it is: (C, H, W) float32."""
 
     def compute(tile: Tile) -> Tensor:
         joint, sigma = _inputs(frame, preprocessor, tile.outer)
-        with torch.autocast(joint.device.type, torch.bfloat16):
-            refined: Tensor = refiner(tile.outer.cut(anchor)[None], joint, sigma)
-        return refined[0]
+        return refine(refiner, tile.outer.cut(anchor)[None], joint, sigma)[0]
 
     height, width = anchor.shape[-2:]
     return preprocessor.tiling.apply((height, width), refiner.reach, compute)
@@ -128,7 +128,7 @@ def _encode(
     outer = box.grown(estimator.encoder.reach, height, width)
     joint, sigma = _inputs(frame, preprocessor, outer)
     features = []
-    for k, scale in enumerate(estimator.encode(joint, sigma), start=2):
+    for k, scale in enumerate(encode(estimator, joint, sigma), start=2):
         inner = Box(*(side >> k for side in box))
         features.append(Tile(inner, Box(*(side >> k for side in outer))).trim(scale))
     return Tile(box, outer).trim(joint), features

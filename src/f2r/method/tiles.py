@@ -6,15 +6,14 @@ cut off: the pieces fit together without seams and without blending.
 
 import itertools
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from f2r.errors import F2RError
-
-Result = TypeVar("Result")
 
 GRID = 8
 """Tiles begin and end on multiples of this, so that every scale of a network sees the same grid."""
@@ -71,8 +70,6 @@ class Tiling:
 
     side: int = 1 << 30
     """Side of what is computed at once, rim included, in pixels; shrinks when memory runs out."""
-    shrunk: int = 0
-    """How often it had to shrink."""
 
     def is_whole(self, size: tuple[int, int]) -> bool:
         """Tell whether a frame is computed at once."""
@@ -93,24 +90,26 @@ class Tiling:
             F2RError: memory does not suffice for the smallest tiles.
         """
         while True:
-            try:
+            with self._shrinking(size, halo):
                 return self._apply(size, halo, compute)
-            except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error):
-                    raise
-            self._shrink(size, halo)
 
-    def attempt(self, size: tuple[int, int], compute: Callable[[], Result]) -> Result | None:
-        """Compute something on a whole frame; None where it has to be done in tiles."""
-        if not self.is_whole(size):
-            return None
+    @contextmanager
+    def shrinking(self, size: tuple[int, int]) -> Iterator[None]:
+        """Make tiles smaller where a computation on a whole frame runs out of memory.
+
+        The computation is abandoned then, and the caller goes on after the `with` block.
+        """
+        with self._shrinking(size, 0):
+            yield
+
+    @contextmanager
+    def _shrinking(self, size: tuple[int, int], halo: int) -> Iterator[None]:
         try:
-            return compute()
+            yield
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-        self._shrink(size, 0)
-        return None
+            self._shrink(size, halo)
 
     def tiles(self, size: tuple[int, int], halo: int) -> Iterator[Tile]:
         """Cover a frame by tiles of nearly equal size."""
@@ -139,7 +138,6 @@ class Tiling:
                 "out of memory even in small pieces: close other programs, or scale the clip"
             )
         self.side = max(min(self.side, max(size)) // 2, SMALLEST + 2 * halo)
-        self.shrunk += 1
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 

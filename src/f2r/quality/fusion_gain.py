@@ -16,10 +16,13 @@ from torch import Tensor
 
 from f2r.method.fusion import fuse_frame
 from f2r.method.preprocess import Preprocessor
-from f2r.method.stream import Networks, PlaneStream
-from f2r.quality.errors import Errors, standard_errors
+from f2r.method.networks import Networks
+from f2r.method.stream import PlaneStream
+from f2r.quality.estimated_errors import Errors
+from f2r.quality.error_estimation import standard_errors
 from f2r.quality.sample_tiles import visits
-from f2r.train.windows import TrainingClip
+from f2r.quality.stein import copied_noise, draw_probe
+from f2r.method.prepared_clip import PreparedClip
 
 PARTS = 4
 """Parts of the clip that are looked at."""
@@ -49,7 +52,7 @@ def add_fusion(
     errors: Errors,
     networks: Networks,
     preprocessor: Preprocessor,
-    clip: TrainingClip,
+    clip: PreparedClip,
     generator: torch.Generator,
 ) -> Errors:
     """Measure what fusion takes off the error of the refined frames.
@@ -77,7 +80,7 @@ def _gain(
     errors: Errors,
     networks: Networks,
     preprocessor: Preprocessor,
-    clip: TrainingClip,
+    clip: PreparedClip,
     target: int,
     part: tuple[slice, slice],
     generator: torch.Generator,
@@ -88,13 +91,13 @@ def _gain(
     noisy = [frame.noisy[(..., *part)] for frame in clip.frames[first : target + reach + 1]]
     middle = target - first
     level = clip.frames[target].denoised[: clip.channels][(..., *part)]
-    shake = (clip.noise.sample(level, generator) - level).expand_as(noisy[middle])
+    shake = draw_probe(clip.noise, level, generator).expand_as(noisy[middle])
     stream = partial(PlaneStream, networks, preprocessor, errors.blend.weight)
     refined, fused = _refine_and_fuse(stream(), noisy, middle, errors.share)
     shaken = [*noisy]
     shaken[middle] = noisy[middle] + SHAKE * shake
     refined_then, fused_then = _refine_and_fuse(stream(), shaken, middle, errors.share)
-    copied = shake * ((refined_then - fused_then) - (refined - fused)) / SHAKE
+    copied = copied_noise(shake, SHAKE, refined - fused, refined_then - fused_then)
     residuals = (refined - noisy[middle]).square() - (fused - noisy[middle]).square()
     return float((residuals + 2 * copied).mean())
 

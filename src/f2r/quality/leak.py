@@ -10,17 +10,20 @@ from typing import NamedTuple
 
 import torch
 
-from f2r.method.preprocess import PreparedFrame, Preprocessor, neighbourhood
-from f2r.method.stages import encode_frame, predict_anchor, refine_frame
-from f2r.method.stream import Networks
+from f2r.method.preprocess import PreparedFrame, Preprocessor
+from f2r.method.alignment import neighbourhood
+from f2r.method.stage_1 import encode_frame, anchor_of_frame
+from f2r.method.stage_2 import refine_frame
+from f2r.method.networks import Networks
 from f2r.method.two_pass_flow import Linker
-from f2r.train.windows import TrainingClip
+from f2r.quality.stein import copied_noise, draw_probe
+from f2r.method.prepared_clip import PreparedClip
 
 SHAKE = 0.3
 """Size of n' relative to the noise; large enough to move the flow of an 8-bit proxy."""
 
 
-class Copied(NamedTuple):
+class Leaked(NamedTuple):
     """Covariances with n_t of what the anchor carries, nominal units squared."""
 
     anchor: float
@@ -30,13 +33,13 @@ class Copied(NamedTuple):
 
 
 @torch.no_grad()
-def copied_noise(
+def leaked_noise(
     networks: Networks,
     preprocessor: Preprocessor,
-    clip: TrainingClip,
+    clip: PreparedClip,
     target: int,
     generator: torch.Generator,
-) -> Copied:
+) -> Leaked:
     """Estimate how anchor and refined frame covary with n_t by way of the flow.
 
     Args:
@@ -51,16 +54,14 @@ def copied_noise(
     frames = {i: replace(clip.frames[i]) for i in around}
     frame = frames[target]
     level = frame.denoised[: clip.channels]
-    shake = (clip.noise.sample(level, generator) - level).expand_as(frame.denoised)
+    shake = draw_probe(clip.noise, level, generator).expand_as(frame.denoised)
     moved = preprocessor.prepare(frame.noisy + SHAKE * shake)
     anchors = [
         _anchor(networks, preprocessor, frames | {target: seen}, target) for seen in (frame, moved)
     ]
     refined = [refine_frame(networks.refiner, frame, anchor) for anchor in anchors]
-    covariances = [
-        float(((after - before) * shake).mean()) / SHAKE for before, after in (anchors, refined)
-    ]
-    return Copied(*covariances)
+    pairs = (anchors, refined)
+    return Leaked(*(float(copied_noise(shake, SHAKE, *pair).mean()) for pair in pairs))
 
 
 def _anchor(
@@ -79,4 +80,4 @@ def _anchor(
     if not linked[target].has_neighbours:  # shaken pure noise may look like a scene cut
         return linked[target].denoised
     around = neighbourhood(linked, target, networks.temporal.radius)
-    return predict_anchor(networks.temporal, linked, features, around, target)
+    return anchor_of_frame(networks.temporal, linked, features, around, target)

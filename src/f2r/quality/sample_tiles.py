@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import torch
 
-from f2r.train.windows import TrainingClip
+from f2r.method.prepared_clip import PreparedClip
 
 CROP = 256
 """Largest side of the part of a frame that is judged, in pixels."""
@@ -13,7 +13,7 @@ VISITS = 24
 """Parts of frames that are judged."""
 
 
-def typical_targets(clip: TrainingClip, frames: int) -> list[int]:
+def typical_targets(clip: PreparedClip, frames: int) -> list[int]:
     """Choose targets such that as many lack a neighbour as in the whole clip.
 
     At the ends of a stretch they do, and are harder to predict; a long clip has few ends.

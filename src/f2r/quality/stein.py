@@ -1,15 +1,13 @@
-"""Quality without a clean reference.
+"""Error of an estimate without a clean reference, by Stein's unbiased risk estimate.
 
-An anchor is blind to y_t, so ||anchor - y_t||^2 is its error plus the noise. For anything that
-has seen y_t, Stein's unbiased risk estimate corrects for what it has copied of the noise.
-
-Source: METHOD.md, section 3; Ramani, Blu, Unser 2008, "Monte-Carlo SURE".
+Source: Ramani, Blu, Unser 2008, "Monte-Carlo SURE".
 """
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor
 
 from f2r.noise.models import NoiseModel
@@ -46,8 +44,25 @@ class Seen:
     """(B, C, H, W), on average E[n f(y)]: what it has copied of the noise."""
 
 
+def draw_probe(noise: NoiseModel, level: Tensor, generator: torch.Generator) -> Tensor:
+    """Draw n', noise of the model at a (..., C, H, W) level."""
+    return noise.sample(level, generator) - level
+
+
+def copied_noise(probe: Tensor, size: float, before: Tensor, after: Tensor) -> Tensor:
+    """Give n' (f(y + s n') - f(y)) / s, whose mean is E[n f(y)]: the noise that f has copied.
+
+    Args:
+        probe: n'.
+        size: s.
+        before: f(y).
+        after: f(y + s n').
+    """
+    return probe * (after - before) / size
+
+
 def see(denoise: Callable[[Tensor], Tensor], noisy: Tensor, probe: Tensor) -> Seen:
-    """Apply a method to frames, and again to the same frames shaken by a little noise.
+    """Apply a method to frames, and again to the same frames with a little noise added.
 
     Args:
         denoise: maps (B, C, H, W) noisy frames to estimates.
@@ -55,7 +70,8 @@ def see(denoise: Callable[[Tensor], Tensor], noisy: Tensor, probe: Tensor) -> Se
         probe: noise drawn from the model of the noise in y.
     """
     estimate = denoise(noisy)
-    return Seen(estimate, probe * (denoise(noisy + PROBE * probe) - estimate) / PROBE)
+    after = denoise(noisy + PROBE * probe)
+    return Seen(estimate, copied_noise(probe, PROBE, estimate, after))
 
 
 def seen_error(seen: Seen, noisy: Tensor, noise: NoiseModel) -> float:

@@ -14,7 +14,7 @@ from f2r.io.array import ArrayReader, ArrayWriter
 from f2r.noise.models import Gaussian, NoiseModel
 from f2r.noise.parse import parse_noise
 from f2r.run.denoiser import Denoiser
-from f2r.train.loop import ProgressCallback
+from f2r.system.progress import ProgressCallback
 
 
 @dataclass(frozen=True)

@@ -22,13 +22,13 @@ from f2r.method.fusion import FusedStream
 from f2r.method.memory_plan import plan_memory
 from f2r.method.networks import describe_networks, load_networks
 from f2r.method.planes import PlaneLayout, layout_of
-from f2r.method.prepare_clip import clip_anchors, prepare_clip
+from f2r.method.prepared_clip import anchors_of_clip, prepare_clip
 from f2r.method.speed import seconds_of_stages
 from f2r.method.storage import choose_keep
 from f2r.method.stream import Estimate
 from f2r.method.tiles import Tiling
 from f2r.noise.models import NoiseModel
-from f2r.quality.errors import add_leak
+from f2r.quality.error_estimation import add_leak
 from f2r.quality.fusion_gain import add_fusion, frames_worth
 from f2r.run.plane import Plane, look_at_plane, plane_from_dict
 from f2r.run.repair import repaired
@@ -37,7 +37,7 @@ from f2r.run.resume.spool import Mark
 from f2r.run.sampling import Sample, take_sample
 from f2r.system.device import choose_device, describe_device
 from f2r.train.adapt import AdaptConfig, adapt
-from f2r.train.loop import Progress, ProgressCallback
+from f2r.system.progress import Progress, ProgressCallback
 
 LEAK = 6
 """What measuring the leak costs, in frames of inference."""
@@ -217,7 +217,7 @@ class Denoiser:
         """
         for k, plane in enumerate(self.planes):
             for clip in plane.shots:
-                clip.anchors = clip_anchors(clip, self.networks.temporal)
+                clip.anchors = anchors_of_clip(clip, self.networks.temporal)
             if self.noise is not None:
                 self.report["noise"][k] = plane.check()
             elif not plane.is_noise_free:

@@ -35,7 +35,7 @@ from f2r.run.sentences import (
 )
 from f2r.system.allocator import keep_freed_memory
 from f2r.system.report import environment, write_report
-from f2r.train.loop import ProgressCallback
+from f2r.system.progress import ProgressCallback
 
 Announce = Callable[[str], None]
 

@@ -12,7 +12,8 @@ from f2r.errors import InputError
 from f2r.flow.estimator import FlowEstimator
 from f2r.method.fusion import FusedStream
 from f2r.method.preprocess import Preprocessor
-from f2r.method.stream import Estimate, Networks, PlaneStream
+from f2r.method.stream import Estimate, PlaneStream
+from f2r.method.networks import Networks
 from f2r.method.tiles import Tiling
 from f2r.models.prior import ImagePrior
 from f2r.models.temporal import TemporalEstimator
@@ -24,11 +25,12 @@ from f2r.noise.models import NoiseModel
 from f2r.noise.normalise import normalise
 from f2r.noise.parse import noise_from_dict
 from f2r.noise.scale import scale_noise
-from f2r.quality.errors import ESTIMATED_DOUBT, Errors, estimate_errors
+from f2r.quality.error_estimation import ESTIMATED_DOUBT, estimate_errors
+from f2r.quality.estimated_errors import Errors
 from f2r.quality.stein import Blend
 from f2r.run.revise import look_again, revise_noise
 from f2r.train.adapt import Change
-from f2r.train.windows import TrainingClip
+from f2r.method.prepared_clip import PreparedClip
 
 
 @dataclass
@@ -49,7 +51,7 @@ class Plane:
     """Whether nobody said what the noise is and there is none worth removing."""
     hot_pixels: int = 0
     """Hot and dead pixels that were found."""
-    clips: list[TrainingClip] = field(default_factory=list)
+    clips: list[PreparedClip] = field(default_factory=list)
     """Prepared stretches to train on."""
     errors: Errors | None = None
     """Estimated errors of the networks as they are; None before they were judged."""
@@ -63,7 +65,7 @@ class Plane:
     """Error of the refined frame relative to the noise; 0: it is not fused with its neighbours."""
 
     @property
-    def shots(self) -> list[TrainingClip]:
+    def shots(self) -> list[PreparedClip]:
         """Prepared stretches with a frame that has a neighbour."""
         return [clip for clip in self.clips if clip.targets]
 

@@ -1,8 +1,8 @@
 """Repair a sensor's defects while a clip is read: hot pixels and fixed pattern."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 import numpy as np
 import torch
@@ -43,26 +43,32 @@ class RepairedReader(Closing):
         self._reader.close()
 
 
-def repaired(
-    reader: FrameReader, config: DenoiseConfig, report: dict[str, Any] | None = None
-) -> FrameReader:
+@dataclass(frozen=True)
+class Repair:
+    """What is repaired while a clip is read."""
+
+    hot_pixels: int
+    """Pixels that are replaced."""
+    fixed_pattern: float
+    """Standard deviation of the offsets that are subtracted, nominal units."""
+
+
+def repaired(reader: FrameReader, config: DenoiseConfig) -> tuple[FrameReader, Repair | None]:
     """Wrap a clip in the repairs that a user asked for; without any it comes back as it is.
 
     Args:
         reader: the clip; its first frames are read to find the defects.
         config: says what to remove.
-        report: told under "repaired" what was found.
     """
     hot = _find_hot(reader) if config.hot_pixels == "remove" else None
     offsets = _find_offsets(reader) if config.fixed_pattern == "remove" else None
     if hot is None and offsets is None:
-        return reader
-    if report is not None:
-        report["repaired"] = {
-            "hot_pixels": 0 if hot is None else int(hot.any(0).sum()),
-            "fixed_pattern": 0.0 if offsets is None else float(offsets.std()),
-        }
-    return RepairedReader(reader, hot, offsets)
+        return reader, None
+    found = Repair(
+        0 if hot is None else int(hot.any(0).sum()),
+        0.0 if offsets is None else float(offsets.std()),
+    )
+    return RepairedReader(reader, hot, offsets), found
 
 
 def _find_hot(reader: FrameReader) -> Tensor:

@@ -1,7 +1,8 @@
-"""What a run says of one frame, at the border: (H, W, C) arrays."""
+"""One denoised frame with what it was made from, as (H, W, C) arrays."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -9,19 +10,26 @@ from torch import Tensor
 from f2r.io.clip import Frame
 from f2r.method.planes import PlaneLayout
 from f2r.method.stream import Estimate
-from f2r.run.resume.spool import Mark
+from f2r.run.decide import PlaneDecision
+
+
+class Mark(NamedTuple):
+    """What the report says of one frame."""
+
+    starts_shot: bool
+    """Whether it is the first of the clip or the first after a scene cut."""
+    is_alone: bool
+    """Whether it has no neighbour, so that the image prior worked alone."""
 
 
 @dataclass(frozen=True)
 class PlaneEstimate:
-    """The estimate of one plane, and what turns it into the output."""
+    """The estimate of one plane, and the decision that turns it into the output."""
 
     estimate: Estimate
-    """Levels multiplied by `scale`."""
-    scale: float
-    """What the levels of this plane were multiplied by."""
-    finish: Callable[[Estimate], Tensor]
-    """Chooses the output among the estimates, the bias of clipping undone."""
+    """Levels multiplied by the decision's `scale`."""
+    decision: PlaneDecision
+    """Chooses the output among the estimates."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +73,7 @@ class Result:
         return Mark(first.starts_shot, not first.has_neighbours)
 
     def _blend(self, plane: PlaneEstimate) -> Tensor:
-        return torch.lerp(plane.estimate.noisy, plane.finish(plane.estimate), self.strength)
+        return torch.lerp(plane.estimate.noisy, plane.decision.finish(plane.estimate), self.strength)
 
     def _merge(self, part: Callable[[PlaneEstimate], Tensor]) -> Frame:
-        return self.layout.merge([part(plane) / plane.scale for plane in self.planes])
+        return self.layout.merge([part(plane) / plane.decision.scale for plane in self.planes])

@@ -5,21 +5,22 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from f2r.method.prepare_clip import clip_anchors
-from f2r.method.preprocess import Preprocessor, sigma_map
+from f2r.method.prepared_clip import anchors_of_clip
+from f2r.method.preprocess import Preprocessor
+from f2r.method.noise_map import sigma_map
 from f2r.models.temporal import TemporalEstimator
 from f2r.noise.blocks import Limits
 from f2r.noise.clipping import before_clipping, clip_noise
 from f2r.noise.from_residual import Revision, revise
 from f2r.noise.models import NoiseModel
-from f2r.train.windows import TrainingClip
+from f2r.method.prepared_clip import PreparedClip
 
 SEEN = 12
 """Frames that the second estimate is made from."""
 
 
 def look_again(
-    clips: Sequence[TrainingClip], noise: NoiseModel, size: tuple[int, int]
+    clips: Sequence[PreparedClip], noise: NoiseModel, size: tuple[int, int]
 ) -> Revision | None:
     """Hold a noise model against what the anchors of stage 1 leave.
 
@@ -44,7 +45,7 @@ def look_again(
 
 
 def revise_noise(
-    clips: Sequence[TrainingClip],
+    clips: Sequence[PreparedClip],
     preprocessor: Preprocessor,
     temporal: TemporalEstimator,
     size: tuple[int, int],
@@ -78,7 +79,7 @@ def _seen(frame: Tensor, channels: int, size: tuple[int, int]) -> Tensor:
 
 
 def _prepare_again(
-    clip: TrainingClip, preprocessor: Preprocessor, temporal: TemporalEstimator
+    clip: PreparedClip, preprocessor: Preprocessor, temporal: TemporalEstimator
 ) -> None:
     noise = clip.noise = preprocessor.noise
     for frame in clip.frames:
@@ -86,4 +87,4 @@ def _prepare_again(
         denoised = preprocessor.denoise(frame.noisy[None], sigma)
         frame.sigma, frame.denoised = clip.keep(sigma[0]), clip.keep(denoised[0])
     if clip.targets:
-        clip.anchors = clip_anchors(clip, temporal)
+        clip.anchors = anchors_of_clip(clip, temporal)

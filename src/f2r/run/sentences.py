@@ -1,11 +1,16 @@
-"""What a run tells people, in plain sentences."""
+"""Sentences that a run tells its user."""
 
 import math
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from f2r.io.clip import ClipInfo
+from f2r.quality.estimated_errors import Errors
+from f2r.run.decide import PlaneDecision
+from f2r.run.judge import PlaneJudgement
+from f2r.run.look import PlaneLook
+from f2r.run.repair import Repair
 from f2r.method.memory_plan import PROGRAM, MemoryPlan
 
 LEAK_LIMIT = 0.015
@@ -52,66 +57,81 @@ def describe_disk(info: ClipInfo, folder: Path, sample: float) -> str:
     )
 
 
-def describe_look(report: dict[str, Any]) -> list[str]:
-    """Say what a look at the clip has found."""
-    said = [f"device: {report['device']}"]
-    if "repaired" in report:
-        count, spread = report["repaired"]["hot_pixels"], report["repaired"]["fixed_pattern"]
-        said.append(
-            f"repaired: {count} hot pixels, a fixed pattern of sd {255 * spread:.2f} of 255"
-        )
-    for entry in report["noise"]:
-        said += describe_noise(entry)
-    each, training = report["seconds_per_frame"], report["training_seconds_planned"]
-    total = describe_seconds(each * report["frames"])
+def describe_looks(
+    looks: Sequence[PlaneLook], per_frame: float, training: float, frames: int
+) -> list[str]:
+    """Say what a look at the clip has found, and how long the run will take.
+
+    Args:
+        looks: one per plane.
+        per_frame: seconds of inference for a frame.
+        training: seconds of training.
+        frames: frames of the clip.
+    """
+    said = [sentence for look in looks for sentence in describe_noise(look)]
+    total = describe_seconds(per_frame * frames)
     first = f", after {describe_seconds(training)} of training" if training else ""
-    return [*said, f"time: about {each:.2g} s a frame, {total} for all (measured on one){first}"]
+    return [*said, f"time: about {per_frame:.2g} s a frame, {total} for all{first}"]
 
 
-def describe_choice(report: dict[str, Any]) -> list[str]:
-    """Say which estimate becomes the output, and how good it is thought to be."""
-    said = []
-    for entry in report["noise"]:
-        if entry.get("estimates", {}).get("used") == "second":
-            said.append(f"noise, estimated again from what stage 1 leaves: {entry['text']}")
-        if "contradicted_by" in entry:
-            said.append(
-                f"warning: told {entry['text']}, but it looks like "
-                f"{entry['contradicted_by']['text']}: check it, or let it be estimated"
-            )
-    for entry in report["estimated_psnr"]:
-        said.append(f"estimated PSNR in dB: {figures_of(entry)}; output: {entry['output']}")
-        if entry["leak"] > LEAK_LIMIT:
-            said.append(f"warning: the anchor leaks (correlation {entry['leak']:.3f})")
-    return (
-        said
-        if report["estimated_psnr"]
-        else ["no frame has a neighbour: the image prior works alone"]
-    )
-
-
-def figures_of(entry: dict[str, Any]) -> str:
-    """Write the estimated PSNRs with their 95 % confidence intervals."""
-    parts = []
-    for name, (low, high) in entry["interval_95"].items():
-        parts.append(f"{name} {entry[name]:.2f} ({low:.2f} to {high:.2f})")
-    return ", ".join(parts)
-
-
-def describe_noise(entry: dict[str, Any]) -> list[str]:
+def describe_noise(look: PlaneLook) -> list[str]:
     """Say what was found out about the noise of one plane."""
-    said = [f"noise: {entry['text']}"]
-    if entry["is_noise_free"]:
+    said = [f"noise: {look.noise.describe()}"]
+    if look.is_noise_free:
         said.append("hardly any noise: the clip is returned as it is; --sigma overrides that")
-    if entry["hot_pixels"]:
-        count = entry["hot_pixels"]
-        said.append(f"{count} hot or dead pixels: --hot-pixels remove repairs them")
+    if look.hot_pixels:
+        said.append(
+            f"{look.hot_pixels} hot or dead pixels: --hot-pixels remove repairs them"
+        )
     return said
 
 
-def describe_cuts(report: dict[str, Any]) -> list[str]:
+def describe_repair(repair: Repair) -> str:
+    """Say what is repaired while the clip is read."""
+    spread = 255 * repair.fixed_pattern
+    return f"repaired: {repair.hot_pixels} hot pixels, a fixed pattern of sd {spread:.2f} of 255"
+
+
+def describe_judgements(judgements: Sequence[PlaneJudgement]) -> list[str]:
+    """Say what the anchors told about the noise."""
+    said = []
+    for one in judgements:
+        if one.revision is not None and one.revision.takes_second:
+            text = one.look.noise.describe()
+            said.append(f"noise, estimated again from the residual of stage 1: {text}")
+        if one.contradiction is not None:
+            said.append(
+                f"warning: told {one.look.noise.describe()}, but it looks like "
+                f"{one.contradiction.describe()}: check it, or let it be estimated"
+            )
+    return said
+
+
+def describe_quality(
+    decisions: Sequence[PlaneDecision], judgements: Sequence[PlaneJudgement]
+) -> list[str]:
+    """Say which estimate becomes the output, and how good it is thought to be."""
+    said = []
+    for decision, one in zip(decisions, judgements, strict=True):
+        if one.errors is None:
+            continue
+        said.append(f"estimated PSNR in dB: {figures_of(one.errors)}; output: {decision.output}")
+        if one.errors.leak > LEAK_LIMIT:
+            said.append(f"warning: the anchor leaks (correlation {one.errors.leak:.3f})")
+    return said or ["no frame has a neighbour: the image prior works alone"]
+
+
+def figures_of(errors: Errors) -> str:
+    """Write the estimated PSNRs with their 95 % confidence intervals."""
+    estimates = errors.psnr()
+    return ", ".join(
+        f"{name} {estimates[name]:.2f} ({low:.2f} to {high:.2f})"
+        for name, (low, high) in errors.intervals().items()
+    )
+
+
+def describe_cuts(cuts: Sequence[int]) -> list[str]:
     """Say where scenes change; nothing for a clip of one scene."""
-    cuts = report["scene_cuts"]
     if not cuts:
         return []
     more = f" and {len(cuts) - LISTED} more" if len(cuts) > LISTED else ""
@@ -120,7 +140,9 @@ def describe_cuts(report: dict[str, Any]) -> list[str]:
 
 def describe_bytes(count: float) -> str:
     """Say a size as people do."""
-    return f"{count / 2**20:.2g} MiB" if count < 2**30 else f"{count / 2**30:.3g} GiB"
+    if count < 10 * 2**20:
+        return f"{count / 2**20:.1f} MiB"
+    return f"{count / 2**20:.0f} MiB" if count < 2**30 else f"{count / 2**30:.1f} GiB"
 
 
 def describe_seconds(seconds: float) -> str:

@@ -1,16 +1,16 @@
 """Train both stages on the clip itself, starting from given weights."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from f2r.method.prepare_clip import clip_anchors
-from f2r.method.preprocess import Preprocessor
-from f2r.method.stream import Networks
+from f2r.config import Tuning
+from f2r.method.prepared_clip import anchors_of_clip
+from f2r.method.networks import Networks
 from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import TemporalEstimator
 from f2r.quality.stein import Blend
@@ -20,16 +20,14 @@ from f2r.train.holdout import (
     refined_blend,
     refined_cases,
     refined_errors,
-    withhold,
+    hold_out,
 )
-from f2r.train.loop import FitConfig, ProgressCallback, Trainer
-from f2r.train.stage_1 import FLOOR, temporal_loss
-from f2r.train.stage_2 import refiner_loss
-from f2r.train.windows import CropConfig, CropSampler, TrainingClip
-
-STAGE_1_SHARE = 0.5
-"""Share of the training time that stage 1 gets."""
-
+from f2r.train.loop import FitConfig, Trainer
+from f2r.system.progress import ProgressCallback
+from f2r.train.temporal_loss import FLOOR, temporal_loss
+from f2r.train.refiner_loss import refiner_loss
+from f2r.train.windows import CropConfig, CropSampler
+from f2r.method.prepared_clip import PreparedClip
 
 JUDGING_SHARE = 0.2
 """Share of a stage's time that judging may take: short trainings are judged less often."""
@@ -41,12 +39,15 @@ class AdaptConfig:
 
     seconds: float
     """Training time of both stages and of the anchors between them; >= 0."""
-    steps: int = 1_000_000
-    """Most optimiser steps of each stage; with it the run is repeatable."""
-    learning_rate: float = 8e-4
-    """Peak rate of both stages."""
-    crops: CropConfig = field(default_factory=lambda: CropConfig(varied=False))
-    """Training crops."""
+    steps: int | None = None
+    """Optimiser steps of each stage; with them the run is repeatable. None: time decides."""
+    tuning: Tuning = field(default_factory=Tuning)
+    """Learning rate, crops and recorruption."""
+
+    @property
+    def crops(self) -> CropConfig:
+        """Training crops; the clip itself is learned best as it is."""
+        return CropConfig(self.tuning.crop_side, self.tuning.crops, varied=False)
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Change:
         return Change(self.anchor - earlier.anchor, self.refined - earlier.refined)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Adaptation:
     """What the training did."""
 
@@ -85,7 +86,7 @@ class Adaptation:
     refiner_loss: float
     """Last training loss of stage 2, likewise."""
     stopped_early: bool
-    """Whether a stage ended because its error on withheld tiles had stopped falling."""
+    """Whether a stage ended because its error on held-out tiles had stopped falling."""
     changes: list[Change]
     """Per clip: what training brought."""
     blends: list[Blend]
@@ -94,61 +95,84 @@ class Adaptation:
 
 def adapt(
     networks: Networks,
-    preprocessor: Preprocessor,
-    clips: Sequence[TrainingClip],
+    clips: Sequence[PreparedClip],
     config: AdaptConfig,
     seed: int,
     checkpoints: Path | None = None,
     progress: ProgressCallback | None = None,
-) -> Adaptation:
+) -> tuple[list[PreparedClip], Adaptation]:
     """Train stage 1, compute the anchors, train stage 2; the networks change in place.
 
-    Of each stage the weights are kept that were best on the withheld tiles, be it those that it
+    Of each stage the weights are kept that were best on the held-out tiles, be it those that it
     started from.
 
     Args:
         networks: weights to start from.
-        preprocessor: applies the prior.
         clips: prepared shots with at least one target that has a neighbour; anchors that they
             have already are by the networks as they are now.
         config: time and crops.
-        seed: seed of withheld tiles, crops and recorruption noise.
+        seed: seed of held-out tiles, crops and recorruption noise.
         checkpoints: folder for training state; an interrupted run resumes from it.
         progress: called a few times a second.
+
+    Returns:
+        The clips with the anchors of the trained stage 1, and what the training did.
     """
     generator = torch.Generator().manual_seed(seed)
     start = time.monotonic()
-    for clip in clips:
-        withhold(clip, generator)
-        clip.anchors = clip.anchors or clip_anchors(clip, networks.temporal)
-    cases = [refined_cases(clip, preprocessor, seed) for clip in clips]
+    clips = [_ready(clip, networks.temporal, generator) for clip in clips]
+    cases = [refined_cases(clip, networks.prior, seed) for clip in clips]
     prepared = time.monotonic()
     before = [_judge(networks, *pair) for pair in zip(clips, cases, strict=True)]
     judging = time.monotonic() - start
     once = (time.monotonic() - prepared) / 2
+    fit = _fit(config, config.seconds * config.tuning.stage_1_share - judging, once)
     sampler = CropSampler(clips, config.crops)
-    fit = _fit(config, config.seconds * STAGE_1_SHARE - judging, once)
     first = temporal_trainer(networks.temporal, sampler, fit, generator, checkpoints)
     first.run(progress)
     start = time.monotonic()
-    for clip in clips:
-        clip.anchors = clip_anchors(clip, networks.temporal)
-    cases = [refined_cases(clip, preprocessor, seed) for clip in clips]
+    clips = [clip.with_anchors(anchors_of_clip(clip, networks.temporal)) for clip in clips]
+    cases = [refined_cases(clip, networks.prior, seed) for clip in clips]
     spent = 2 * judging + first.elapsed + time.monotonic() - start
     fit = _fit(config, config.seconds - spent, once)
+    sampler = CropSampler(clips, config.crops)
     second = refiner_trainer(
-        networks.refiner, preprocessor, sampler, cases, fit, generator, checkpoints
+        networks.refiner,
+        lambda g: refiner_loss(networks.refiner, networks.prior, sampler, config.tuning.alpha, g),
+        list(zip(clips, cases, strict=True)),
+        fit,
+        generator,
+        checkpoints,
     )
     second.run(progress)
     after = [_judge(networks, *pair) for pair in zip(clips, cases, strict=True)]
+    blends = [refined_blend(networks.refiner, case) for case in cases]
+    changes = [late.since(early) for early, late in zip(before, after, strict=True)]
+    return clips, _summary(first, second, spent, changes, blends)
+
+
+def _ready(
+    clip: PreparedClip, estimator: TemporalEstimator, generator: torch.Generator
+) -> PreparedClip:
+    """Hold tiles out; predict the anchors unless they are there."""
+    clip = hold_out(clip, generator)
+    return clip if clip.anchors else clip.with_anchors(anchors_of_clip(clip, estimator))
+
+
+def _summary(
+    first: Trainer, second: Trainer, spent: float, changes: list[Change], blends: list[Blend]
+) -> Adaptation:
     return Adaptation(
-        spent + second.elapsed,
-        *(first.step, second.step),
-        *(first.elapsed, second.elapsed),
-        *(first.loss, second.loss),
-        first.stalled or second.stalled,
-        [late.since(early) for early, late in zip(before, after, strict=True)],
-        [refined_blend(networks.refiner, case) for case in cases],
+        seconds=spent + second.elapsed,
+        temporal_steps=first.step,
+        refiner_steps=second.step,
+        temporal_seconds=first.elapsed,
+        refiner_seconds=second.elapsed,
+        temporal_loss=first.loss,
+        refiner_loss=second.loss,
+        stopped_early=first.stalled or second.stalled,
+        changes=changes,
+        blends=blends,
     )
 
 
@@ -159,10 +183,10 @@ def temporal_trainer(
     generator: torch.Generator,
     folder: Path | None,
 ) -> Trainer:
-    """Make the trainer of stage 1, judged on withheld tiles."""
+    """Make the trainer of stage 1, judged on held-out tiles."""
 
     def judge(averaged: TemporalEstimator) -> Tensor:
-        return torch.cat([anchor_errors(averaged, c) / _power(c) for c in sampler.clips])
+        return torch.cat([anchor_errors(averaged, c) / noise_power(c) for c in sampler.clips])
 
     return Trainer(
         "stage 1",
@@ -177,23 +201,21 @@ def temporal_trainer(
 
 def refiner_trainer(
     refiner: SpatialRefiner,
-    preprocessor: Preprocessor,
-    sampler: CropSampler,
-    cases: Sequence[Sequence[RefinedCase]],
+    loss_of: Callable[[torch.Generator], Tensor],
+    judged: Sequence[tuple[PreparedClip, Sequence[RefinedCase]]],
     fit: FitConfig,
     generator: torch.Generator,
     folder: Path | None,
 ) -> Trainer:
-    """Make the trainer of stage 2, judged on withheld tiles (`cases`, per clip)."""
+    """Make the trainer of stage 2, judged on held-out tiles (`judged`, per clip)."""
 
     def judge(averaged: SpatialRefiner) -> Tensor:
-        pairs = zip(cases, sampler.clips, strict=True)
-        return torch.cat([refined_errors(averaged, case) / _power(c) for case, c in pairs])
+        return torch.cat([refined_errors(averaged, case) / noisenoise_power(c) for c, case in judged])
 
     return Trainer(
         "stage 2",
         refiner,
-        lambda g: refiner_loss(refiner, preprocessor, sampler, g),
+        loss_of,
         fit,
         generator,
         folder / "refiner.ckpt" if folder else None,
@@ -201,15 +223,10 @@ def refiner_trainer(
     )
 
 
-def _judge(networks: Networks, clip: TrainingClip, cases: Sequence[RefinedCase]) -> Change:
-    """Give both errors on withheld tiles, up to the energy of the noise."""
+def _judge(networks: Networks, clip: PreparedClip, cases: Sequence[RefinedCase]) -> Change:
+    """Give both errors on held-out tiles, up to the energy of the noise."""
     errors = anchor_errors(networks.temporal, clip), refined_errors(networks.refiner, cases)
     return Change(*(float(error.mean()) for error in errors))
-
-
-def _power(clip: TrainingClip) -> float:
-    """Give the mean noise variance of a clip, so that clips of all noise levels count alike."""
-    return float(clip.frames[0].sigma.square().mean()) + FLOOR
 
 
 def _fit(config: AdaptConfig, seconds: float, once: float) -> FitConfig:
@@ -218,7 +235,7 @@ def _fit(config: AdaptConfig, seconds: float, once: float) -> FitConfig:
     return FitConfig(
         judgements=max(int(affordable), 1),
         seconds=max(seconds, 1.0),
-        steps=config.steps,
-        learning_rate=config.learning_rate,
+        steps=FitConfig.steps if config.steps is None else config.steps,
+        learning_rate=config.tuning.learning_rate,
         warmup=0.05,
     )

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from f2r.system.processes import Processes
+from f2r.system.progress import Progress, ProgressCallback
 from f2r.train.checkpoint import load_checkpoint, save_checkpoint
 
 
@@ -39,23 +40,6 @@ class FitConfig:
     """How often a judge looks at the averaged weights during the budget; >= 1."""
     patience: int = 3
     """Training ends early after this many judgements in a row without a new best; >= 1."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """One report of a running stage."""
-
-    stage: str
-    """What is being done, in words."""
-    fraction: float
-    """Share of it that is done, in [0, 1]."""
-    loss: float | None = None
-    """Training loss, averaged over the last steps; None outside training."""
-    step: int = 0
-    """Optimiser steps done."""
-
-
-ProgressCallback = Callable[[Progress], None]
 
 
 def rate_factor(fraction: float, warmup: float) -> float:

@@ -2,21 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from f2r.method.preprocess import Neighbourhood, PreparedFrame
-from f2r.method.storage import Keep, in_memory
+from f2r.method.prepared_clip import PreparedClip
 from f2r.models.prior import joint_input
-from f2r.models.temporal import offsets_within, warp_pixels
-from f2r.noise.models import NoiseModel
 from f2r.train.crops import Crops, augment
 
 TILE = 32
-"""Side of the tiles that can be withheld from training, in pixels."""
+"""Side of the tiles that can be held out of training, in pixels."""
 
 SPARSE = 4
 """The usual displacement in a crop is told from every so many rows and columns of its flow."""
@@ -34,74 +30,12 @@ class CropConfig:
     batch: int = 6
     """Crops a step; > 0."""
     drop: float = 0.08
-    """Chance that a neighbour is withheld, so that clip ends and cuts are learned; in [0, 1)."""
+    """Chance that a neighbour is left out, so that clip ends and cuts are learned; in [0, 1)."""
     varied: bool = True
     """Mirror, transpose and reverse in time at random: right for weights that must serve other
     clips. The clip itself is better learned as it is."""
     mirrored: bool = True
     """Mirroring is among them; not for raw planes, whose colours lie beside each other."""
-
-
-@dataclass
-class TrainingClip:
-    """Consecutive frames of one shot, prepared, with the flows between them."""
-
-    frames: Sequence[PreparedFrame]
-    """T prepared frames, equal sizes, multiples of 8."""
-    neighbours: Sequence[Neighbourhood]
-    """T neighbourhoods; flows may be float16."""
-    noise: NoiseModel
-    """Noise model of the clip."""
-    grey: bool = False
-    """Whether the three channels are one, with one noise."""
-    anchors: Sequence[Tensor] = ()
-    """T anchors (C, H, W), once stage 1 is done."""
-    withheld: Tensor | None = None
-    """(T, H / TILE, W / TILE) bool, rounded up: tiles that are never a target; None: no tile."""
-    keep: Keep = in_memory
-    """Where frames, flows, warped neighbours and anchors are kept."""
-
-    @cached_property
-    def warped(self) -> list[Tensor]:
-        """Per frame (N, 2C, H, W) float16: z of its neighbours on its grid, computed once."""
-        return [self.keep(self._warp_neighbours(t)) for t in range(len(self.frames))]
-
-    def _warp_neighbours(self, target: int) -> Tensor:
-        around = self.neighbours[target]
-        shape = (len(self.offsets), 2 * self.frames[0].noisy.shape[0], *self.size)
-        result = around.flow.new_zeros(shape, dtype=torch.float16)
-        for n, offset in enumerate(self.offsets):
-            if self.present[target][n]:
-                joint = self.frames[target + offset].joint
-                flow = around.flow[n].float()
-                result[n] = warp_pixels(joint[None, None], flow[None, None])[0, 0]
-        return result
-
-    @property
-    def offsets(self) -> tuple[int, ...]:
-        """Which neighbours a frame is aligned with."""
-        return offsets_within(len(self.neighbours[0].flow) // 2)
-
-    @property
-    def channels(self) -> int:
-        """Channels with a noise of their own: one of a grey clip, though its frames have three."""
-        return 1 if self.grey else self.frames[0].noisy.shape[0]
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width in pixels."""
-        height, width = self.frames[0].noisy.shape[-2:]
-        return height, width
-
-    @cached_property
-    def present(self) -> list[list[bool]]:
-        """Which neighbours each frame has, known without asking the device."""
-        return [around.present.tolist() for around in self.neighbours]
-
-    @cached_property
-    def targets(self) -> list[int]:
-        """Frames that have a neighbour to be predicted from."""
-        return [t for t, present in enumerate(self.present) if any(present)]
 
 
 class Place(NamedTuple):
@@ -120,11 +54,11 @@ class CropSampler:
         config: crop sizes.
     """
 
-    def __init__(self, clips: Sequence[TrainingClip], config: CropConfig) -> None:
+    def __init__(self, clips: Sequence[PreparedClip], config: CropConfig) -> None:
         self.clips, self.config = clips, config
         self.weights = torch.tensor([float(len(clip.targets)) for clip in clips])
 
-    def draw_places(self, generator: torch.Generator) -> tuple[TrainingClip, list[Place], int]:
+    def draw_places(self, generator: torch.Generator) -> tuple[PreparedClip, list[Place], int]:
         """Choose a clip, places in it, and the side of the crops."""
         choice = int(torch.multinomial(self.weights, 1, generator=generator))
         clip = self.clips[choice]
@@ -162,19 +96,19 @@ class CropSampler:
         )
 
 
-def crop_windows(clip: TrainingClip, places: Sequence[Place], side: int) -> Crops:
+def crop_windows(clip: PreparedClip, places: Sequence[Place], side: int) -> Crops:
     """Cut a batch of targets of side `side` with their neighbours."""
     shifts = _shifts(clip, places, side)
     crops = [_crop_window(clip, place, side, s) for place, s in zip(places, shifts, strict=True)]
     return Crops(*(torch.stack(parts) for parts in zip(*crops, strict=True)))
 
 
-def trained_pixels(clip: TrainingClip, place: Place, side: int) -> Tensor:
+def trained_pixels(clip: PreparedClip, place: Place, side: int) -> Tensor:
     """Tell which pixels of a crop the losses may touch: (1, side, side) bool."""
-    if clip.withheld is None:
+    if clip.held_out is None:
         return clip.frames[0].noisy.new_ones((1, side, side), dtype=torch.bool)
     rows, columns = ((start + torch.arange(side)) // TILE for start in (place.top, place.left))
-    return ~clip.withheld[place.frame][rows][:, columns][None]
+    return ~clip.held_out[place.frame][rows][:, columns][None]
 
 
 def _keep_some(present: Tensor, kept: Tensor) -> Tensor:
@@ -188,7 +122,7 @@ def _crop(place: Place, side: int, step: int = 1) -> tuple[Any, ...]:
 
 
 def _shifts(
-    clip: TrainingClip, places: Sequence[Place], side: int
+    clip: PreparedClip, places: Sequence[Place], side: int
 ) -> list[list[tuple[float, float]]]:
     """Give the usual displacement (x, y) of each neighbour in each crop, in one transfer."""
     flows = [clip.neighbours[p.frame].flow[_crop(p, side, SPARSE)] for p in places]
@@ -198,7 +132,7 @@ def _shifts(
 
 
 def _crop_window(
-    clip: TrainingClip, place: Place, side: int, shifts: Sequence[tuple[float, float]]
+    clip: PreparedClip, place: Place, side: int, shifts: Sequence[tuple[float, float]]
 ) -> tuple[Tensor, ...]:
     height, width = clip.size
     frame, around = clip.frames[place.frame], clip.neighbours[place.frame]
@@ -223,7 +157,7 @@ def _crop_window(
         frame.noisy[here],
         frame.sigma[here].square().mean(),
         trained_pixels(clip, place, side),
-        clip.warped[place.frame][here].float(),
+        clip.warped(place.frame)[here].float(),
         torch.stack(joints),
         torch.stack(sigmas),
         torch.stack(flows),

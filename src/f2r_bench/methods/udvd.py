@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from f2r.method.preprocess import sigma_map
+from f2r.method.noise_map import sigma_map
 from f2r.models.layers import channels_last
 from f2r.noise.models import NoiseModel
 from f2r.train.loop import FitConfig, Trainer

@@ -8,7 +8,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from f2r.run.denoiser import Denoiser
-from f2r.run.plane import plane_to_dict
+from f2r.run.decide import plane_to_dict
 from f2r.system.durable import write_durably
 
 

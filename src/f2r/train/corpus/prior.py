@@ -13,12 +13,13 @@ from torch import Tensor
 from f2r.errors import InputError
 from f2r.io.output import check_output
 from f2r.isp.inverse import inverse_isp, sample_shot_read
-from f2r.method.preprocess import smooth_level
+from f2r.method.noise_map import smooth_level
 from f2r.models.layers import PICTURE, RAW, channels_last
 from f2r.models.prior import ImagePrior
 from f2r.models.weights import check_channels, load_network, save_network
 from f2r.models.widen import widen
-from f2r.train.loop import FitConfig, ProgressCallback, Trainer
+from f2r.train.loop import FitConfig, Trainer
+from f2r.system.progress import ProgressCallback
 
 FIRST_RATE, FINE_RATE = 1e-3, 5e-4
 """Peak learning rates from random and from given weights."""

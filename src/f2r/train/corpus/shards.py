@@ -13,21 +13,21 @@ from f2r.flow.choice import choose_flow
 from f2r.io.clip import Frame
 from f2r.isp.inverse import inverse_isp_of_clip, sample_shot_read
 from f2r.method.planes import PlaneLayout, layout_of
-from f2r.method.prepare_clip import prepare_clip
+from f2r.method.prepared_clip import prepare_clip
 from f2r.method.preprocess import Preprocessor
 from f2r.models.prior import ImagePrior
 from f2r.noise.models import NoiseModel, PoissonGaussian
 from f2r.noise.normalise import normalise
 from f2r.system.processes import Processes
 from f2r.train.corpus.footage import ClipSource, Footage, list_sources, plan_frames
-from f2r.train.loop import Progress, ProgressCallback
+from f2r.system.progress import Progress, ProgressCallback
 from f2r.train.sample import (
     choose_stretches,
     read_stretches,
     spread_regions,
     without_padding,
 )
-from f2r.train.windows import TrainingClip
+from f2r.method.prepared_clip import PreparedClip
 
 CLEAN = 0.5 / 255
 """Noise below this cannot teach stage 2 anything but to copy its input."""
@@ -39,7 +39,7 @@ Announce = Callable[[str], None]
 class Shards:
     """The clips of this process."""
 
-    clips: dict[int, list[TrainingClip]]
+    clips: dict[int, list[PreparedClip]]
     """Prepared clips by the number of their shard."""
     found: list[dict[str, Any]]
     """Per clip that is trained on: name, frames, noise; JSON values."""
@@ -96,11 +96,11 @@ def _too_few(clips: int, count: int) -> str:
     return f"{clips} clips, some left out, are too few for {count} shards: add clips or use fewer"
 
 
-def _describe(source: ClipSource, clip: TrainingClip) -> dict[str, Any]:
+def _describe(source: ClipSource, clip: PreparedClip) -> dict[str, Any]:
     return {"clip": Path(source.name).name, "frames": len(clip.frames), **clip.noise.to_dict()}
 
 
-def reason_against(prepared: Sequence[TrainingClip], limit: int) -> str | None:
+def reason_against(prepared: Sequence[PreparedClip], limit: int) -> str | None:
     """Say why a clip cannot be trained on; None if it can."""
     if not limit:
         return "no memory is left for it: pass --memory with more GiB"
@@ -111,7 +111,7 @@ def reason_against(prepared: Sequence[TrainingClip], limit: int) -> str | None:
     return None
 
 
-def _noise_power(clip: TrainingClip) -> float:
+def _noise_power(clip: PreparedClip) -> float:
     """Give the variance of a clip's noise at mid-grey."""
     level = torch.full((1, clip.channels, 1, 1), 0.5)
     return float(clip.noise.variance(level).mean())
@@ -119,7 +119,7 @@ def _noise_power(clip: TrainingClip) -> float:
 
 def prepare_source(
     source: ClipSource, limit: int, footage: Footage, prior: ImagePrior, seed: int
-) -> list[TrainingClip]:
+) -> list[PreparedClip]:
     """Read a clip, add or find its noise, and prepare each plane of each stretch.
 
     Args:
@@ -166,7 +166,7 @@ def _read(
 
 def _prepare_stretches(
     stretches: Sequence[Tensor], preprocessor: Preprocessor, grey: bool
-) -> list[TrainingClip]:
+) -> list[PreparedClip]:
     """Prepare (T, C, H, W) stretches; those without two consecutive frames are left out."""
     seen = [frames.expand(-1, 3, -1, -1) if grey else frames for frames in stretches]
     clips = [prepare_clip(list(frames), preprocessor, grey) for frames in seen]

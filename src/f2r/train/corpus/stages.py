@@ -17,9 +17,9 @@ from torch import Tensor
 from f2r.errors import InputError
 from f2r.flow.estimator import DisFlow
 from f2r.method.networks import load_networks, own_weights
-from f2r.method.prepare_clip import clip_anchors
+from f2r.method.prepared_clip import anchors_of_clip
 from f2r.method.preprocess import Preprocessor
-from f2r.method.stream import Networks
+from f2r.method.networks import Networks
 from f2r.models.layers import PICTURE, RAW, channels_last
 from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import TemporalEstimator
@@ -29,10 +29,12 @@ from f2r.system.processes import Processes
 from f2r.system.report import environment, write_report
 from f2r.train.corpus.footage import Footage
 from f2r.train.corpus.shards import Announce, prepare_shards
-from f2r.train.loop import FitConfig, ProgressCallback, Trainer
-from f2r.train.stage_1 import temporal_loss
-from f2r.train.stage_2 import refiner_loss
-from f2r.train.windows import CropConfig, CropSampler, TrainingClip
+from f2r.train.loop import FitConfig, Trainer
+from f2r.system.progress import ProgressCallback
+from f2r.train.temporal_loss import temporal_loss
+from f2r.train.refiner_loss import refiner_loss
+from f2r.train.windows import CropConfig, CropSampler
+from f2r.method.prepared_clip import PreparedClip
 
 FRESH = "none"
 """Instead of weights to start from: random ones."""
@@ -133,7 +135,7 @@ def train_on_clips(  # noqa: PLR0913
 
 def train_networks(
     networks: Networks,
-    shards: Mapping[int, Sequence[TrainingClip]],
+    shards: Mapping[int, Sequence[PreparedClip]],
     config: StagesConfig,
     work: Path,
     processes: Processes = Processes(),  # noqa: B008 - frozen
@@ -157,7 +159,7 @@ def train_networks(
     )
     first.run(progress)
     for clip in (clip for clips in shards.values() for clip in clips):
-        clip.anchors = clip_anchors(clip, networks.temporal)
+        clip.anchors = anchors_of_clip(clip, networks.temporal)
     prior = Preprocessor(networks.prior, Gaussian(0.0), DisFlow())
     second = Trainer(
         "stage 2",

@@ -1,11 +1,13 @@
-"""Loss of stage 1: the anchor against the noisy centre frame.
+"""Loss of stage 1: L1 = E || f_theta({z_i}_{i != t}, V) - y_t ||^2.
 
-Source: Frames2Residual, figure 2 (METHOD.md, section 1).
+Source: Frames2Residual, figure 2.
 """
 
 import torch
 from torch import Tensor
 
+from f2r.method.prepared_clip import PreparedClip
+from f2r.method.stage_1 import encode, predict_anchor
 from f2r.models.temporal import TemporalEstimator, align
 from f2r.train.crops import Crops
 from f2r.train.windows import CropSampler
@@ -17,26 +19,29 @@ FLOOR = (5 / 255) ** 2
 def estimate_anchor(estimator: TemporalEstimator, crops: Crops) -> Tensor:
     """Predict the targets of a batch from their neighbours, (B, C, S, S) float32."""
     neighbours = crops.joint.shape[1]
-    features = estimator.encode(crops.joint.flatten(0, 1), crops.sigma.flatten(0, 1))
+    features = encode(estimator, crops.joint.flatten(0, 1), crops.sigma.flatten(0, 1))
     split = tuple(scale.unflatten(0, (-1, neighbours)) for scale in features)
     aligned = align(crops.warped, split, crops.flow, crops.visible, crops.present)
-    anchor: Tensor = estimator(aligned)
-    return anchor
+    return predict_anchor(estimator, aligned)
 
 
 def temporal_loss(
     estimator: TemporalEstimator, sampler: CropSampler, generator: torch.Generator
 ) -> Tensor:
-    """Give L1 = E || f_theta({z_i}_{i != t}, V) - y_t ||^2 on a fresh batch.
+    """Give L1 on a new batch.
 
-    Each crop is weighed by its inverse noise variance, so that clips of all noise levels
-    count alike.
+    Each crop is weighted by the inverse of its noise variance, so that clips of all noise levels
+    count the same.
     """
     crops = sampler.draw(generator)
-    with torch.autocast(crops.joint.device.type, torch.bfloat16):
-        anchor = estimate_anchor(estimator, crops)
+    anchor = estimate_anchor(estimator, crops)
     error = masked_error(anchor, crops.target, crops.trained)
     return (error / (crops.variance + FLOOR)).mean()
+
+
+def noise_power(clip: PreparedClip) -> float:
+    """Give the mean noise variance of a clip plus `FLOOR`: its errors are divided by this."""
+    return float(clip.frames[0].sigma.square().mean()) + FLOOR
 
 
 def masked_error(estimate: Tensor, target: Tensor, mask: Tensor) -> Tensor:

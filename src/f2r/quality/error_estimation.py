@@ -1,27 +1,22 @@
-"""Which of prior, anchor and refined frame is best, told without a clean reference."""
+"""Estimate the errors of prior, anchor and refined frame on parts of a clip."""
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from f2r.method.preprocess import Preprocessor, sigma_map
-from f2r.method.stream import Networks
-from f2r.models.prior import joint_input
+from f2r.method.prepared_clip import PreparedClip
+from f2r.method.noise_map import sigma_map
+from f2r.method.preprocess import Preprocessor, apply_prior, observe
+from f2r.method.stage_2 import refine
+from f2r.method.networks import Networks
 from f2r.noise.models import NoiseModel
-from f2r.quality.leak import Copied, copied_noise
+from f2r.quality.estimated_errors import Errors
+from f2r.quality.leak import Leaked, leaked_noise
 from f2r.quality.sample_tiles import typical_targets, visits
-from f2r.quality.stein import (
-    Blend,
-    blend_terms,
-    blind_error,
-    see,
-    seen_error,
-    to_psnr,
-)
-from f2r.train.windows import TrainingClip
+from f2r.quality.stein import Blend, blend_terms, blind_error, draw_probe, see, seen_error
 
 LEAK_FRAMES = 2
 """Frames on which the leak is measured; each costs ten flows and two anchors."""
@@ -32,100 +27,10 @@ ESTIMATED_DOUBT = 0.015
 FEW = 3
 """So few frames say little of their own scatter."""
 
-MARGIN = 0.01
-"""A simpler estimate replaces the refined one only if its error is lower by this share."""
-
-MOST_LEFT = 0.3
-"""Largest share of the noise that is believed to be left in the refined output."""
-
-NAMES = ("prior", "anchor", "refined")
-TWO_SIDED_95 = 1.96
-
-
-@dataclass(frozen=True)
-class Errors:
-    """Estimated mean squared errors, nominal units squared."""
-
-    prior: float
-    """Of D(y)."""
-    anchor: float
-    """Of stage 1."""
-    stage_2: float
-    """Of stage 2 before it is blended with the prior."""
-    leak: float = 0.0
-    """Correlation of the anchor's error with the noise of its own frame; below 0.015 is fine."""
-    spread: tuple[float, ...] = (0.0, 0.0, 0.0)
-    """Standard errors of prior, anchor and refined: from the scatter over judged tiles and over
-    frames, and what an error of the noise model adds to all three."""
-    blend: Blend = field(default_factory=Blend)
-    """How much of the prior the refined output takes."""
-    noise: float = math.inf
-    """Variance of the noise."""
-    fusion: float = 0.0
-    """What temporal fusion takes off the error of the refined output."""
-    fusion_spread: float = 0.0
-    """Standard error of `fusion`."""
-
-    @property
-    def fuses(self) -> bool:
-        """Whether refined frames are fused: unless that loses by more than its standard error."""
-        return self.fusion + self.fusion_spread > 0
-
-    @property
-    def refined(self) -> float:
-        """Error of the refined output: stage 2, blended with the prior, fused over time."""
-        return self.stage_2 - self.blend.gain - (self.fusion if self.fuses else 0.0)
-
-    @property
-    def share(self) -> float:
-        """Error of the refined output before it is fused, relative to the noise."""
-        return min(max((self.stage_2 - self.blend.gain) / max(self.noise, 1e-12), 0.0), MOST_LEFT)
-
-    def best(self) -> str:
-        """Name the best estimate: 'refined' unless another is clearly better.
-
-        What fusion may lose speaks against fusion, not against the refined frame.
-        """
-        simpler = min(("anchor", "prior"), key=lambda name: float(getattr(self, name)))
-        refined = self.stage_2 - self.blend.gain - max(self.fusion, 0.0)
-        return simpler if getattr(self, simpler) < (1 - MARGIN) * refined else "refined"
-
-    def changed_by(self, anchor: float, stage_2: float, blend: Blend) -> "Errors":
-        """Give the errors after a training that changed both stages' by so much.
-
-        Args:
-            anchor: change of stage 1's error.
-            stage_2: change of stage 2's error before it is blended.
-            blend: what is best from now on.
-        """
-        return replace(
-            self, anchor=self.anchor + anchor, stage_2=self.stage_2 + stage_2, blend=blend
-        )
-
-    def psnr(self) -> dict[str, float]:
-        """Give the estimated PSNR of each in dB, of the mean error over all judged frames."""
-        return {name: to_psnr(getattr(self, name)) for name in NAMES}
-
-    def intervals(self) -> dict[str, tuple[float, float]]:
-        """Give the 95 % confidence interval of each estimated PSNR in dB, lower end first.
-
-        A negative estimate of an error counts as none, so that its interval keeps its width.
-        """
-        spreads = dict(zip(NAMES, self.spread, strict=True))
-        return {
-            name: (
-                to_psnr(max(getattr(self, name), 0.0) + TWO_SIDED_95 * spreads[name]),
-                to_psnr(getattr(self, name) - TWO_SIDED_95 * spreads[name]),
-            )
-            for name in NAMES
-        }
-
-
 @torch.no_grad()
 def estimate_errors(
     networks: Networks,
-    preprocessor: Preprocessor,
-    shots: Sequence[TrainingClip],
+    shots: Sequence[PreparedClip],
     frames: int,
     generator: torch.Generator,
     doubt: float = 0.0,
@@ -137,7 +42,6 @@ def estimate_errors(
 
     Args:
         networks: the three networks.
-        preprocessor: prior, noise model and flow of the clip.
         shots: stretches of the clip, prepared, with their anchors; at least one.
         frames: frames of the whole clip.
         generator: randomness of tiles and probes.
@@ -150,7 +54,7 @@ def estimate_errors(
     for k, part in visits(range(len(seen)), shots[0].size, generator):
         clip, here = seen[k][0], (..., *part)
         noisy, anchor = (kept[here][None] for kept in _noisy_and_anchor(*seen[k]))
-        rows.append(_frame_errors(networks, preprocessor, noisy, anchor, clip, truth, generator))
+        rows.append(_frame_errors(networks, noisy, anchor, clip, truth, generator))
     table = torch.tensor(rows, dtype=torch.float64)
     slope, curvature = table[:, 3:].mean(0).tolist()
     blind = torch.tensor([_whole_blind_error(*pair, truth) for pair in seen], dtype=torch.float64)
@@ -161,11 +65,11 @@ def estimate_errors(
     return Errors(prior, anchor_error, refined, 0.0, spread, blend, power)
 
 
-def _noisy_and_anchor(clip: TrainingClip, target: int) -> tuple[Tensor, Tensor]:
+def _noisy_and_anchor(clip: PreparedClip, target: int) -> tuple[Tensor, Tensor]:
     return clip.frames[target].noisy, clip.anchors[target]
 
 
-def _whole_blind_error(clip: TrainingClip, target: int, noise: NoiseModel) -> float:
+def _whole_blind_error(clip: PreparedClip, target: int, noise: NoiseModel) -> float:
     """Give the error of an anchor, the whole frame."""
     noisy, anchor = (kept[None, : clip.channels] for kept in _noisy_and_anchor(clip, target))
     return blind_error(anchor, noisy, noise)
@@ -203,13 +107,13 @@ def add_leak(
     errors: Errors,
     networks: Networks,
     preprocessor: Preprocessor,
-    clip: TrainingClip,
+    clip: PreparedClip,
     generator: torch.Generator,
 ) -> Errors:
     """Measure how much of a frame's noise reaches its anchor, and correct the errors for it."""
     probed = _spread(clip.targets, LEAK_FRAMES)
-    copies = [copied_noise(networks, preprocessor, clip, t, generator) for t in probed]
-    copied = Copied(*torch.tensor(copies).mean(0).tolist())
+    copies = [leaked_noise(networks, preprocessor, clip, t, generator) for t in probed]
+    copied = Leaked(*torch.tensor(copies).mean(0).tolist())
     blind = errors.anchor + 2 * copied.anchor
     error = max(blind, errors.spread[1])  # no surer than this: the estimate may even be negative
     leak = as_correlation(copied.anchor, error, _noise_power(clip, clip.noise))
@@ -227,7 +131,7 @@ def as_correlation(covariance: float, error: float, noise: float) -> float:
     return max(-1.0, min(1.0, covariance / max(error * noise, 1e-12) ** 0.5))
 
 
-def _noise_power(clip: TrainingClip, noise: NoiseModel) -> float:
+def _noise_power(clip: PreparedClip, noise: NoiseModel) -> float:
     return float(noise.variance(clip.anchors[clip.targets[0]]).mean())
 
 
@@ -249,10 +153,9 @@ def _spread(indices: Sequence[int], count: int) -> list[int]:
 
 def _frame_errors(
     networks: Networks,
-    preprocessor: Preprocessor,
     noisy: Tensor,
     anchor: Tensor,
-    clip: TrainingClip,
+    clip: PreparedClip,
     noise: NoiseModel,
     generator: torch.Generator,
 ) -> tuple[float, float, float, float, float]:
@@ -266,17 +169,16 @@ def _frame_errors(
         return apply
 
     def prior(frames: Tensor) -> Tensor:
-        return preprocessor.denoise(frames, sigma_map(clip.noise, frames))
+        return apply_prior(networks.prior, frames, sigma_map(clip.noise, frames))
 
     def refined(frames: Tensor) -> Tensor:
-        joint, sigma = joint_input(frames, prior(frames)), sigma_map(clip.noise, frames)
-        with torch.autocast(frames.device.type, torch.bfloat16):
-            result: Tensor = networks.refiner(anchor, joint, sigma)
-        return result
+        sigma = sigma_map(clip.noise, frames)
+        joint = observe(networks.prior, frames, sigma)
+        return refine(networks.refiner, anchor, joint, sigma)
 
     noisy, blind = noisy[:, : clip.channels], anchor[:, : clip.channels]
     level = blind.clamp(0, 1)
-    probe = noise.sample(level, generator) - level
+    probe = draw_probe(noise, level, generator)
     first, last = (see(as_plane(method), noisy, probe) for method in (prior, refined))
     slope, curvature = blend_terms(last, first, noisy)
     return (

@@ -1,0 +1,41 @@
+"""Noise level that the networks receive, as a map over the frame."""
+
+from torch import Tensor
+from torch.nn import functional
+
+from f2r.method.tiles import Box, Tile
+from f2r.noise.models import NoiseModel
+from f2r.noise.network_sigma import told_variance
+
+CELL = 8
+"""Side of the squares whose means tell the level that a noise level is computed from, in pixels."""
+
+LEVEL_REACH = 4 * CELL
+"""How far from a pixel the samples can lie that its noise level is computed from."""
+
+
+def sigma_map(noise: NoiseModel, noisy: Tensor) -> Tensor:
+    """Give the noise level that the networks are told at every sample of (B, C, H, W) noisy frames.
+
+    A signal-dependent model is asked at a smooth level, about 24 pixels wide, because the networks
+    take structure in their noise map for structure of the scene (docs/method.md, "What the networks
+    are told").
+    """
+    return told_variance(noise, smooth_level(noisy)).sqrt()
+
+
+def smooth_level(noisy: Tensor) -> Tensor:
+    """Give the mean of (B, C, H, W) noisy frames over about 24 pixels, at every pixel."""
+    cells = functional.avg_pool2d(noisy, CELL, ceil_mode=True)
+    for _ in range(2):
+        cells = functional.avg_pool2d(cells, 3, stride=1, padding=1, count_include_pad=False)
+    smooth = functional.interpolate(cells, scale_factor=CELL, mode="bilinear")
+    return smooth[..., : noisy.shape[-2], : noisy.shape[-1]]
+
+
+def sigma_within(noise: NoiseModel, noisy: Tensor, box: Box) -> Tensor:
+    """Give the part of the noise level of (B, C, H, W) frames that lies in `box`."""
+    outer = box.grown(LEVEL_REACH, noisy.shape[-2], noisy.shape[-1])
+    return Tile(box, outer).trim(sigma_map(noise, outer.cut(noisy)))
+
+

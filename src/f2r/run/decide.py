@@ -1,0 +1,148 @@
+"""Decide the output of each plane: everything that inference needs besides clip and weights."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+
+from f2r.method.fusion import FusedStream
+from f2r.method.networks import Networks
+from f2r.method.preprocess import Preprocessor
+from f2r.method.stream import Estimate, PlaneStream
+from f2r.noise.blocks import Limits
+from f2r.noise.clipping import clip_noise, unclip
+from f2r.noise.models import NoiseModel
+from f2r.noise.parse import noise_from_dict
+from f2r.noise.scale import scale_noise
+from f2r.quality.error_estimation import add_leak
+from f2r.quality.estimated_errors import Errors, Output
+from f2r.quality.fusion_gain import add_fusion
+from f2r.quality.stein import Blend
+from f2r.run.judge import PlaneJudgement
+from f2r.run.setup import Setup
+from f2r.train.adapt import Change
+
+
+@dataclass(frozen=True)
+class PlaneDecision:
+    """How one plane is denoised."""
+
+    scale: float
+    """What levels are multiplied by before anything else."""
+    noise: NoiseModel
+    """Noise model at the multiplied levels, before clipping."""
+    limits: Limits
+    """Where the multiplied levels are cut off."""
+    output: Output
+    """Which estimate becomes the output."""
+    prior_share: float = 0.0
+    """Weight of the prior in the refined frame, in [0, 1]."""
+    error_share: float = 0.0
+    """Error of the refined frame relative to the noise; 0: it is not fused with its neighbours."""
+
+    @property
+    def working_noise(self) -> NoiseModel:
+        """What clipping leaves of the noise."""
+        return clip_noise(self.noise, self.limits)
+
+    @property
+    def sigma(self) -> float:
+        """Standard deviation of the noise at mid-grey, in the units of the input."""
+        noise = scale_noise(self.noise, 1 / self.scale)
+        return float(noise.variance(torch.full((1, 3, 1, 1), 0.5)).mean().sqrt())
+
+    def stream(self, networks: Networks, setup: Setup) -> FusedStream:
+        """Start to denoise as decided."""
+        preprocessor = Preprocessor(networks.prior, self.working_noise, setup.flow, setup.tiling)
+        return FusedStream(PlaneStream(networks, preprocessor, self.prior_share), self.error_share)
+
+    def finish(self, estimate: Estimate) -> Tensor:
+        """Give the output of one frame, the bias of clipping undone."""
+        if self.output is Output.NOISY:
+            return estimate.noisy
+        chosen = {
+            Output.PRIOR: estimate.prior,
+            Output.ANCHOR: estimate.anchor,
+            Output.REFINED: estimate.refined,
+        }[self.output]
+        return unclip(chosen, self.working_noise)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the decision as JSON values."""
+        return {
+            "scale": self.scale,
+            "noise": self.noise.to_dict(),
+            "limits": [self.limits.low, self.limits.high],
+            "output": self.output.value,
+            "prior_share": self.prior_share,
+            "error_share": self.error_share,
+        }
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> Self:
+        """Read what `to_dict` gave."""
+        return cls(
+            content["scale"],
+            noise_from_dict(content["noise"]),
+            Limits(*content["limits"]),
+            Output(content["output"]),
+            content["prior_share"],
+            content["error_share"],
+        )
+
+
+def after_training(errors: Errors, judged: Sequence[tuple[Change, Blend]]) -> Errors:
+    """Carry estimated errors over to the trained networks.
+
+    Args:
+        errors: of the networks before training.
+        judged: per shot, how its errors changed and its best blend; empty without training.
+    """
+    if not judged:
+        return errors
+    changes, blends = zip(*judged, strict=True)
+    return errors.changed_by(
+        fmean(change.anchor for change in changes),
+        fmean(change.refined for change in changes),
+        Blend(fmean(b.slope for b in blends), fmean(b.curvature for b in blends)),
+    )
+
+
+def complete_errors(
+    judgement: PlaneJudgement, networks: Networks, generator: torch.Generator
+) -> PlaneJudgement:
+    """Add the leak of the anchor and the gain of fusion to the estimated errors."""
+    if judgement.errors is None:
+        return judgement
+    judged = networks, judgement.look.preprocessor, judgement.shots[0], generator
+    errors = add_fusion(add_leak(judgement.errors, *judged), *judged)
+    return replace(judgement, errors=errors)
+
+
+def decide_plane(judgement: PlaneJudgement) -> PlaneDecision:
+    """Choose the output of a plane by its estimated errors."""
+    look, errors = judgement.look, judgement.errors
+    decision = PlaneDecision(look.scale, look.working_noise, look.limits, Output.REFINED)
+    if look.is_noise_free:
+        decision = replace(decision, output=Output.NOISY)
+    if errors is None:
+        return decision
+    if not look.is_noise_free:
+        decision = replace(decision, output=errors.best())
+    fuses = decision.output is Output.REFINED and errors.fuses
+    share = errors.share if fuses else 0.0
+    return replace(decision, prior_share=errors.blend.weight, error_share=share)
+
+
+def quality_to_dict(decision: PlaneDecision, errors: Errors) -> dict[str, Any]:
+    """Give the estimated quality of a plane as JSON values."""
+    return errors.psnr() | {
+        "interval_95": errors.intervals(),
+        "leak": errors.leak,
+        "output": decision.output.value,
+        "prior_share": decision.prior_share,
+        "error_share": decision.error_share,
+    }

@@ -1,0 +1,147 @@
+"""Judge the networks on a sample: noise from the anchors' residual, estimated errors."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from f2r.errors import InputError
+from f2r.method.networks import Networks
+from f2r.method.prepared_clip import PreparedClip, anchors_of_clip, prepare_again
+from f2r.noise.clipping import clip_noise
+from f2r.noise.from_residual import Revision, revise
+from f2r.noise.models import NoiseModel
+from f2r.noise.scale import scale_noise
+from f2r.quality.error_estimation import ESTIMATED_DOUBT, estimate_errors
+from f2r.quality.estimated_errors import Errors
+from f2r.run.look import PlaneLook
+
+SEEN = 12
+"""Frames that the second noise estimate is made from."""
+
+
+@dataclass(frozen=True)
+class PlaneJudgement:
+    """One plane after stage 1 has predicted its anchors."""
+
+    look: PlaneLook
+    """The plane under the noise model that is believed."""
+    clips: Sequence[PreparedClip]
+    """Prepared stretches with their anchors."""
+    errors: Errors | None
+    """Estimated errors of the networks; None where no frame has a neighbour."""
+    revision: Revision | None = None
+    """First and second noise estimate; None where the noise was given or cannot be measured."""
+    contradiction: NoiseModel | None = None
+    """Noise found instead of the given one, in the units of the input; None where they agree."""
+
+    @property
+    def shots(self) -> list[PreparedClip]:
+        """Stretches with a frame that has a neighbour."""
+        return with_targets(self.clips)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give what is known of the noise as JSON values."""
+        entry = self.look.to_dict()
+        if self.revision is not None:
+            entry["estimates"] = self.revision.in_units(1 / self.look.scale).to_dict()
+        if self.contradiction is not None:
+            found = self.contradiction
+            entry["contradicted_by"] = found.to_dict() | {"text": found.describe()}
+        return entry
+
+
+def with_targets(clips: Sequence[PreparedClip]) -> list[PreparedClip]:
+    """Keep the clips with a frame that has a neighbour."""
+    return [clip for clip in clips if clip.targets]
+
+
+def judge_plane(
+    look: PlaneLook,
+    clips: Sequence[PreparedClip],
+    networks: Networks,
+    frames: int,
+    is_given: bool,
+    generator: torch.Generator,
+) -> PlaneJudgement:
+    """Predict the anchors, check the noise model by them, estimate the errors.
+
+    On a clip that the networks were not trained on, the estimates need no held-out pixels.
+
+    Args:
+        look: what is known of the plane.
+        clips: its prepared stretches.
+        networks: the three networks.
+        frames: frames of the whole clip.
+        is_given: whether the user gave the noise model.
+        generator: randomness of tiles and probes.
+    """
+    clips = _with_anchors(clips, networks)
+    if is_given:
+        judged = _check(look, clips)
+    elif look.is_noise_free:
+        judged = PlaneJudgement(look, clips, None)
+    else:
+        judged = _revise(look, clips, networks)
+    if not judged.shots:
+        return judged
+    doubt, truth = 0.0 if is_given else ESTIMATED_DOUBT, None
+    if judged.contradiction is not None:
+        found = scale_noise(judged.contradiction, look.scale)
+        doubt, truth = ESTIMATED_DOUBT, clip_noise(found, look.limits)
+    errors = estimate_errors(networks, judged.shots, frames, generator, doubt, truth)
+    return replace(judged, errors=errors)
+
+
+def _check(look: PlaneLook, clips: Sequence[PreparedClip]) -> PlaneJudgement:
+    """Compare the given noise model with the residual of the anchors.
+
+    The networks receive the given level; errors are judged by what is found if it contradicts.
+    """
+    try:
+        found = _from_residual(look, clips)
+    except InputError:  # frames too small or too flat to measure
+        found = None
+    if found is None or not found.contradicts:
+        return PlaneJudgement(look, clips, None)
+    seen = scale_noise(found.second.model, 1 / look.scale)
+    return PlaneJudgement(look, clips, None, contradiction=seen)
+
+
+def _revise(
+    look: PlaneLook, clips: Sequence[PreparedClip], networks: Networks
+) -> PlaneJudgement:
+    """Estimate the noise from the residual of the anchors; take it if it is believed."""
+    found = _from_residual(look, clips)
+    if found is None or not found.takes_second:
+        return PlaneJudgement(look, clips, None, found)
+    look = look.with_noise(found.model)
+    again = [prepare_again(clip, look.preprocessor) for clip in clips]
+    return PlaneJudgement(look, _with_anchors(again, networks), None, found)
+
+
+def _with_anchors(clips: Sequence[PreparedClip], networks: Networks) -> list[PreparedClip]:
+    return [
+        clip.with_anchors(anchors_of_clip(clip, networks.temporal)) if clip.targets else clip
+        for clip in clips
+    ]
+
+
+def _from_residual(look: PlaneLook, clips: Sequence[PreparedClip]) -> Revision | None:
+    """Estimate the noise from y - anchor; None where no frame has a neighbour."""
+    pairs = [
+        (clip.frames[t].noisy, clip.anchors[t], clip.channels)
+        for clip in clips
+        for t in clip.targets
+    ][:SEEN]
+    if not pairs:
+        return None
+    noisy = torch.stack([_without_padding(y, channels, look.size) for y, _, channels in pairs])
+    anchor = torch.stack([_without_padding(a, channels, look.size) for _, a, channels in pairs])
+    return revise(look.working_noise, noisy, anchor)
+
+
+def _without_padding(frame: Tensor, channels: int, size: tuple[int, int]) -> Tensor:
+    return frame[:channels, : size[0], : size[1]].cpu()

@@ -1,0 +1,145 @@
+"""Everything before the first denoised frame: look, judge, adapt, decide."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from f2r.config import TRAINING_SECONDS
+from f2r.io.clip import FrameReader
+from f2r.method.networks import Networks
+from f2r.method.prepared_clip import PreparedClip
+from f2r.quality.fusion_gain import frames_worth
+from f2r.run.decide import PlaneDecision, after_training, complete_errors, decide_plane
+from f2r.run.judge import PlaneJudgement, judge_plane
+from f2r.run.look_at_clip import Looked, look
+from f2r.run.report import preparation_report
+from f2r.run.sentences import describe_judgements, describe_looks, describe_quality
+from f2r.run.setup import Setup
+from f2r.system.progress import StageClock
+from f2r.train.adapt import AdaptConfig, Adaptation, adapt
+
+LEAK = 6
+"""Cost of measuring the leak, in frames of inference."""
+
+SAFETY = 0.96
+"""Share of a time budget that is planned for; the rest absorbs what was misjudged."""
+
+Announce = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What inference goes on from; a resumed run loads it from disk."""
+
+    decisions: Sequence[PlaneDecision]
+    """One per plane."""
+    networks: Networks
+    """The networks, adapted to the clip if the run trains."""
+    report: Mapping[str, Any]
+    """What the report says of the preparation; JSON values that nothing reads back."""
+
+
+def prepare(
+    reader: FrameReader,
+    networks: Networks,
+    setup: Setup,
+    clock: StageClock,
+    checkpoints: Path | None = None,
+    announce: Announce = lambda _: None,
+) -> Prepared:
+    """Estimate the noise, judge the networks, train them on the clip, decide the output.
+
+    Args:
+        reader: the clip.
+        networks: weights to start from; training changes them in place.
+        setup: what the run works with.
+        clock: measures the stages.
+        checkpoints: folder for training state, from which an interrupted run resumes.
+        announce: told in plain sentences what was found and decided.
+    """
+    generator = torch.Generator().manual_seed(setup.config.seed)
+    looked = look(reader, networks, setup, clock, checkpoints)
+    planned = _training_seconds(looked, networks, setup, clock)
+    for sentence in describe_looks(looked.looks, looked.seconds_per_frame, planned, looked.frames):
+        announce(sentence)
+    judgements = judge(looked, networks, setup, clock, generator)
+    with clock.stage("train"):
+        seconds = _training_seconds(looked, networks, setup, clock)
+        adaptation, judgements = _adapt(judgements, networks, setup, seconds, clock, checkpoints)
+    with clock.stage("choose output"):
+        judgements = [complete_errors(one, networks, generator) for one in judgements]
+        decisions = [decide_plane(one) for one in judgements]
+    for sentence in [*describe_judgements(judgements), *describe_quality(decisions, judgements)]:
+        announce(sentence)
+    report = preparation_report(looked, planned, judgements, adaptation, decisions)
+    return Prepared(decisions, networks, report)
+
+
+def judge(
+    looked: Looked,
+    networks: Networks,
+    setup: Setup,
+    clock: StageClock,
+    generator: torch.Generator,
+) -> list[PlaneJudgement]:
+    """Check the noise of each plane by its anchors and estimate the errors of the networks."""
+    is_given = setup.noise is not None
+    with clock.stage("judge"):
+        return [
+            judge_plane(plane, clips, networks, looked.frames, is_given, generator)
+            for plane, clips in zip(looked.looks, looked.clips, strict=True)
+        ]
+
+
+def _training_seconds(
+    looked: Looked, networks: Networks, setup: Setup, clock: StageClock
+) -> float:
+    """Say how long to train: by the preset, or by what the time budget leaves."""
+    config = setup.config
+    if config.steps is not None:
+        return math.inf
+    if config.time_budget is None:
+        return TRAINING_SECONDS[config.preset]
+    reach = networks.lookahead + networks.temporal.radius
+    choice = LEAK + frames_worth(setup.layout.padded, reach)
+    inference = (looked.frames + choice) * looked.seconds_per_frame
+    return max(SAFETY * config.time_budget - clock.elapsed - inference, 0.0)
+
+
+def _adapt(
+    judgements: Sequence[PlaneJudgement],
+    networks: Networks,
+    setup: Setup,
+    seconds: float,
+    clock: StageClock,
+    checkpoints: Path | None,
+) -> tuple[Adaptation | None, list[PlaneJudgement]]:
+    """Train both stages on all noisy planes; the judgements follow the new networks."""
+    noisy = [one for one in judgements if not one.look.is_noise_free]
+    clips = [clip for one in noisy for clip in one.shots]
+    if seconds <= 0 or not clips:
+        return None, list(judgements)
+    config = AdaptConfig(seconds, setup.config.steps, setup.config.tuning)
+    clips, done = adapt(networks, clips, config, setup.config.seed, checkpoints, clock.progress)
+    after = iter(zip(clips, done.changes, done.blends, strict=True))
+    return done, [
+        one
+        if one.look.is_noise_free
+        else _after_training(one, list(islice(after, len(one.shots))))
+        for one in judgements
+    ]
+
+
+def _after_training(
+    judgement: PlaneJudgement, trained: Sequence[tuple[PreparedClip, Any, Any]]
+) -> PlaneJudgement:
+    """Give the judgement of a plane after training, with the anchors of the trained stage 1."""
+    if judgement.errors is None:
+        return judgement
+    errors = after_training(judgement.errors, [(change, blend) for _, change, blend in trained])
+    return replace(judgement, errors=errors, clips=[clip for clip, _, _ in trained])

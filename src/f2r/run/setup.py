@@ -1,0 +1,54 @@
+"""What a run works with: the clip's layout, its noise as far as it is given, device and memory."""
+
+from dataclasses import dataclass
+
+import torch
+
+from f2r.config import DenoiseConfig
+from f2r.flow.choice import choose_flow
+from f2r.flow.estimator import FlowEstimator
+from f2r.io.clip import ClipInfo
+from f2r.method.memory_plan import MemoryPlan, plan_memory
+from f2r.method.planes import PlaneLayout, layout_of
+from f2r.method.tiles import Tiling
+from f2r.noise.models import NoiseModel
+from f2r.system.device import choose_device
+
+
+@dataclass(frozen=True)
+class Setup:
+    """Everything that a run is given, before it has looked at a frame."""
+
+    info: ClipInfo
+    """The clip."""
+    config: DenoiseConfig
+    """The user's options."""
+    noise: NoiseModel | None
+    """Noise model that the user gave, in the units of the input; None: it is estimated."""
+    device: torch.device
+    """Where the networks compute."""
+    layout: PlaneLayout
+    """How frames are cut into planes."""
+    memory: MemoryPlan
+    """Memory that inference is expected to take."""
+    tiling: Tiling
+    """Size of tiles; it shrinks where memory runs out."""
+    flow: FlowEstimator
+    """Estimates optical flow."""
+
+    @property
+    def is_raw(self) -> bool:
+        """Whether the frames are packed raw."""
+        return self.info.mosaic is not None
+
+
+def set_up(info: ClipInfo, noise: NoiseModel | None, config: DenoiseConfig) -> Setup:
+    """Choose device, tiles and flow estimator for a clip.
+
+    Raises:
+        InputError: the device or the flow estimator is not there.
+    """
+    device, layout = choose_device(config.device), layout_of(info)
+    memory = plan_memory(layout, device, config.memory_gib)
+    flow = choose_flow(config.flow, device)
+    return Setup(info, config, noise, device, layout, memory, Tiling(memory.side), flow)

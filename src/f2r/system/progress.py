@@ -1,0 +1,56 @@
+"""How a run tells how far it is, and how long its stages take."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One report of a running stage."""
+
+    stage: str
+    """Name of the stage."""
+    fraction: float
+    """Share of it that is done, in [0, 1]."""
+    loss: float | None = None
+    """Training loss, averaged over the last steps; None outside training."""
+    step: int = 0
+    """Optimiser steps done."""
+
+
+ProgressCallback = Callable[[Progress], None]
+
+
+class StageClock:
+    """Measures the stages of a run and reports their progress.
+
+    Args:
+        progress: called as the run goes on; None reports nothing.
+    """
+
+    def __init__(self, progress: ProgressCallback | None = None) -> None:
+        self.progress = progress
+        self.seconds: dict[str, float] = {}
+        """Seconds that each finished stage took."""
+        self._start = time.monotonic()
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the clock was started."""
+        return time.monotonic() - self._start
+
+    def tell(self, stage: str, fraction: float) -> None:
+        """Report the share of a stage that is done."""
+        if self.progress:
+            self.progress(Progress(stage, fraction))
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Measure a stage; its seconds are rounded to hundredths."""
+        start = time.monotonic()
+        self.tell(name, 0.0)
+        yield
+        self.tell(name, 1.0)
+        self.seconds[name] = round(time.monotonic() - start, 2)
