@@ -7,8 +7,9 @@ at any instant.
 
 import hashlib
 import json
-import shutil
+import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -18,7 +19,10 @@ from f2r import __version__
 from f2r.errors import InputError
 from f2r.run.denoiser import Denoiser
 from f2r.run.resume.spool import FrameSpool
-from f2r.system.durable import write_durably
+from f2r.system.claim import Claim
+from f2r.system.durable import sync, write_durably
+from f2r.system.owner import MARK, read_marked
+from f2r.system.placing import cannot_write, discard
 
 
 class RunState:
@@ -28,37 +32,37 @@ class RunState:
     otherwise keeps it and says so.
 
     Args:
-        output: the clip that is being made; the folder lies beside it.
         identity: what the run's result depends on.
         resume: go on from an existing folder.
-        overwrite: an interrupted run's folder may be thrown away.
+        claim: the right to make the clip, beside which the folder lies; to overwrite means that
+            an interrupted run's folder may be thrown away.
         announce: told when the folder is kept.
 
     Raises:
         InputError: asked to resume where nothing, or a different run, was interrupted; or not
-            asked to, where it was.
+            asked to, where it was; or the folder is none of F2R's.
     """
 
     def __init__(
         self,
-        output: Path,
         identity: dict[str, Any],
         *,
         resume: bool,
-        overwrite: bool,
+        claim: Claim,
         announce: Callable[[str], None],
     ) -> None:
-        self.folder = state_folder(output)
-        self._announce = announce
+        self.folder = state_folder(claim.path)
+        self._announce, self._claim = announce, claim
+        _check_ours(self.folder)
         if resume:
             _check_resumable(self.folder, identity)
-        elif has_progress(self.folder) and not overwrite:
+        elif has_progress(self.folder) and not claim.overwrite:
             raise InputError(
                 f"{self.folder}: holds an interrupted run: pass --resume to go on with it, or "
                 "--overwrite to start anew"
             )
         else:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            self._remove()
         self._create(identity)
         self.picture = self.folder / "picture.png"
         """Before/after picture, once its frame is done."""
@@ -66,19 +70,24 @@ class RunState:
         """Finished frames."""
 
     def _create(self, identity: dict[str, Any]) -> None:
+        """Make the folder, with the run's identity in it from the first instant."""
+        if self.folder.exists():
+            return
+        fresh = self._claim.part(self.folder)
         try:
-            self.folder.mkdir(exist_ok=True)
-            if not _stamp(self.folder).exists():
-                write_durably(_stamp(self.folder), lambda p: _write_json(p, identity))
+            fresh.mkdir()
+            write_durably(_stamp(fresh), lambda p: _write_json(p, {"made_by": MARK, **identity}))
+            fresh.rename(self.folder)
+            sync(self.folder.parent)
         except OSError as error:
-            raise InputError(
-                f"{self.folder}: cannot be written ({error.strerror}): free some space or name "
-                "another output with -o"
-            ) from error
+            raise cannot_write(self.folder, error) from error
 
-    def mark_finishing(self) -> None:
-        """Say that every frame is done."""
-        write_durably(self.folder / "finishing", Path.touch)
+    def _remove(self) -> None:
+        """Remove the folder: it is gone at once, though its files take a while."""
+        if self.folder.exists():
+            doomed = self._claim.part(self.folder)
+            self.folder.rename(doomed)
+            discard(doomed)
 
     def __enter__(self) -> Self:
         return self
@@ -95,8 +104,8 @@ class RunState:
                 f"{self.folder} keeps what is done: repeat the command with --resume to go on"
             )
             return
-        _stamp(self.folder).unlink(missing_ok=True)  # from here on there is nothing to resume
-        shutil.rmtree(self.folder, ignore_errors=True)
+        with suppress(OSError):  # what remains lies in the claim and goes with it
+            self._remove()
 
 
 def state_folder(output: Path) -> Path:
@@ -109,9 +118,9 @@ def has_progress(folder: Path) -> bool:
     return any((folder / name).exists() for name in ("prepared.json", "temporal.ckpt"))
 
 
-def is_finishing(output: Path) -> bool:
-    """Tell whether all frames of a run were done, so that an existing output is its own."""
-    return (state_folder(output) / "finishing").exists()
+def state_ledger(output: Path) -> Path:
+    """Name the file that says what a run has put into place, so that it knows its own again."""
+    return state_folder(output) / "placed.json"
 
 
 def identity_of(source: str, run: Denoiser, options: dict[str, Any]) -> dict[str, Any]:
@@ -139,14 +148,20 @@ def _write_json(path: Path, content: dict[str, Any]) -> None:
     path.write_text(json.dumps(content), encoding="utf-8")
 
 
+def _check_ours(folder: Path) -> None:
+    """Refuse a folder that F2R did not make; it would be written to, and removed in the end."""
+    if not os.path.lexists(folder):
+        return
+    if folder.is_symlink() or not folder.is_dir() or read_marked(_stamp(folder)) is None:
+        raise InputError(
+            f"{folder}: is in the way and was not made by F2R: move it or name another output"
+        )
+
+
 def _check_resumable(folder: Path, identity: dict[str, Any]) -> None:
     if not folder.exists():
         raise InputError(f"{folder}: nothing to resume: run without --resume")
-    stamp = _stamp(folder)
-    if not stamp.exists():  # killed while it was made, or while it was removed
-        shutil.rmtree(folder, ignore_errors=True)
-        return
-    found = json.loads(stamp.read_text(encoding="utf-8"))
+    found = read_marked(_stamp(folder)) or {}
     changed = [key for key in identity if found.get(key) != identity[key]]
     if changed:
         raise InputError(
