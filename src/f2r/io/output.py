@@ -11,7 +11,7 @@ from typing import ClassVar, Self
 from f2r.errors import InputError
 from f2r.io.clip import ClipInfo, Frame, Samples
 from f2r.system.claim import Claim
-from f2r.system.placing import cannot_write, check_free, discard
+from f2r.system.placing import cannot_write, check_file, check_free, discard
 
 
 def check_output(path: Path, source: Path | None, *, overwrite: bool) -> None:
@@ -30,6 +30,17 @@ def check_output(path: Path, source: Path | None, *, overwrite: bool) -> None:
     if source is not None and source.is_dir() and source.resolve() in path.resolve().parents:
         raise InputError(f"{path}: the output lies inside the input folder: name another with -o")
     check_free(path, overwrite=overwrite)
+
+
+def claim_file(path: Path, source: str, *, overwrite: bool) -> Claim:
+    """Check a single file that is going to be written, and take the right to.
+
+    Raises:
+        InputError: it cannot be written, would replace something, or is being written.
+    """
+    check_output(path, None if source == "-" else Path(source), overwrite=overwrite)
+    check_file(path, overwrite=overwrite)
+    return Claim(path, overwrite=overwrite)
 
 
 def _is_same(path: Path, other: Path) -> bool:
@@ -144,7 +155,8 @@ class FileWriter(ABC):
             raise cannot_write(self.path, error) from error
 
     def _check_replaced(self, old: Path, new: Path) -> None:
-        """Refuse to lose what a folder holds that is going to be replaced."""
+        """Refuse to lose what the folder `old` holds, which `new` is going to replace."""
+        raise NotImplementedError(f"{old} -> {new}: writers of folders say what may be lost")
 
     @abstractmethod
     def _pack(self, frame: Frame) -> Samples:

@@ -1,6 +1,5 @@
 """Folders of numbered pictures: PNG, TIFF, JPEG, BMP, OpenEXR."""
 
-import os
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -172,7 +171,7 @@ class FolderWriter(FileWriter):
         """Nothing is held open."""
 
     def _check_replaced(self, old: Path, new: Path) -> None:
-        check_replaceable(old, self.path, picture.SUFFIXES, os.listdir(new))
+        check_replaceable(old, self.path, picture.SUFFIXES, {entry.name for entry in new.iterdir()})
 
 
 def _choose_suffix(info: ClipInfo, options: EncodeOptions) -> str:

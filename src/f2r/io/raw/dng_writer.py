@@ -5,7 +5,6 @@ Written by tifffile, since a DNG is a TIFF with some more tags.
 Source: Adobe, Digital Negative Specification 1.4, chapters 2 and 4.
 """
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -131,4 +130,4 @@ class DngWriter(FileWriter):
         """Nothing is held open."""
 
     def _check_replaced(self, old: Path, new: Path) -> None:
-        check_replaceable(old, self.path, DNG, os.listdir(new))
+        check_replaceable(old, self.path, DNG, {entry.name for entry in new.iterdir()})
