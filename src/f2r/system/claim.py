@@ -76,7 +76,7 @@ class Claim:
 
     def part(self, path: Path) -> Path:
         """Name the unfinished form of a file; removes what lies there."""
-        part = self.folder / path.name
+        part = self.folder / f"new.{path.name}"
         discard(part)
         return part
 

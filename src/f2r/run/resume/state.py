@@ -7,7 +7,6 @@ at any instant.
 
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
@@ -20,9 +19,7 @@ from f2r.errors import InputError
 from f2r.run.denoiser import Denoiser
 from f2r.run.resume.spool import FrameSpool
 from f2r.system.claim import Claim
-from f2r.system.durable import sync, write_durably
-from f2r.system.owner import MARK, read_marked
-from f2r.system.placing import cannot_write, discard
+from f2r.system.marked import make_marked, read_stamp, remove_marked
 
 
 class RunState:
@@ -53,41 +50,22 @@ class RunState:
     ) -> None:
         self.folder = state_folder(claim.path)
         self._announce, self._claim = announce, claim
-        _check_ours(self.folder)
+        found = read_stamp(self.folder)
         if resume:
-            _check_resumable(self.folder, identity)
+            _check_resumable(self.folder, found, identity)
         elif has_progress(self.folder) and not claim.overwrite:
             raise InputError(
                 f"{self.folder}: holds an interrupted run: pass --resume to go on with it, or "
                 "--overwrite to start anew"
             )
-        else:
-            self._remove()
-        self._create(identity)
+        elif found is not None:
+            remove_marked(claim, self.folder)
+        if not resume:
+            make_marked(claim, self.folder, identity)
         self.picture = self.folder / "picture.png"
         """Before/after picture, once its frame is done."""
         self.spool = FrameSpool(self.folder / "frames.spool")
         """Finished frames."""
-
-    def _create(self, identity: dict[str, Any]) -> None:
-        """Make the folder, with the run's identity in it from the first instant."""
-        if self.folder.exists():
-            return
-        fresh = self._claim.part(self.folder)
-        try:
-            fresh.mkdir()
-            write_durably(_stamp(fresh), lambda p: _write_json(p, {"made_by": MARK, **identity}))
-            fresh.rename(self.folder)
-            sync(self.folder.parent)
-        except OSError as error:
-            raise cannot_write(self.folder, error) from error
-
-    def _remove(self) -> None:
-        """Remove the folder: it is gone at once, though its files take a while."""
-        if self.folder.exists():
-            doomed = self._claim.part(self.folder)
-            self.folder.rename(doomed)
-            discard(doomed)
 
     def __enter__(self) -> Self:
         return self
@@ -105,7 +83,7 @@ class RunState:
             )
             return
         with suppress(OSError):  # what remains lies in the claim and goes with it
-            self._remove()
+            remove_marked(self._claim, self.folder)
 
 
 def state_folder(output: Path) -> Path:
@@ -140,28 +118,9 @@ def identity_of(source: str, run: Denoiser, options: dict[str, Any]) -> dict[str
     return plain
 
 
-def _stamp(folder: Path) -> Path:
-    return folder / "run.json"
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    path.write_text(json.dumps(content), encoding="utf-8")
-
-
-def _check_ours(folder: Path) -> None:
-    """Refuse a folder that F2R did not make; it would be written to, and removed in the end."""
-    if not os.path.lexists(folder):
-        return
-    if folder.is_symlink() or not folder.is_dir() or read_marked(_stamp(folder)) is None:
-        raise InputError(
-            f"{folder}: is in the way and was not made by F2R: move it or name another output"
-        )
-
-
-def _check_resumable(folder: Path, identity: dict[str, Any]) -> None:
-    if not folder.exists():
+def _check_resumable(folder: Path, found: dict[str, Any] | None, identity: dict[str, Any]) -> None:
+    if found is None:
         raise InputError(f"{folder}: nothing to resume: run without --resume")
-    found = read_marked(_stamp(folder)) or {}
     changed = [key for key in identity if found.get(key) != identity[key]]
     if changed:
         raise InputError(
