@@ -115,13 +115,31 @@ def test_bad_footage_is_one_line(tmp_path, capsys):
 def test_state_of_another_training_is_not_continued(tmp_path, capsys):
     clip, output = save_clip(tmp_path / "clean.npy"), tmp_path / "out"
     output.mkdir()
-    (output / "state.json").write_text("another")
+    (output / "training.run").mkdir()
+    stamp = output / "training.run" / "run.json"
+    stamp.write_text(json.dumps({"made_by": "Frames2Residual", "identity": "another"}))
     assert train(clip, "--add-noise", "-o", output) == 2
     assert "another training" in capsys.readouterr().err
-    (output / "temporal.ckpt").write_text("nothing that could be read")
+    (output / "training.run" / "temporal.ckpt").write_text("nothing that could be read")
     assert train(clip, "--add-noise", "--steps", "1", "--overwrite", "-o", output) == 0
     assert (output / "temporal.safetensors").exists()
-    assert not (output / "temporal.ckpt").exists()
+    assert not (output / "training.run").exists()
+
+
+def test_files_of_the_users_in_the_folder_survive(tmp_path, capsys):
+    clip, output = save_clip(tmp_path / "clean.npy"), tmp_path / "out"
+    output.mkdir()
+    mine = [output / name for name in ("state.json", "temporal.ckpt", "refiner.ckpt", "a.part")]
+    for path in mine:
+        path.write_text("mine")
+    (output / "training.json").write_text("mine")
+    assert train(clip, "--add-noise", "-o", output) == 2
+    assert "training.json: exists already" in capsys.readouterr().err
+    (output / "training.json").unlink()
+    assert train(clip, "--add-noise", "-o", output) == 0
+    assert all(path.read_text() == "mine" for path in mine)
+    names = {"refiner.safetensors", "temporal.safetensors", "training.json"}
+    assert {path.name for path in output.iterdir()} == names | {path.name for path in mine}
 
 
 def test_folders_of_clips_are_opened_and_folders_of_frames_are_clips(tmp_path):

@@ -1,5 +1,6 @@
 """`f2r evaluate`: how near a clip is to its clean reference."""
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -21,7 +22,9 @@ class EvaluateArgs:
     other: Annotated[str, tyro.conf.Positional]
     """The clip to judge; same size, channels and number of frames."""
     json: Path | None = None
-    """File for all figures, replaced if it exists."""
+    """File for all figures."""
+    overwrite: bool = False
+    """Replace an existing file of figures."""
     mosaic: MosaicOptions = NOT_RAW
 
 
@@ -29,18 +32,20 @@ def evaluate_command(args: EvaluateArgs) -> None:
     """Run `f2r evaluate`."""
     from f2r.cli.display import Display
     from f2r.evaluation.evaluate import evaluate_files
-    from f2r.io.output import check_output
+    from f2r.io.output import claim_file
     from f2r.system.report import environment, write_report
 
-    if args.json is not None:
-        check_output(args.json, None, overwrite=True)
-    with Display() as display:
-        result = evaluate_files(args.clean, args.other, display.update, mosaic_of(args.mosaic))
-    _show(result)
-    if args.json is not None:
-        content = {"clean": args.clean, "other": args.other, **result.to_dict()}
-        write_report(args.json, content | {"environment": environment()})
-        display.say(f"figures: {args.json}")
+    with ExitStack() as stack:
+        claim = None
+        if args.json is not None:
+            claim = stack.enter_context(claim_file(args.json, args.clean, overwrite=args.overwrite))
+        with Display() as display:
+            result = evaluate_files(args.clean, args.other, display.update, mosaic_of(args.mosaic))
+        _show(result)
+        if claim is not None:
+            content = {"clean": args.clean, "other": args.other, **result.to_dict()}
+            write_report(claim.path, content | {"environment": environment()}, claim)
+            display.say(f"figures: {claim.path}")
 
 
 def _show(result: "Evaluation") -> None:

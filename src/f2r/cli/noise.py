@@ -1,8 +1,10 @@
 """`f2r noise`: what the noise of a clip is, and whether the method can work on it."""
 
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
@@ -10,6 +12,7 @@ from f2r.cli.raw import NOT_RAW, MosaicOptions, mosaic_of
 from f2r.errors import InputError
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
     from f2r.run.inspect import PlaneNoise
@@ -27,6 +30,8 @@ class NoiseArgs:
     """Where to write the measurement; `f2r denoise --noise FILE.json` takes it back."""
     picture: Path | None = None
     """Where to draw it, such as noise.png: variance, correlations, fixed pattern."""
+    overwrite: bool = False
+    """Replace existing files of these names."""
     mosaic: MosaicOptions = NOT_RAW
 
 
@@ -34,6 +39,7 @@ def noise_command(args: NoiseArgs) -> None:
     """Run `f2r noise`."""
     from rich.console import Console
 
+    from f2r.io.output import claim_file
     from f2r.pictures.noise_picture import write_noise_picture
     from f2r.run.inspect import inspect_noise
     from f2r.system.report import write_report
@@ -41,20 +47,35 @@ def noise_command(args: NoiseArgs) -> None:
     if args.picture is not None and args.picture.suffix.lower() not in PICTURES:
         raise InputError(f"--picture {args.picture}: give a name that ends in .png or .jpg")
     console = Console(highlight=False)
-    planes = inspect_noise(args.input, mosaic_of(args.mosaic))
+    with ExitStack() as stack:
+        claims = [
+            stack.enter_context(claim_file(path, args.input, overwrite=args.overwrite))
+            for path in (args.json, args.picture)
+            if path is not None
+        ]
+        planes = inspect_noise(args.input, mosaic_of(args.mosaic))
+        _show(console, planes)
+        for claim in claims:
+            if claim.path == args.json:
+                write_report(claim.path, _content(planes), claim)
+                console.print(f"written: {claim.path}")
+            else:
+                claim.write(claim.path, lambda partial: write_noise_picture(partial, planes))
+                console.print(f"drawn: {claim.path}")
+
+
+def _content(planes: "Sequence[PlaneNoise]") -> dict[str, Any]:
+    found = [p.estimate.to_dict() | {"diagnosis": p.diagnosis.to_dict()} for p in planes]
+    return found[0] | {"other_channels": found[1:]}
+
+
+def _show(console: "Console", planes: "Sequence[PlaneNoise]") -> None:
     for plane in planes:
         console.print(f"[bold]{plane.name}[/]: {plane.estimate.model.describe()}")
         console.print(_table(plane))
         for finding in plane.diagnosis.findings:
             console.print(f"  {'holds' if finding.holds else 'FAILS'}: {finding.text}")
         console.print(f"  so: {plane.advice()}")
-    if args.json is not None:
-        found = [p.estimate.to_dict() | {"diagnosis": p.diagnosis.to_dict()} for p in planes]
-        write_report(args.json, found[0] | {"other_channels": found[1:]})
-        console.print(f"written: {args.json}")
-    if args.picture is not None:
-        write_noise_picture(args.picture, planes)
-        console.print(f"drawn: {args.picture}")
 
 
 def _table(plane: "PlaneNoise") -> "Table":

@@ -24,6 +24,8 @@ class TrainPriorArgs:
     """Seed of patches, noise and initial weights."""
     init: Path | None = None
     """Weights to start from, to train them further."""
+    overwrite: bool = False
+    """Replace existing weights, and the state of another training."""
     raw: bool = False
     """For raw planes: photographs are taken back to raw, noise is that of a camera."""
 
@@ -83,6 +85,7 @@ def train_prior_command(args: TrainPriorArgs) -> None:
             args.seed,
             args.init,
             raw=args.raw,
+            overwrite=args.overwrite,
             progress=display.update,
         )
     display.say(f"weights: {args.output}")

@@ -10,8 +10,11 @@ import torch
 from f2r.errors import InputError
 from f2r.io import ClipInfo, Frame, Source, open_reader, open_writer
 from f2r.io.opening import VIDEO_SUFFIXES
+from f2r.io.output import check_output
 from f2r.io.raw.mosaic import Mosaic
 from f2r.noise.models import NoiseModel
+from f2r.system.claim import Claim
+from f2r.system.placing import check_file
 from f2r.system.report import environment, write_report
 from f2r.system.progress import Progress, ProgressCallback
 
@@ -62,9 +65,12 @@ def simulate_file(
     if str(output) == "-":
         raise InputError("a simulated clip has a JSON beside it: name a file with -o")
     count, clipped = 0, 0.0
-    with open_reader(clean, mosaic=mosaic) as reader:
+    with (
+        open_reader(clean, mosaic=mosaic) as reader,
+        claim_simulated(clean, output, overwrite=overwrite) as claim,
+    ):
         info = roomy_info(reader.info, output)
-        with open_writer(output, info, overwrite=overwrite) as writer:
+        with open_writer(output, info, claim=claim) as writer:
             for index, frame in enumerate(reader):
                 noisy = add_noise(frame, noise, seed, index)
                 clipped += float(np.mean((noisy < 0) | (noisy > 1)))
@@ -73,10 +79,21 @@ def simulate_file(
                 if progress:
                     progress(Progress("simulate", count / max(info.frames or 0, count)))
             notes = writer.losses
-    if info.dtype != "float32" and clipped:
-        share = clipped / count
-        notes += (f"{share:.2%} of the values lay outside [0, 1] and were clipped.",)
-    return finish(clean, output, noise, seed, count, notes)
+        if info.dtype != "float32" and clipped:
+            share = clipped / count
+            notes += (f"{share:.2%} of the values lay outside [0, 1] and were clipped.",)
+        return finish(clean, claim, noise, seed, count, notes)
+
+
+def claim_simulated(clean: str | Path, output: Path, *, overwrite: bool) -> Claim:
+    """Take the right to make a clip and the JSON beside it.
+
+    Raises:
+        InputError: one of them cannot be written, or would replace something.
+    """
+    check_output(output, None if str(clean) == "-" else Path(clean), overwrite=overwrite)
+    check_file(_report_path(output), overwrite=overwrite)
+    return Claim(output, overwrite=overwrite, is_shared=True)
 
 
 def add_noise(frame: Frame, noise: NoiseModel, seed: int, index: int) -> Frame:
@@ -119,7 +136,7 @@ def roomy_info(info: ClipInfo, output: Path) -> ClipInfo:
 
 def finish(
     clean: str | Path,
-    output: Path,
+    claim: Claim,
     noise: NoiseModel,
     seed: int,
     frames: int,
@@ -129,7 +146,7 @@ def finish(
     """Write the JSON beside a simulated clip, with `more` entries."""
     report = {
         "clean": str(clean),
-        "output": str(output),
+        "output": str(claim.path),
         "frames": frames,
         "noise": noise.to_dict(),
         "noise_text": noise.describe(),
@@ -138,6 +155,10 @@ def finish(
         **(more or {}),
         "environment": environment(),
     }
-    report_path = output.with_name(output.name + ".json")
-    write_report(report_path, report)
-    return Simulated(output, report_path, notes, report)
+    report_path = _report_path(claim.path)
+    write_report(report_path, report, claim)
+    return Simulated(claim.path, report_path, notes, report)
+
+
+def _report_path(output: Path) -> Path:
+    return output.with_name(output.name + ".json")

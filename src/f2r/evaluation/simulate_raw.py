@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from f2r.errors import InputError
-from f2r.evaluation.simulate import Simulated, add_noise, finish
+from f2r.evaluation.simulate import Simulated, add_noise, claim_simulated, finish
 from f2r.io import ClipInfo, Frame, FrameReader, FrameWriter, Source, open_reader, open_writer
 from f2r.io.raw.crvd import crvd_mosaic
 from f2r.io.raw.mosaic import Mosaic, sites
@@ -57,7 +57,8 @@ def simulate_raw(  # noqa: PLR0913 - keyword options of a command
     with ExitStack() as stack:
         reader = stack.enter_context(open_reader(clean))
         info = _mosaic_info(reader, shown)
-        writer = stack.enter_context(open_writer(output, info, overwrite=overwrite))
+        claim = stack.enter_context(claim_simulated(clean, output, overwrite=overwrite))
+        writer = stack.enter_context(open_writer(output, info, claim=claim))
         kept: FrameWriter | None = None
         if clean_output is not None:
             kept = stack.enter_context(open_writer(clean_output, info, overwrite=overwrite))
@@ -70,9 +71,10 @@ def simulate_raw(  # noqa: PLR0913 - keyword options of a command
                 kept.write(packed)
             if progress:
                 progress(Progress("simulate", count / max(info.frames or 0, count)))
+        writer.close()
         notes = writer.losses
-    more = {"iso": iso, "mosaic": vars(shown), "brightness": float(look.brightness)}
-    return finish(clean, output, noise, seed, count, notes, more)
+        more = {"iso": iso, "mosaic": vars(shown), "brightness": float(look.brightness)}
+        return finish(clean, claim, noise, seed, count, notes, more)
 
 
 def to_raw(frame: Frame, look: CameraLook, mosaic: Mosaic) -> Frame:

@@ -24,6 +24,7 @@ from f2r.io.clip import (
     white,
 )
 from f2r.io.output import FileWriter
+from f2r.system.claim import Claim
 
 MAX_CHANNELS = 16
 """More than this in the last axis is a transposed array rather than a clip."""
@@ -133,8 +134,8 @@ def _has_channel_axis(info: ClipInfo) -> bool:
 class NpyWriter(FileWriter):
     """A `.npy` file that grows frame by frame; its header is completed at the end."""
 
-    def __init__(self, path: Path, info: ClipInfo) -> None:
-        super().__init__(path, info, _losses(info))
+    def __init__(self, claim: Claim, info: ClipInfo) -> None:
+        super().__init__(claim, info, _losses(info))
         self._frame_shape: tuple[int, ...] = (info.height, info.width)
         if _has_channel_axis(info):
             self._frame_shape += (info.channels,)

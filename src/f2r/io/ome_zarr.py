@@ -26,6 +26,8 @@ from f2r.io.clip import (
     white,
 )
 from f2r.io.output import FileWriter
+from f2r.system.claim import Claim
+from f2r.system.owner import MARK
 
 MAX_CHANNELS = 4096
 MARKS = ("zarr.json", ".zgroup", ".zarray")
@@ -144,16 +146,16 @@ class ZarrWriter(FileWriter):
 
     failures = (OSError, ValueError)
 
-    def __init__(self, path: Path, info: ClipInfo) -> None:
-        if path.exists() and not is_zarr(path):
-            raise InputError(f"{path}: is no Zarr folder and is not replaced: name another output")
+    def __init__(self, claim: Claim, info: ClipInfo) -> None:
+        if claim.path.exists():
+            _check_ours(claim.path, claim.path)
         zarr = _library()
-        super().__init__(path, info, (NO_CLOCK,) if info.fps is not None else ())
+        super().__init__(claim, info, (NO_CLOCK,) if info.fps is not None else ())
         is_mirror = isinstance(info.source, ZarrSource)
         self._layout = info.source if isinstance(info.source, ZarrSource) else _make_source(info)
         with self._explained():
             group = zarr.open_group(str(self._part), mode="w", zarr_format=self._layout.zarr_format)
-            group.attrs.update(self._layout.attributes)
+            group.attrs.update(self._layout.attributes | {"made_by": MARK})
             name = _image(self._layout.attributes)["datasets"][0]["path"]
             self._array = group.create_array(
                 name,
@@ -186,6 +188,39 @@ class ZarrWriter(FileWriter):
 
     def _release(self) -> None:
         """Nothing is held open."""
+
+    def _check_replaced(self, old: Path, new: Path) -> None:  # noqa: ARG002 - of the base
+        _check_ours(old, self.path)
+
+
+def _check_ours(folder: Path, name: Path) -> None:
+    """Replace an image only if F2R made it and nothing was added: it is going to be deleted."""
+    found = is_zarr(folder) and not folder.is_symlink()
+    attributes = _attributes(folder) if found else {}
+    if attributes.get("made_by") != MARK:
+        raise InputError(
+            f"{name}: was not made by F2R and is not replaced: remove it or name another output"
+        )
+    kept = {*MARKS, ".zattrs", _first_folder(attributes)}
+    for entry in folder.iterdir():
+        if entry.name not in kept:
+            raise InputError(
+                f"{name}: holds more than F2R wrote ({entry.name}) and is not replaced: remove it "
+                "or name another output"
+            )
+
+
+def _attributes(folder: Path) -> dict[str, Any]:
+    try:
+        found = dict(_library().open_group(str(folder), mode="r").attrs)
+        _first_folder(found)
+    except (KeyError, IndexError, TypeError, ValueError, OSError):
+        return {}
+    return found
+
+
+def _first_folder(attributes: dict[str, Any]) -> str:
+    return Path(_image(attributes)["datasets"][0]["path"]).parts[0]
 
 
 def _image(attributes: dict[str, Any]) -> dict[str, Any]:

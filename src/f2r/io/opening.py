@@ -7,6 +7,7 @@ from f2r.io.clip import ClipInfo, EncodeOptions, FrameReader, FrameWriter
 from f2r.io.output import check_output
 from f2r.io.raw.kinds import RAW_SUFFIXES, is_raw
 from f2r.io.raw.mosaic import Mosaic
+from f2r.system.claim import Claim
 
 ARRAY_SUFFIXES = {".npy"}
 ZARR_SUFFIXES = {".zarr"}
@@ -93,6 +94,7 @@ def open_writer(
     *,
     overwrite: bool = False,
     options: EncodeOptions = EncodeOptions(),  # noqa: B008 - frozen, holds no state
+    claim: Claim | None = None,
 ) -> FrameWriter:
     """Open an output by its extension; a name without one is a folder of pictures.
 
@@ -101,6 +103,8 @@ def open_writer(
         info: the clip to write, usually the reader's own description.
         overwrite: replace an output that exists.
         options: how to compress.
+        claim: the right to make the output, where the caller has it; it then decides what is
+            replaced.
 
     Raises:
         InputError: the output cannot be written; the text says why and what to do.
@@ -110,37 +114,49 @@ def open_writer(
 
         return PipeWriter(info)
     path = Path(path)
-    if info.mosaic is not None:
-        from f2r.io.raw.opening import open_raw_writer
+    if claim is None:
+        check_output(path, info.source.path if info.source else None, overwrite=overwrite)
+        claim = Claim(path, overwrite=overwrite)
+    try:
+        return _open_claimed(claim, info, options)
+    except BaseException:
+        if not claim.is_shared:
+            claim.release()
+        raise
 
-        return open_raw_writer(path, info, overwrite, options)
-    check_output(path, info.source.path if info.source else None, overwrite=overwrite)
-    return _open_plain_writer(path, info, options)
+
+def _open_claimed(claim: Claim, info: ClipInfo, options: EncodeOptions) -> FrameWriter:
+    if info.mosaic is None:
+        return open_plain_writer(claim, info, options)
+    from f2r.io.raw.opening import open_raw_writer
+
+    return open_raw_writer(claim, info, options)
 
 
-def _open_plain_writer(path: Path, info: ClipInfo, options: EncodeOptions) -> FrameWriter:
+def open_plain_writer(claim: Claim, info: ClipInfo, options: EncodeOptions) -> FrameWriter:
     """Open an output for levels of grey or colour."""
+    path = claim.path
     suffix = path.suffix.lower()
     if suffix in ZARR_SUFFIXES:
         from f2r.io.ome_zarr import ZarrWriter
 
-        return ZarrWriter(path, info)
+        return ZarrWriter(claim, info)
     if path.is_dir() or suffix in FOLDER_SUFFIXES:
         from f2r.io.images.folder import FolderWriter
 
-        return FolderWriter(path, info, options)
+        return FolderWriter(claim, info, options)
     if suffix in ARRAY_SUFFIXES:
         from f2r.io.array import NpyWriter
 
-        return NpyWriter(path, info)
+        return NpyWriter(claim, info)
     if suffix in TIFF_SUFFIXES:
         from f2r.io.tiff.writer import open_tiff_writer
 
-        return open_tiff_writer(path, info)
+        return open_tiff_writer(claim, info)
     if suffix in VIDEO_SUFFIXES:
         from f2r.io.video.writer import VideoWriter
 
-        return VideoWriter(path, info, options)
+        return VideoWriter(claim, info, options)
     known = sorted(VIDEO_SUFFIXES | TIFF_SUFFIXES | ARRAY_SUFFIXES | ZARR_SUFFIXES)
     raise InputError(
         f"{path}: unknown output type '{suffix}': use one of {' '.join(known)}, or a name without "
@@ -156,7 +172,7 @@ def list_clips(folder: Path) -> list[str]:
         if file.is_file()
         and file.suffix.lower() in READABLE_SUFFIXES
         and not file.name.startswith(".")
-        and Path(file.stem).suffix not in {".f2r", ".part"}
+        and Path(file.stem).suffix != ".f2r"
     ]
 
 

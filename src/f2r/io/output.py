@@ -1,7 +1,6 @@
 """Outputs that appear under their name only when they are complete."""
 
 import os
-import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,12 +10,8 @@ from typing import ClassVar, Self
 
 from f2r.errors import InputError
 from f2r.io.clip import ClipInfo, Frame, Samples
-from f2r.system.durable import sync
-
-
-def part_path(path: Path) -> Path:
-    """Name the unfinished form of an output: `clip.mp4` grows as `clip.part.mp4`."""
-    return path.with_name(f"{path.stem}.part{path.suffix}")
+from f2r.system.claim import Claim
+from f2r.system.placing import cannot_write, check_file, check_free, discard
 
 
 def check_output(path: Path, source: Path | None, *, overwrite: bool) -> None:
@@ -34,8 +29,18 @@ def check_output(path: Path, source: Path | None, *, overwrite: bool) -> None:
         raise InputError(f"{path}: the output is the input: name another output with -o")
     if source is not None and source.is_dir() and source.resolve() in path.resolve().parents:
         raise InputError(f"{path}: the output lies inside the input folder: name another with -o")
-    if path.exists() and not overwrite:
-        raise InputError(f"{path}: exists already: pass --overwrite or name another output")
+    check_free(path, overwrite=overwrite)
+
+
+def claim_file(path: Path, source: str, *, overwrite: bool) -> Claim:
+    """Check a single file that is going to be written, and take the right to.
+
+    Raises:
+        InputError: it cannot be written, would replace something, or is being written.
+    """
+    check_output(path, None if source == "-" else Path(source), overwrite=overwrite)
+    check_file(path, overwrite=overwrite)
+    return Claim(path, overwrite=overwrite)
 
 
 def _is_same(path: Path, other: Path) -> bool:
@@ -48,7 +53,7 @@ class FileWriter(ABC):
     """Base of the writers: checks, the unfinished file, and its move into place.
 
     Args:
-        path: the output; its folder has been checked by `check_output`.
+        claim: the right to make the output, which has been checked by `check_output`.
         info: the clip that is going to be written.
         losses: what this output cannot keep.
     """
@@ -56,14 +61,14 @@ class FileWriter(ABC):
     failures: ClassVar[tuple[type[Exception], ...]] = (OSError,)
     """What writing raises when the disk is full or the encoder gives up."""
 
-    def __init__(self, path: Path, info: ClipInfo, losses: tuple[str, ...]) -> None:
-        self.path = path
+    def __init__(self, claim: Claim, info: ClipInfo, losses: tuple[str, ...]) -> None:
+        self.path = claim.path
         self.info = info
         self.count = 0
         self._losses = (*(info.source.unread if info.source else ()), *losses)
-        self._part = part_path(path)
-        self._is_open = True
-        _remove(self._part)
+        self._claim = claim
+        self._part = claim.part(claim.path)
+        self._is_open = self._holds_claim = True
 
     @property
     def losses(self) -> tuple[str, ...]:
@@ -96,10 +101,14 @@ class FileWriter(ABC):
         if self.count == 0:
             self.abort()
             raise InputError(f"{self.path}: not written, the clip has no frame")
-        with self._explained():
-            self._finish()
-            self._is_open = False
-            _settle(self._part, self.path)
+        try:
+            with self._explained():
+                self._finish()
+                self._is_open = False
+                self._claim.place(self._part, self.path, self._check_replaced)
+        finally:
+            self.abort()
+            self._drop()
 
     def abort(self) -> None:
         """Remove what was written; a finished file stays."""
@@ -108,7 +117,16 @@ class FileWriter(ABC):
             try:
                 self._release()
             finally:
-                _remove(self._part)
+                self._drop()
+
+    def _drop(self) -> None:
+        """Remove the unfinished file and let go of the output."""
+        if not self._holds_claim:
+            return
+        self._holds_claim = False
+        discard(self._part)
+        if not self._claim.is_shared:
+            self._claim.release()
 
     def __enter__(self) -> Self:
         return self
@@ -133,12 +151,12 @@ class FileWriter(ABC):
             with suppress(*self.failures):
                 self.abort()
             self._is_open = False
-            _remove(self._part)
-            reason = getattr(error, "strerror", None) or type(error).__name__
-            raise InputError(
-                f"{self.path}: cannot be written ({reason}): free some space or name another "
-                "output with -o"
-            ) from error
+            self._drop()
+            raise cannot_write(self.path, error) from error
+
+    def _check_replaced(self, old: Path, new: Path) -> None:
+        """Refuse to lose what the folder `old` holds, which `new` is going to replace."""
+        raise NotImplementedError(f"{old} -> {new}: writers of folders say what may be lost")
 
     @abstractmethod
     def _pack(self, frame: Frame) -> Samples:
@@ -155,27 +173,3 @@ class FileWriter(ABC):
     @abstractmethod
     def _release(self) -> None:
         """Let go of the unfinished file without finishing it."""
-
-
-def _settle(part: Path, path: Path) -> None:
-    """Move a finished file or folder into place, surviving a power cut."""
-    if part.is_dir():
-        old = path.with_name(path.name + ".old")
-        if path.exists():
-            path.rename(old)
-        for file in part.rglob("*"):
-            if file.is_file():
-                sync(file)
-        part.rename(path)
-        _remove(old)
-    else:
-        sync(part)
-        part.replace(path)
-    sync(path.parent)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)

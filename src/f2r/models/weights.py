@@ -17,6 +17,7 @@ from f2r.models.layers import PICTURE, RAW, Network, channels_last
 from f2r.models.prior import ImagePrior
 from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import TemporalEstimator
+from f2r.system.durable import write_durably
 
 KINDS: dict[type[nn.Module], str] = {
     ImagePrior: "prior",
@@ -36,9 +37,8 @@ def save_network(path: Path, network: nn.Module, facts: dict[str, str]) -> None:
     """Write a network's weights, compacted, with its configuration and `facts` as metadata."""
     config = json.dumps(network.config)
     metadata = {"kind": KINDS[type(network)], "config": config, "licence": "Apache-2.0"}
-    partial = path.with_name(path.name + ".part")
-    save_file(compact(network.state_dict()), partial, metadata=metadata | facts)
-    partial.replace(path)
+    tensors = compact(network.state_dict())
+    write_durably(path, lambda partial: save_file(tensors, partial, metadata=metadata | facts))
 
 
 def load_network(path: Path, kind: type[Network]) -> Network:

@@ -1,7 +1,7 @@
 """Denoise a file into a file, with what belongs beside it: report, picture, state of the run."""
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,7 @@ from f2r.run.denoiser import Denoiser
 from f2r.run.result import Result
 from f2r.run.resume.prepared import load_prepared, save_prepared
 from f2r.run.resume.spool import Mark
-from f2r.run.resume.state import RunState, identity_of, is_finishing
+from f2r.run.resume.state import RunState, identity_of, state_ledger
 from f2r.run.sampling import sample_bytes
 from f2r.run.sentences import (
     describe_choice,
@@ -34,6 +34,8 @@ from f2r.run.sentences import (
     expected_memory,
 )
 from f2r.system.allocator import keep_freed_memory
+from f2r.system.claim import Claim
+from f2r.system.placing import check_file
 from f2r.system.report import environment, write_report
 from f2r.system.progress import ProgressCallback
 
@@ -100,7 +102,10 @@ def denoise_file(
     has_pipe = PIPE in {source, str(target)}
     if has_pipe and files.resume:
         raise InputError("a pipe cannot be resumed: read from a file and write to a file")
-    with open_reader(source, skip_corrupt=files.skip_corrupt, mosaic=files.mosaic) as reader:
+    with (
+        open_reader(source, skip_corrupt=files.skip_corrupt, mosaic=files.mosaic) as reader,
+        _claim(source, target, files) as claim,
+    ):
         announce(describe_input(reader.info))
         suspicion = pattern_warning(reader)
         if suspicion is not None:
@@ -111,22 +116,39 @@ def denoise_file(
         sample = sample_bytes(reader.info, config)
         announce(describe_memory(run.memory, sample))
         job = _Job(run, run.reader, announce)
-        if has_pipe:
-            with _open_writer(target, reader, files, announce) as writer:
+        if has_pipe or claim is None:
+            with _open_writer(target, reader, files, announce, claim) as writer:
                 job.denoise(writer, None)
-            return _finish(source, target, None, run)
-        overwrites = files.overwrite or (files.resume and is_finishing(target))
-        check_output(target, Path(source), overwrite=overwrites)
+            return _finish(source, target, claim, None, run)
         identity = identity_of(source, run, asdict(files.encode) | {"skip": files.skip_corrupt})
-        with RunState(
-            target, identity, resume=files.resume, overwrite=files.overwrite, announce=announce
-        ) as state:
+        with RunState(identity, resume=files.resume, claim=claim, announce=announce) as state:
             run.checkpoints = state.folder
             announce(describe_disk(reader.info, state.folder, sample))
-            with _open_writer(target, reader, files, announce, overwrites) as writer:
+            with _open_writer(target, reader, files, announce, claim) as writer:
                 job.denoise(writer, state)
-                state.mark_finishing()
-            return _finish(source, target, state, run)
+            return _finish(source, target, claim, state, run)
+
+
+@contextmanager
+def _claim(source: str, target: Path, files: FileOptions) -> Iterator[Claim | None]:
+    """Hold the output for this run alone, and check every file that is going to be written."""
+    if str(target) == PIPE:
+        yield None
+        return
+    origin = None if source == PIPE else Path(source)
+    check_output(target, origin, overwrite=True)
+    ledger = state_ledger(target) if files.resume else None
+    with Claim(target, overwrite=files.overwrite, ledger=ledger, is_shared=True) as claim:
+        check_output(target, origin, overwrite=claim.may_replace(target))
+        for path in _beside(target)[: 1 if origin is None else 2]:
+            check_file(path, overwrite=claim.may_replace(path))
+        claim.ledger = state_ledger(target)
+        yield claim
+
+
+def _beside(target: Path) -> tuple[Path, Path]:
+    """Name report and picture."""
+    return target.with_name(target.name + ".json"), target.with_name(target.name + ".png")
 
 
 def _open_writer(
@@ -134,10 +156,9 @@ def _open_writer(
     reader: FrameReader,
     files: FileOptions,
     announce: Announce,
-    overwrite: bool = False,
+    claim: Claim | None,
 ) -> FrameWriter:
-    overwrite = overwrite or files.overwrite
-    writer = open_writer(target, reader.info, overwrite=overwrite, options=files.encode)
+    writer = open_writer(target, reader.info, options=files.encode, claim=claim)
     for loss in writer.losses:
         announce(f"cannot be kept: {loss}")
     return writer
@@ -216,7 +237,9 @@ def _copy(writer: FrameWriter, state: RunState, index: int) -> None:
     writer.put(state.spool.read(index))
 
 
-def _finish(source: str, target: Path, state: RunState | None, run: Denoiser) -> Outcome:
+def _finish(
+    source: str, target: Path, claim: Claim | None, state: RunState | None, run: Denoiser
+) -> Outcome:
     planned = expected_memory(run.memory, sample_bytes(run.reader.info, run.config))
     report = {
         "input": source,
@@ -226,11 +249,11 @@ def _finish(source: str, target: Path, state: RunState | None, run: Denoiser) ->
         **run.report,
         "environment": environment(),
     }
-    if str(target) == PIPE:
+    if claim is None:
         return Outcome(target, None, None, report)
-    report_path, picture = (target.with_name(target.name + end) for end in (".json", ".png"))
-    write_report(report_path, report)
+    report_path, picture = _beside(target)
+    write_report(report_path, report, claim)
     if state is None or not state.picture.exists():
         return Outcome(target, report_path, None, report)
-    state.picture.replace(picture)
+    claim.place(state.picture, picture)
     return Outcome(target, report_path, picture, report)

@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import platform
 import sys
 from dataclasses import asdict, dataclass
@@ -10,6 +9,9 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+from f2r.system.claim import Claim
+from f2r.system.durable import write_durably
 
 LIBRARIES = ("torch", "numpy", "opencv-python-headless", "av", "tifffile")
 """Distributions whose version can change a result."""
@@ -68,18 +70,23 @@ def peak_memory_mib() -> float | None:
     return round(peak / (2**20 if sys.platform == "darwin" else 2**10), 1)
 
 
-def write_report(path: Path, content: dict[str, Any]) -> None:
+def write_report(path: Path, content: dict[str, Any], claim: Claim | None = None) -> None:
     """Write `content` as JSON so that a crash leaves the old file or the new one.
 
     NaN and infinity, which JSON does not know, become null.
+
+    Args:
+        path: the file; without a claim it is replaced if it exists.
+        content: what reports are made of.
+        claim: keeps the user's files; it decides whether an existing file may go.
     """
-    text = json.dumps(_plain(content), indent=2, ensure_ascii=False, allow_nan=False)
-    partial = path.with_name(path.name + ".part")
-    with partial.open("w", encoding="utf-8") as file:
-        file.write(text + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    text = json.dumps(_plain(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    put = write_durably if claim is None else claim.write
+    put(path, lambda partial: _write_text(partial, text))
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
 
 
 def _versions() -> dict[str, str]:

@@ -1,20 +1,16 @@
 """Training state on disk: whole or not at all."""
 
-import os
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from f2r.system.durable import write_durably
+
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Write `state` so that a crash at any instant leaves the old file or the new one."""
-    partial = path.with_suffix(path.suffix + ".part")
-    with partial.open("wb") as file:
-        torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    write_durably(path, lambda partial: torch.save(state, partial))
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:

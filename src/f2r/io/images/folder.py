@@ -1,7 +1,7 @@
 """Folders of numbered pictures: PNG, TIFF, JPEG, BMP, OpenEXR."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from f2r.io.clip import (
 )
 from f2r.io.images import picture
 from f2r.io.output import FileWriter
+from f2r.system.claim import Claim
 
 KINDS = {".jpeg": ".jpg", ".tiff": ".tif"}
 """Suffixes that mean the same as another."""
@@ -140,12 +141,13 @@ def _check_sizes(files: list[Path]) -> tuple[int, int]:
 class FolderWriter(FileWriter):
     """A folder of pictures that keeps the names of the input's."""
 
-    def __init__(self, path: Path, info: ClipInfo, options: EncodeOptions) -> None:
-        _check_replaceable(path)
+    def __init__(self, claim: Claim, info: ClipInfo, options: EncodeOptions) -> None:
         self._suffix = _choose_suffix(info, options)
         self._dtype = _choose_dtype(info, self._suffix)
-        super().__init__(path, info, _losses(info, self._suffix, self._dtype))
         self._names = info.source.names if isinstance(info.source, FolderSource) else ()
+        names = [self._name(i) for i in range(info.frames)] if info.frames else None
+        check_replaceable(claim.path, claim.path, picture.SUFFIXES, names)
+        super().__init__(claim, info, _losses(info, self._suffix, self._dtype))
         with self._explained():
             self._part.mkdir()
 
@@ -153,12 +155,12 @@ class FolderWriter(FileWriter):
         return [to_samples(frame, self._dtype, white(self._dtype))]
 
     def _put(self, samples: Samples) -> None:
-        picture.write_picture(self._part / self._name(), samples[0])
+        picture.write_picture(self._part / self._name(self.count), samples[0])
 
-    def _name(self) -> str:
-        if self.count >= len(self._names):
-            return f"frame_{self.count + 1:06d}{self._suffix}"
-        name = Path(self._names[self.count])
+    def _name(self, index: int) -> str:
+        if index >= len(self._names):
+            return f"frame_{index + 1:06d}{self._suffix}"
+        name = Path(self._names[index])
         keeps_suffix = KINDS.get(name.suffix.lower(), name.suffix.lower()) == self._suffix
         return name.name if keeps_suffix else name.stem + self._suffix
 
@@ -167,6 +169,9 @@ class FolderWriter(FileWriter):
 
     def _release(self) -> None:
         """Nothing is held open."""
+
+    def _check_replaced(self, old: Path, new: Path) -> None:
+        check_replaceable(old, self.path, picture.SUFFIXES, {entry.name for entry in new.iterdir()})
 
 
 def _choose_suffix(info: ClipInfo, options: EncodeOptions) -> str:
@@ -206,13 +211,30 @@ def _losses(info: ClipInfo, suffix: str, dtype: SampleType) -> tuple[str, ...]:
     return tuple(losses)
 
 
-def _check_replaceable(path: Path) -> None:
-    """Replace a folder only if it holds nothing but pictures: it is going to be deleted."""
-    if not path.is_dir():
-        return
-    for entry in path.iterdir():
-        if not entry.is_file() or entry.suffix.lower() not in picture.SUFFIXES:
+def check_replaceable(
+    folder: Path, name: Path, suffixes: Collection[str], new: Collection[str] | None
+) -> None:
+    """Replace a folder only by frames of the same names, so that no other file is lost.
+
+    Args:
+        folder: what is going to be deleted; need not exist.
+        name: how to call it.
+        suffixes: of the frames that it may hold.
+        new: names of the frames that come into its place; None where they are not known yet.
+
+    Raises:
+        InputError: it is no folder, or holds something else.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{name}: is a file, a folder is to be written there: name another")
+    for entry in folder.iterdir() if folder.exists() else ():
+        if not entry.is_file() or entry.is_symlink() or entry.suffix.lower() not in suffixes:
             raise InputError(
-                f"{path}: holds more than pictures ({entry.name}) and is not overwritten: name "
+                f"{name}: holds more than pictures ({entry.name}) and is not overwritten: name "
                 "another output with -o"
+            )
+        if new is not None and entry.name not in new:
+            raise InputError(
+                f"{name}: holds {entry.name}, which no new frame replaces, and is not "
+                "overwritten: remove it or name another output with -o"
             )

@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 
 from f2r.errors import InputError
 from f2r.io.clip import ClipInfo, Frame, Samples, white
-from f2r.io.images.folder import FolderSource
+from f2r.io.images.folder import FolderSource, check_replaceable
 from f2r.io.output import FileWriter
 from f2r.io.raw.mosaic import Mosaic, sites
 from f2r.isp.colour import xyz_to_camera
+from f2r.system.claim import Claim
+from f2r.system.placing import check_file
 
 BYTE, ASCII, SHORT, RATIONAL, SRATIONAL = 1, 2, 3, 5, 10
 """Types of TIFF tags."""
@@ -27,6 +29,7 @@ DAYLIGHT = 21
 """D65 as calibration illuminant."""
 MODEL = "Frames2Residual"
 """Camera model, so that a converter does not apply what it knows of the real one."""
+DNG = {".dng"}
 LOSSES = ("Of a raw file levels, white balance, colours, ISO and orientation are kept, no more.",)
 
 
@@ -83,7 +86,7 @@ class DngWriter(FileWriter):
     """A folder of DNG files that keeps the names of the input's, or one file for one frame.
 
     Args:
-        path: a folder, or a name that ends in .dng.
+        claim: the right to make a folder, or a file whose name ends in .dng.
         info: the grey frames that hold the mosaics.
         mosaic: what their samples mean.
 
@@ -91,13 +94,18 @@ class DngWriter(FileWriter):
         InputError: several frames in one file, or a folder that holds other files.
     """
 
-    def __init__(self, path: Path, info: ClipInfo, mosaic: Mosaic) -> None:
+    def __init__(self, claim: Claim, info: ClipInfo, mosaic: Mosaic) -> None:
+        path = claim.path
         self._mosaic, self._is_file = mosaic, path.suffix.lower() == ".dng"
         if self._is_file and info.frames != 1:
             raise InputError(f"{path}: a DNG holds one frame: name a folder for a clip")
-        _check_replaceable(path)
-        super().__init__(path, info, LOSSES)
         self._names = info.source.names if isinstance(info.source, FolderSource) else ()
+        if self._is_file:
+            check_file(path, overwrite=True)
+        else:
+            names = [self._name(i) for i in range(info.frames)] if info.frames else None
+            check_replaceable(path, path, DNG, names)
+        super().__init__(claim, info, LOSSES)
         if not self._is_file:
             with self._explained():
                 self._part.mkdir()
@@ -107,13 +115,13 @@ class DngWriter(FileWriter):
         return [levels.clip(0, 65535).astype(np.uint16)]
 
     def _put(self, samples: Samples) -> None:
-        target = self._part if self._is_file else self._part / self._name()
+        target = self._part if self._is_file else self._part / self._name(self.count)
         write_dng(target, samples[0], self._mosaic)
 
-    def _name(self) -> str:
-        if self.count < len(self._names):
-            return Path(self._names[self.count]).stem + ".dng"
-        return f"frame_{self.count + 1:06d}.dng"
+    def _name(self, index: int) -> str:
+        if index < len(self._names):
+            return Path(self._names[index]).stem + ".dng"
+        return f"frame_{index + 1:06d}.dng"
 
     def _finish(self) -> None:
         """Nothing remains: every file is complete."""
@@ -121,12 +129,5 @@ class DngWriter(FileWriter):
     def _release(self) -> None:
         """Nothing is held open."""
 
-
-def _check_replaceable(path: Path) -> None:
-    """Replace a folder only if it holds nothing but DNG files: it is going to be deleted."""
-    others = [p for p in path.iterdir() if p.suffix.lower() != ".dng"] if path.is_dir() else []
-    if others:
-        raise InputError(
-            f"{path}: holds more than DNG files ({others[0].name}) and is not overwritten: name "
-            "another output with -o"
-        )
+    def _check_replaced(self, old: Path, new: Path) -> None:
+        check_replaceable(old, self.path, DNG, {entry.name for entry in new.iterdir()})

@@ -7,6 +7,7 @@ from f2r.io.clip import ClipInfo, EncodeOptions, FrameReader, FrameWriter
 from f2r.io.raw.kinds import RAW_SUFFIXES, raw_files
 from f2r.io.raw.mosaic import Mosaic
 from f2r.io.raw.packing import MosaicReader, MosaicWriter, mosaic_info
+from f2r.system.claim import Claim
 
 
 def open_raw(path: Path, mosaic: Mosaic | None) -> FrameReader:
@@ -31,9 +32,7 @@ def open_raw(path: Path, mosaic: Mosaic | None) -> FrameReader:
     return MosaicReader(reader, mosaic or reader.mosaic)
 
 
-def open_raw_writer(
-    path: Path, info: ClipInfo, overwrite: bool, options: EncodeOptions
-) -> FrameWriter:
+def open_raw_writer(claim: Claim, info: ClipInfo, options: EncodeOptions) -> FrameWriter:
     """Open an output for packed frames.
 
     Frames of cameras' files become DNG files; everything else holds bare mosaics with the levels
@@ -42,10 +41,10 @@ def open_raw_writer(
     Raises:
         InputError: the output cannot hold mosaics.
     """
-    from f2r.io.opening import VIDEO_SUFFIXES, open_writer
-    from f2r.io.output import check_output
+    from f2r.io.opening import VIDEO_SUFFIXES, open_plain_writer
 
     assert info.mosaic is not None
+    path = claim.path
     mosaics, suffix = mosaic_info(info), path.suffix.lower()
     if suffix in VIDEO_SUFFIXES:
         raise InputError(
@@ -56,9 +55,8 @@ def open_raw_writer(
     if suffix == ".dng" or (is_folder and _is_from_camera(info)):
         from f2r.io.raw.dng_writer import DngWriter
 
-        check_output(path, info.source.path if info.source else None, overwrite=overwrite)
-        return MosaicWriter(DngWriter(path, mosaics, info.mosaic), info)
-    return MosaicWriter(open_writer(path, mosaics, overwrite=overwrite, options=options), info)
+        return MosaicWriter(DngWriter(claim, mosaics, info.mosaic), info)
+    return MosaicWriter(open_plain_writer(claim, mosaics, options), info)
 
 
 def _is_from_camera(info: ClipInfo) -> bool:

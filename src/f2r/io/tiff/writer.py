@@ -11,20 +11,21 @@ import tifffile
 from f2r.io.clip import ClipInfo, Frame, Samples, to_samples, white
 from f2r.io.output import FileWriter
 from f2r.io.tiff.reader import TiffSource
+from f2r.system.claim import Claim
 
 BIG = 2**32 - 2**25
 """Bytes of pixels beyond which only BigTIFF can hold the file."""
 NO_CLOCK = "A TIFF stack keeps no timestamps, no sound and no colour tags."
 
 
-def open_tiff_writer(path: Path, info: ClipInfo) -> FileWriter:
+def open_tiff_writer(claim: Claim, info: ClipInfo) -> FileWriter:
     """Choose between the mirror of a TIFF input and a plain stack."""
     source = info.source
     if isinstance(source, TiffSource):
-        return MirrorTiffWriter(path, info, source)
-    if _is_ome(path) and info.frames is not None:
-        return MirrorTiffWriter(path, info, _make_source(info))
-    return PlainTiffWriter(path, info)
+        return MirrorTiffWriter(claim, info, source)
+    if _is_ome(claim.path) and info.frames is not None:
+        return MirrorTiffWriter(claim, info, _make_source(info))
+    return PlainTiffWriter(claim, info)
 
 
 def _is_ome(path: Path) -> bool:
@@ -54,8 +55,8 @@ class MirrorTiffWriter(FileWriter):
     order of axes can be written frame by frame.
     """
 
-    def __init__(self, path: Path, info: ClipInfo, source: TiffSource) -> None:
-        super().__init__(path, info, _mirror_losses(info, source))
+    def __init__(self, claim: Claim, info: ClipInfo, source: TiffSource) -> None:
+        super().__init__(claim, info, _mirror_losses(info, source))
         self._source = source
         self._dtype = np.dtype(info.dtype).newbyteorder(source.byteorder)
         self._scale = info.scale if info.source is source else white(info.dtype)
@@ -144,8 +145,8 @@ def _mirror_losses(info: ClipInfo, source: TiffSource) -> tuple[str, ...]:
 class PlainTiffWriter(FileWriter):
     """A stack that grows page by page, for clips that were no TIFF."""
 
-    def __init__(self, path: Path, info: ClipInfo) -> None:
-        super().__init__(path, info, (NO_CLOCK,) if info.fps is not None else ())
+    def __init__(self, claim: Claim, info: ClipInfo) -> None:
+        super().__init__(claim, info, (NO_CLOCK,) if info.fps is not None else ())
         size = _byte_count(info)
         with self._explained():
             is_big = size is None or size > BIG

@@ -2,7 +2,6 @@
 
 import os
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import av
@@ -28,6 +27,7 @@ from f2r.io.video.pixels import (
     pack_frame,
 )
 from f2r.io.video.reader import VideoSource
+from f2r.system.claim import Claim
 
 
 class AspectTagger:
@@ -59,17 +59,17 @@ class VideoWriter(FileWriter):
     """A video file.
 
     Args:
-        path: the output.
+        claim: the right to make the output.
         info: the clip; timestamps, colour tags and further streams come from its source.
         options: encoder and quality.
     """
 
     failures = (OSError, av.error.FFmpegError)
 
-    def __init__(self, path: Path, info: ClipInfo, options: EncodeOptions) -> None:
-        check_channels(path, info)
-        self._encoding = choose_encoding(path.suffix.lower(), info, options)
-        super().__init__(path, info, self._encoding.losses)
+    def __init__(self, claim: Claim, info: ClipInfo, options: EncodeOptions) -> None:
+        check_channels(claim.path, info)
+        self._encoding = choose_encoding(claim.path.suffix.lower(), info, options)
+        super().__init__(claim, info, self._encoding.losses)
         self._source = info.source if isinstance(info.source, VideoSource) else None
         self._colour = output_colour(info, self._encoding)
         self._fps, self._time_base = _output_clock(info, self._encoding.muxer)

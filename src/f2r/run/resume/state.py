@@ -7,8 +7,8 @@ at any instant.
 
 import hashlib
 import json
-import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -18,7 +18,8 @@ from f2r import __version__
 from f2r.errors import InputError
 from f2r.run.denoiser import Denoiser
 from f2r.run.resume.spool import FrameSpool
-from f2r.system.durable import write_durably
+from f2r.system.claim import Claim
+from f2r.system.marked import make_marked, read_stamp, remove_marked
 
 
 class RunState:
@@ -28,57 +29,43 @@ class RunState:
     otherwise keeps it and says so.
 
     Args:
-        output: the clip that is being made; the folder lies beside it.
         identity: what the run's result depends on.
         resume: go on from an existing folder.
-        overwrite: an interrupted run's folder may be thrown away.
+        claim: the right to make the clip, beside which the folder lies; to overwrite means that
+            an interrupted run's folder may be thrown away.
         announce: told when the folder is kept.
 
     Raises:
         InputError: asked to resume where nothing, or a different run, was interrupted; or not
-            asked to, where it was.
+            asked to, where it was; or the folder is none of F2R's.
     """
 
     def __init__(
         self,
-        output: Path,
         identity: dict[str, Any],
         *,
         resume: bool,
-        overwrite: bool,
+        claim: Claim,
         announce: Callable[[str], None],
     ) -> None:
-        self.folder = state_folder(output)
-        self._announce = announce
+        self.folder = state_folder(claim.path)
+        self._announce, self._claim = announce, claim
+        found = read_stamp(self.folder)
         if resume:
-            _check_resumable(self.folder, identity)
-        elif has_progress(self.folder) and not overwrite:
+            _check_resumable(self.folder, found, identity)
+        elif has_progress(self.folder) and not claim.overwrite:
             raise InputError(
                 f"{self.folder}: holds an interrupted run: pass --resume to go on with it, or "
                 "--overwrite to start anew"
             )
-        else:
-            shutil.rmtree(self.folder, ignore_errors=True)
-        self._create(identity)
+        elif found is not None:
+            remove_marked(claim, self.folder)
+        if not resume:
+            make_marked(claim, self.folder, identity)
         self.picture = self.folder / "picture.png"
         """Before/after picture, once its frame is done."""
         self.spool = FrameSpool(self.folder / "frames.spool")
         """Finished frames."""
-
-    def _create(self, identity: dict[str, Any]) -> None:
-        try:
-            self.folder.mkdir(exist_ok=True)
-            if not _stamp(self.folder).exists():
-                write_durably(_stamp(self.folder), lambda p: _write_json(p, identity))
-        except OSError as error:
-            raise InputError(
-                f"{self.folder}: cannot be written ({error.strerror}): free some space or name "
-                "another output with -o"
-            ) from error
-
-    def mark_finishing(self) -> None:
-        """Say that every frame is done."""
-        write_durably(self.folder / "finishing", Path.touch)
 
     def __enter__(self) -> Self:
         return self
@@ -95,8 +82,8 @@ class RunState:
                 f"{self.folder} keeps what is done: repeat the command with --resume to go on"
             )
             return
-        _stamp(self.folder).unlink(missing_ok=True)  # from here on there is nothing to resume
-        shutil.rmtree(self.folder, ignore_errors=True)
+        with suppress(OSError):  # what remains lies in the claim and goes with it
+            remove_marked(self._claim, self.folder)
 
 
 def state_folder(output: Path) -> Path:
@@ -109,9 +96,9 @@ def has_progress(folder: Path) -> bool:
     return any((folder / name).exists() for name in ("prepared.json", "temporal.ckpt"))
 
 
-def is_finishing(output: Path) -> bool:
-    """Tell whether all frames of a run were done, so that an existing output is its own."""
-    return (state_folder(output) / "finishing").exists()
+def state_ledger(output: Path) -> Path:
+    """Name the file that says what a run has put into place, so that it knows its own again."""
+    return state_folder(output) / "placed.json"
 
 
 def identity_of(source: str, run: Denoiser, options: dict[str, Any]) -> dict[str, Any]:
@@ -131,22 +118,9 @@ def identity_of(source: str, run: Denoiser, options: dict[str, Any]) -> dict[str
     return plain
 
 
-def _stamp(folder: Path) -> Path:
-    return folder / "run.json"
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    path.write_text(json.dumps(content), encoding="utf-8")
-
-
-def _check_resumable(folder: Path, identity: dict[str, Any]) -> None:
-    if not folder.exists():
+def _check_resumable(folder: Path, found: dict[str, Any] | None, identity: dict[str, Any]) -> None:
+    if found is None:
         raise InputError(f"{folder}: nothing to resume: run without --resume")
-    stamp = _stamp(folder)
-    if not stamp.exists():  # killed while it was made, or while it was removed
-        shutil.rmtree(folder, ignore_errors=True)
-        return
-    found = json.loads(stamp.read_text(encoding="utf-8"))
     changed = [key for key in identity if found.get(key) != identity[key]]
     if changed:
         raise InputError(

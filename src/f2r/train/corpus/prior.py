@@ -1,5 +1,6 @@
 """Train the image prior D on photographs with synthetic noise."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from f2r.models.layers import PICTURE, RAW, channels_last
 from f2r.models.prior import ImagePrior
 from f2r.models.weights import check_channels, load_network, save_network
 from f2r.models.widen import widen
+from f2r.train.corpus.state import claim_weights, training_state
 from f2r.train.loop import FitConfig, Trainer
 from f2r.system.progress import ProgressCallback
 
@@ -193,7 +195,7 @@ def prior_loss(
     return (errors + 1e-8).sqrt().mean()
 
 
-def train_prior(
+def train_prior(  # noqa: PLR0913
     photos: Sequence[Path],
     output: Path,
     seconds: float,
@@ -201,36 +203,47 @@ def train_prior(
     init: Path | None = None,
     *,
     raw: bool = False,
+    overwrite: bool = False,
     progress: ProgressCallback | None = None,
 ) -> ImagePrior:
     """Train D on photographs and write its weights.
 
     Args:
         photos: image files, or folders of them.
-        output: weights file; training state lies beside it as `OUTPUT.ckpt` until it is done.
+        output: weights file; training state lies beside it in `OUTPUT.run` until it is
+            done, and the same call goes on from it after an interruption.
         seconds: training time.
         seed: seed of initial weights, patches and noise.
         init: weights to start from; None starts from random ones.
         raw: train a prior for raw planes instead of pictures.
+        overwrite: replace existing weights, and the state of another training.
         progress: called a few times a second.
+
+    Raises:
+        InputError: photographs, options or `output` cannot be used.
     """
     check_output(output, None, overwrite=True)
     data = PriorData(raw=raw)
     torch.manual_seed(seed)
     prior = channels_last(_starting_prior(init, raw=raw))
     patches = PhotoPatches(load_photos(find_photos(photos), data))
-    checkpoint = output.with_name(output.name + ".ckpt")
-    trainer = Trainer(
-        "prior",
-        prior,
-        lambda generator: prior_loss(prior, patches, data, generator),
-        FitConfig(seconds, learning_rate=FINE_RATE if init else FIRST_RATE, ema_decay=0.999),
-        torch.Generator().manual_seed(seed),
-        checkpoint,
-    )
-    trainer.run(progress)
-    save_network(output, prior, {"seed": str(seed), "steps": str(trainer.step)})
-    checkpoint.unlink()
+    folder = output.with_name(output.name + ".run")
+    identity = json.dumps({"seed": seed, "raw": raw, "init": None if init is None else str(init)})
+    with (
+        claim_weights([output], folder, overwrite=overwrite) as claim,
+        training_state(claim, folder, identity),
+    ):
+        trainer = Trainer(
+            "prior",
+            prior,
+            lambda generator: prior_loss(prior, patches, data, generator),
+            FitConfig(seconds, learning_rate=FINE_RATE if init else FIRST_RATE, ema_decay=0.999),
+            torch.Generator().manual_seed(seed),
+            folder / "prior.ckpt",
+        )
+        trainer.run(progress)
+        facts = {"seed": str(seed), "steps": str(trainer.step)}
+        claim.write(output, lambda path: save_network(path, prior, facts))
     return prior
 
 

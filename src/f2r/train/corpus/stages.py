@@ -7,12 +7,13 @@ the connected processes divide the shards, so the result does not depend on how 
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from f2r.errors import InputError
 from f2r.flow.estimator import DisFlow
@@ -25,10 +26,12 @@ from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import TemporalEstimator
 from f2r.models.weights import facts_of, save_network
 from f2r.noise.models import Gaussian
+from f2r.system.claim import Claim
 from f2r.system.processes import Processes
 from f2r.system.report import environment, write_report
 from f2r.train.corpus.footage import Footage
 from f2r.train.corpus.shards import Announce, prepare_shards
+from f2r.train.corpus.state import claim_weights, training_state
 from f2r.train.loop import FitConfig, Trainer
 from f2r.system.progress import ProgressCallback
 from f2r.train.temporal_loss import temporal_loss
@@ -42,8 +45,11 @@ FRESH = "none"
 FIRST_RATE, FINE_RATE = 8e-4, 4e-4
 """Peak learning rates from random and from given weights."""
 
-STATE = ("temporal.ckpt", "refiner.ckpt", "state.json")
-"""Files of an unfinished training."""
+STATE = "training.run"
+"""Folder of an unfinished training, in that of its output."""
+
+REPORT = "training.json"
+"""What was trained on, and how."""
 
 Loss = Callable[[torch.Generator], Tensor]
 
@@ -111,26 +117,29 @@ def train_on_clips(  # noqa: PLR0913
     """
     if config.shards % processes.count:
         raise InputError(f"{config.shards} shards cannot be divided by {processes.count} processes")
-    identity = _identity(footage, config)
-    _check_output(output, identity, overwrite)
-    networks = starting_networks(config, device, raw=footage.raw)
-    shards = prepare_shards(
-        footage,
-        networks.prior,
-        config.seed,
-        config.shards,
-        processes=processes,
-        announce=announce,
-        progress=progress,
-    )
-    if processes.is_main:
-        _claim(output, identity)
-    facts = train_networks(networks, shards.clips, config, output, processes, progress)
-    if processes.is_main:
-        facts |= {"noise": "added" if footage.add_noise else "present"}
-        _write(output, networks, config, facts)
-        report = {"config": asdict(config), **facts, "clips": shards.found}
-        write_report(output / "training.json", report | {"environment": environment()})
+    with ExitStack() as stack:
+        claim = None
+        if processes.is_main:
+            claim = stack.enter_context(_claim(output, config, overwrite=overwrite))
+        networks = starting_networks(config, device, raw=footage.raw)
+        shards = prepare_shards(
+            footage,
+            networks.prior,
+            config.seed,
+            config.shards,
+            processes=processes,
+            announce=announce,
+            progress=progress,
+        )
+        work = output / STATE
+        if claim is not None:
+            stack.enter_context(training_state(claim, work, _identity(footage, config)))
+        facts = train_networks(networks, shards.clips, config, work, processes, progress)
+        if claim is not None:
+            facts |= {"noise": "added" if footage.add_noise else "present"}
+            _write(claim, networks, config, facts)
+            report = {"config": asdict(config), **facts, "clips": shards.found}
+            write_report(claim.path, report | {"environment": environment()}, claim)
 
 
 def train_networks(
@@ -215,28 +224,12 @@ def starting_networks(config: StagesConfig, device: torch.device, *, raw: bool) 
     return replace(shipped, temporal=temporal.to(device), refiner=refiner.to(device))
 
 
-def _check_output(output: Path, identity: str, overwrite: bool) -> None:
-    if (output / "temporal.safetensors").exists() and not overwrite:
-        raise InputError(f"{output}: holds weights: choose another folder, or pass --overwrite")
-    stamp = output / "state.json"
-    if stamp.exists() and stamp.read_text() != identity and not overwrite:
-        raise InputError(
-            f"{output}: holds the state of another training: repeat its options, choose another "
-            "folder, or pass --overwrite"
-        )
-
-
-def _claim(output: Path, identity: str) -> None:
-    """Make the folder, rid it of the state of another training, and note whose will lie in it."""
-    stamp = output / "state.json"
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-        if stamp.exists() and stamp.read_text() != identity:
-            for name in STATE:
-                (output / name).unlink(missing_ok=True)
-        stamp.write_text(identity)
-    except OSError as error:
-        raise InputError(f"{output}: cannot be written ({error.strerror})") from None
+def _claim(output: Path, config: StagesConfig, *, overwrite: bool) -> AbstractContextManager[Claim]:
+    """Check the folder and hold it for this training alone."""
+    names = [REPORT, *(f"{name}.safetensors" for name in ("temporal", "refiner"))]
+    if _own_prior(config):
+        names.append("prior.safetensors")
+    return claim_weights([output / name for name in names], output / STATE, overwrite=overwrite)
 
 
 def _identity(footage: Footage, config: StagesConfig) -> str:
@@ -245,12 +238,20 @@ def _identity(footage: Footage, config: StagesConfig) -> str:
     return json.dumps(values | {"noise": noise}, default=str, sort_keys=True)
 
 
-def _write(output: Path, networks: Networks, config: StagesConfig, facts: dict[str, str]) -> None:
-    """Write the weights and remove the training state."""
-    save_network(output / "temporal.safetensors", networks.temporal, facts)
-    save_network(output / "refiner.safetensors", networks.refiner, facts)
-    prior = None if config.init in {None, FRESH} else own_weights(config.init).get("prior")
+def _own_prior(config: StagesConfig) -> Path | None:
+    """Find the prior that the weights to start from bring along."""
+    return None if config.init in {None, FRESH} else own_weights(config.init).get("prior")
+
+
+def _write(claim: Claim, networks: Networks, config: StagesConfig, facts: dict[str, str]) -> None:
+    """Write the weights."""
+    made: list[tuple[str, nn.Module, dict[str, str]]] = [
+        ("temporal", networks.temporal, facts),
+        ("refiner", networks.refiner, facts),
+    ]
+    prior = _own_prior(config)
     if prior:  # the stages were trained with it and need it, widened if it was
-        save_network(output / "prior.safetensors", networks.prior, facts_of(prior))
-    for name in STATE:
-        (output / name).unlink(missing_ok=True)
+        made.append(("prior", networks.prior, facts_of(prior)))
+    for name, network, known in made:
+        path = claim.path.with_name(f"{name}.safetensors")
+        claim.write(path, partial(save_network, network=network, facts=known))

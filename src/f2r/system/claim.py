@@ -1,0 +1,258 @@
+"""The claim on an output: one run at a time makes it, and nothing of the user's is lost by it.
+
+While a run makes OUTPUT, the folder `.OUTPUT.f2r` beside it says which process that is, and holds
+all that is unfinished. F2R deletes nothing but what lies in a folder that carries its mark, and
+gives a finished file a name that was free, or that it was told to overwrite.
+"""
+
+import errno
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from f2r.errors import InputError
+from f2r.system.durable import sync
+from f2r.system.owner import Owner
+from f2r.system.placing import (
+    cannot_write,
+    check_free,
+    discard,
+    fingerprint,
+    move_new,
+    read_ledger,
+)
+
+OWNER = "owner.json"
+"""File by which a claim is known, and whose it is."""
+REPLACED = "replaced"
+"""Folder that is being replaced, while its successor moves in."""
+FRESH = ".f2r-"
+"""First letters of a claim that is being made."""
+
+TAKEN = {errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR, errno.EACCES if os.name == "nt" else None}
+"""What systems say of a folder's name that is taken."""
+
+Check = Callable[[Path, Path], None]
+"""Given an old folder and its successor: refuses what would be lost."""
+
+
+class Claim:
+    """The right to make one output, until it is released or the process ends.
+
+    Args:
+        path: the output; its folder exists.
+        overwrite: existing files may be replaced.
+        ledger: file that is to say what was put into place; it outlives an interrupted run, and
+            what it knows may be replaced.
+        is_shared: the writer of the output does not release the claim when it is done.
+
+    Raises:
+        InputError: another run makes this output, or the folder's name is taken by something else.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        overwrite: bool = False,
+        ledger: Path | None = None,
+        is_shared: bool = False,
+    ) -> None:
+        self.path, self.overwrite, self.ledger = path, overwrite, ledger
+        self.is_shared = is_shared
+        self.folder = path.with_name(f".{path.name}.f2r")
+        self._is_held = False
+        try:
+            self._take()
+        except OSError as error:
+            raise cannot_write(path, error) from error
+        self._is_held = True
+
+    def part(self, path: Path) -> Path:
+        """Name the unfinished form of a file; removes what lies there."""
+        part = self.folder / f"new.{path.name}"
+        discard(part)
+        return part
+
+    def write(self, path: Path, write: Callable[[Path], None]) -> None:
+        """Let `write` fill a file, and put it into place when it is whole."""
+        part = self.part(path)
+        try:
+            write(part)
+            self.place(part, path)
+        except OSError as error:
+            raise cannot_write(path, error) from error
+        finally:
+            discard(part)
+
+    def place(self, part: Path, path: Path, check: Check | None = None) -> None:
+        """Give something finished its name, surviving a power cut.
+
+        Args:
+            part: the finished file or folder.
+            path: its name.
+            check: refuses to lose what a replaced folder holds.
+
+        Raises:
+            InputError: the name was taken while the file was made.
+        """
+        for file in [f for f in part.rglob("*") if f.is_file()] if part.is_dir() else [part]:
+            sync(file)
+        check_free(path, overwrite=self.may_replace(path))
+        self._note(part, path)
+        if part.is_dir():
+            self._swap(part, path, check)
+        elif self.may_replace(path):
+            part.replace(path)
+        else:
+            move_new(part, path)
+        sync(path.parent)
+
+    def may_replace(self, path: Path) -> bool:
+        """Tell whether a file may go: the user said so, or this very run put it there."""
+        if self.overwrite:
+            return True
+        placed = read_ledger(self.ledger)
+        return path.name in placed and placed[path.name] == fingerprint(path)
+
+    def release(self) -> None:
+        """Give the output free; doing so twice is harmless."""
+        if not self._is_held:
+            return
+        self._is_held = False
+        with suppress(OSError):  # what cannot be removed is known by its mark, and removed later
+            self._clear()
+            (self.folder / OWNER).unlink(missing_ok=True)
+            self.folder.rmdir()  # another run may have taken it in between: then it stays
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.release()
+
+    def _take(self) -> None:
+        _sweep(self.folder.parent)
+        while not self._create():
+            with _one_at_a_time(self.folder):
+                owner = self._found()
+                if owner is not None and owner.is_gone:
+                    fresh = self.folder / f"{OWNER}.{os.getpid()}"
+                    discard(fresh)
+                    Owner.current().write(fresh)
+                    fresh.replace(self.folder / OWNER)
+                    break
+            if owner is not None:
+                raise InputError(_refusal(self.path, owner, self.folder))
+        self._clear()
+
+    def _create(self) -> bool:
+        """Make the folder, with its owner in it from the first instant; False if there is one."""
+        fresh = Path(tempfile.mkdtemp(prefix=FRESH, dir=self.folder.parent))
+        try:
+            fresh.chmod(0o755)  # so that others can see whose it is
+            Owner.current().write(fresh / OWNER)
+            fresh.rename(self.folder)  # fails if there is a folder with anything in it
+        except OSError as error:
+            if error.errno not in TAKEN:
+                raise
+            return False
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+        return True
+
+    def _found(self) -> Owner | None:
+        """Read whose claim lies there; None if it has just gone."""
+        owner = Owner.read(self.folder / OWNER)
+        is_ours = owner is not None and not self.folder.is_symlink()
+        if is_ours or not os.path.lexists(self.folder):
+            return owner
+        if self.folder.is_dir() and not self.folder.is_symlink():
+            if not any(self.folder.iterdir()):  # released this instant
+                with suppress(OSError):
+                    self.folder.rmdir()
+                return None
+            if (owner := Owner.read(self.folder / OWNER)) is not None:
+                return owner
+        raise InputError(
+            f"{self.folder}: is in the way and was not made by F2R: move it or name another output"
+        )
+
+    def _clear(self) -> None:
+        """Remove what is unfinished; a folder whose replacement was cut short goes back."""
+        old = self.folder / REPLACED
+        if old.exists() and not os.path.lexists(self.path):
+            old.rename(self.path)
+        for entry in self.folder.iterdir():
+            if entry.name != OWNER:
+                discard(entry)
+
+    def _note(self, part: Path, path: Path) -> None:
+        """Write down what is going to be put into place."""
+        if self.ledger is None or not self.ledger.parent.is_dir():
+            return
+        placed = read_ledger(self.ledger) | {path.name: fingerprint(part)}
+        fresh = self.part(self.ledger)
+        fresh.write_text(json.dumps(placed), encoding="utf-8")
+        sync(fresh)
+        fresh.replace(self.ledger)
+
+    def _swap(self, part: Path, path: Path, check: Check | None) -> None:
+        """Put a folder into place of another."""
+        old = self.folder / REPLACED
+        if not path.exists():
+            part.rename(path)
+            return
+        path.rename(old)
+        try:
+            if check is not None:
+                check(old, part)
+            part.rename(path)
+        except BaseException:
+            old.rename(path)
+            raise
+        discard(old)
+
+
+def _refusal(path: Path, owner: Owner, folder: Path) -> str:
+    hint = "wait for it or name another output"
+    if not owner.is_near or owner.started is None:
+        hint += f"; if that run is dead, remove {folder}"
+    return f"{path}: is being written by another run ({owner.describe()}): {hint}"
+
+
+def _sweep(folder: Path) -> None:
+    """Remove claims that died while they were made."""
+    for made in folder.glob(FRESH + "*"):
+        owner = Owner.read(made / OWNER)
+        if owner is not None and owner.is_gone:
+            shutil.rmtree(made, ignore_errors=True)
+
+
+@contextmanager
+def _one_at_a_time(folder: Path) -> Iterator[None]:
+    """Let one process at a time decide about a claim, where the system can."""
+    try:
+        import fcntl
+
+        handle = os.open(folder, os.O_RDONLY)
+    except (ImportError, OSError):
+        yield
+        return
+    try:
+        with suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
