@@ -111,7 +111,7 @@ def _weights(pairs: tuple[str, ...]) -> dict[str, Path]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run `f2r-bench`; exit codes are those of `f2r`."""
-    from f2r.cli.main import run_command
+    from f2r.cli.main import read_arguments, run_command
 
-    args = tyro.cli(BenchmarkArgs, prog="f2r-bench", args=arguments)
-    return run_command(lambda: benchmark_command(args))
+    commands = {BenchmarkArgs: benchmark_command}
+    return run_command(lambda: read_arguments(BenchmarkArgs, "f2r-bench", arguments), commands)

@@ -15,8 +15,8 @@ from f2r.models.temporal import TemporalEstimator
 from f2r.models.weights import shipped
 from f2r.noise.models import Gaussian
 from f2r.pictures.before_after import telling_region
-from f2r.system.report import environment, write_report
 from f2r.system.progress import Progress, ProgressCallback
+from f2r.system.report import environment, write_report
 from f2r_bench.case import Conditions, Scene, draw_noisy, run_case
 from f2r_bench.cost import count_cost
 from f2r_bench.datasets import Clip, Dataset, read_clip

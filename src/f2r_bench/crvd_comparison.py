@@ -9,14 +9,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from f2r.run.denoiser import Denoiser
+
 from f2r.config import DenoiseConfig, Preset
 from f2r.errors import InputError
 from f2r.io.clip import Frame, FrameReader
 from f2r.io.raw.crvd import ISOS, TEST_SCENES
 from f2r.noise.models import NoiseModel
-from f2r.run.denoiser import Denoiser
-from f2r.system.report import environment, write_report
 from f2r.system.progress import Progress, ProgressCallback
+from f2r.system.report import environment, write_report
 from f2r_bench.crvd_protocol import CrvdResult, Method, evaluate_crvd
 
 METHODS = ("noisy", "prior", "f2r-fast", "f2r")

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from f2r.flow.estimator import DisFlow, FlowEstimator
+from f2r.method.networks import Networks
 from f2r.method.prepared_clip import prepare_clip
 from f2r.method.preprocess import Preprocessor
 from f2r.method.stage_2 import refine_by_draws
 from f2r.method.stream import Estimate, PlaneStream
-from f2r.method.networks import Networks
 from f2r.models.layers import channels_last
 from f2r.models.prior import ImagePrior
 from f2r.models.refiner import SpatialRefiner

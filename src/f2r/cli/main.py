@@ -1,8 +1,7 @@
 """`f2r`: choose the command, and turn errors into one line and an exit code."""
 
 import sys
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 import tyro
@@ -54,25 +53,32 @@ def main(arguments: list[str] | None = None) -> int:
     Returns:
         0 done, 1 failure, 2 bad input or usage, 130 interrupted.
     """
-    args = tyro.cli(Command, prog="f2r", args=arguments, description=DESCRIPTION)
-    hint = ": repeat the command to go on" if isinstance(args, TrainClipsArgs) else ""
-    return run_command(partial(COMMANDS[type(args)], args), hint)
+    return run_command(lambda: read_arguments(Command, "f2r", arguments), COMMANDS)
 
 
-def run_command(command: Callable[[], None], hint: str = "") -> int:
-    """Run a command; give every foreseen failure one line and its exit code.
+def read_arguments(command: Any, program: str, arguments: list[str] | None) -> Any:
+    """Read the arguments of a program by the dataclasses of its commands."""
+    options = (tyro.conf.EnumChoicesFromValues,)
+    return tyro.cli(command, prog=program, args=arguments, description=DESCRIPTION, config=options)
+
+
+def run_command(read: Callable[[], Any], commands: Mapping[type, Callable[[Any], None]]) -> int:
+    """Read the arguments and run their command; a foreseen failure gives one line and a code.
 
     Args:
-        command: the command with its arguments.
-        hint: what to do after an interruption.
+        read: reads the arguments of one command.
+        commands: what to call, by the type of the arguments.
     """
+    args: Any = None
     try:
-        command()
+        args = read()
+        commands[type(args)](args)
     except InputError as error:
         return _fail(str(error), BAD_INPUT)
     except F2RError as error:
         return _fail(str(error), FAILED)
     except KeyboardInterrupt:
+        hint = ": repeat the command to go on" if isinstance(args, TrainClipsArgs) else ""
         return _fail(f"interrupted{hint}", INTERRUPTED)
     except OSError as error:  # a full disk, a folder that went away
         return _fail(f"{error.filename or 'disk'}: {error.strerror or error}", FAILED)

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 import tyro
 
-from f2r.config import seconds_of
 from f2r.cli.raw import NOT_RAW, MosaicOptions, mosaic_of
+from f2r.config import seconds_of
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from f2r.io.raw.mosaic import Mosaic
 from f2r.noise.models import NoiseModel
 from f2r.system.claim import Claim
 from f2r.system.placing import check_file
-from f2r.system.report import environment, write_report
 from f2r.system.progress import Progress, ProgressCallback
+from f2r.system.report import environment, write_report
 
 
 @dataclass(frozen=True)

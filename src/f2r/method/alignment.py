@@ -18,6 +18,7 @@ from f2r.models.temporal import RADIUS, offsets_within
 
 class Linked(Protocol):
     """A frame of a chain: whatever knows the flows to the frames beside it."""
+
     @property
     def to_previous(self) -> Tensor | None:
         """V_{i-1->i}; None at the start of a shot."""

@@ -37,5 +37,3 @@ def sigma_within(noise: NoiseModel, noisy: Tensor, box: Box) -> Tensor:
     """Give the part of the noise level of (B, C, H, W) frames that lies in `box`."""
     outer = box.grown(LEVEL_REACH, noisy.shape[-2], noisy.shape[-1])
     return Tile(box, outer).trim(sigma_map(noise, outer.cut(noisy)))
-
-

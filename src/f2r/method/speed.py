@@ -6,10 +6,10 @@ import torch
 
 from f2r.flow.warp import visibility, warp_backward
 from f2r.method.fusion import fuse
-from f2r.method.stage_1 import encode_frame, anchor_of_frame
-from f2r.method.stage_2 import refine_frame
 from f2r.method.networks import Networks
 from f2r.method.prepared_clip import PreparedClip
+from f2r.method.stage_1 import anchor_of_frame, encode_frame
+from f2r.method.stage_2 import refine_frame
 
 
 def seconds_of_stages(networks: Networks, clip: PreparedClip) -> float:

@@ -7,12 +7,12 @@ import torch
 from torch import Tensor
 
 from f2r.method.alignment import Neighbourhood, neighbourhood
+from f2r.method.networks import Networks
 from f2r.method.preprocess import PreparedFrame, Preprocessor
-from f2r.method.stage_1 import Features, encode_frame, anchor_of_frame
+from f2r.method.stage_1 import Features, anchor_of_frame, encode_frame
 from f2r.method.stage_2 import refine_frame
 from f2r.method.tiled import Window, tiled_anchor, tiled_refined
 from f2r.method.tiles import Tiling
-from f2r.method.networks import Networks
 from f2r.method.two_pass_flow import Linker
 from f2r.system.allocator import give_memory_back
 

@@ -11,12 +11,12 @@ from torch import Tensor
 
 from f2r.flow.pyramid import flow_pyramid
 from f2r.flow.warp import move_flow, visibility, warp_backward, warp_features
-from f2r.method.preprocess import PreparedFrame, Preprocessor
 from f2r.method.alignment import chained_flow
 from f2r.method.noise_map import sigma_within
-from f2r.method.tiles import Box, Tile
+from f2r.method.preprocess import PreparedFrame, Preprocessor
 from f2r.method.stage_1 import encode, predict_anchor
 from f2r.method.stage_2 import refine
+from f2r.method.tiles import Box, Tile
 from f2r.models.prior import joint_input
 from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import Aligned, TemporalEstimator, offsets_within

@@ -11,6 +11,9 @@ from torch import Tensor
 from f2r.errors import InputError
 from f2r.noise.models import NoiseModel, draw_normal
 
+SCALED = 1e-6
+"""A mean variance this close to one counts as one."""
+
 
 @dataclass(frozen=True, eq=False)
 class Correlated:
@@ -36,7 +39,9 @@ class Correlated:
         power = float(self._variances_of(kernel).mean())
         if not (math.isfinite(power) and power > 0):
             raise InputError("noise: the correlation at distance zero must be positive")
-        object.__setattr__(self, "correlation", kernel / power)
+        # Dividing again would change a correlation that comes back from a file.
+        is_scaled = abs(power - 1) < SCALED
+        object.__setattr__(self, "correlation", kernel if is_scaled else kernel / power)
 
     @property
     def channel_variance(self) -> Tensor:

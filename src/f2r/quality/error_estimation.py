@@ -7,11 +7,11 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from f2r.method.prepared_clip import PreparedClip
+from f2r.method.networks import Networks
 from f2r.method.noise_map import sigma_map
+from f2r.method.prepared_clip import PreparedClip
 from f2r.method.preprocess import Preprocessor, apply_prior, observe
 from f2r.method.stage_2 import refine
-from f2r.method.networks import Networks
 from f2r.noise.models import NoiseModel
 from f2r.quality.estimated_errors import Errors
 from f2r.quality.leak import Leaked, leaked_noise
@@ -26,6 +26,7 @@ ESTIMATED_DOUBT = 0.015
 
 FEW = 3
 """So few frames say little of their own scatter."""
+
 
 @torch.no_grad()
 def estimate_errors(

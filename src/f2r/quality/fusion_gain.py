@@ -15,14 +15,14 @@ import torch
 from torch import Tensor
 
 from f2r.method.fusion import fuse_frame
-from f2r.method.preprocess import Preprocessor
 from f2r.method.networks import Networks
+from f2r.method.prepared_clip import PreparedClip
+from f2r.method.preprocess import Preprocessor
 from f2r.method.stream import PlaneStream
-from f2r.quality.estimated_errors import Errors
 from f2r.quality.error_estimation import standard_errors
+from f2r.quality.estimated_errors import Errors
 from f2r.quality.sample_tiles import visits
 from f2r.quality.stein import copied_noise, draw_probe
-from f2r.method.prepared_clip import PreparedClip
 
 PARTS = 4
 """Parts of the clip that are looked at."""

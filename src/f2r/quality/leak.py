@@ -10,14 +10,14 @@ from typing import NamedTuple
 
 import torch
 
-from f2r.method.preprocess import PreparedFrame, Preprocessor
 from f2r.method.alignment import neighbourhood
-from f2r.method.stage_1 import encode_frame, anchor_of_frame
-from f2r.method.stage_2 import refine_frame
 from f2r.method.networks import Networks
+from f2r.method.prepared_clip import PreparedClip
+from f2r.method.preprocess import PreparedFrame, Preprocessor
+from f2r.method.stage_1 import anchor_of_frame, encode_frame
+from f2r.method.stage_2 import refine_frame
 from f2r.method.two_pass_flow import Linker
 from f2r.quality.stein import copied_noise, draw_probe
-from f2r.method.prepared_clip import PreparedClip
 
 SHAKE = 0.3
 """Size of n' relative to the noise; large enough to move the flow of an 8-bit proxy."""

@@ -1,20 +1,26 @@
-"""The Python API: arrays in, arrays out."""
+"""The Python interface: arrays in, arrays out."""
 
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, fields
+from inspect import Parameter, Signature
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from f2r.config import DenoiseConfig, Preset
+from f2r.config import DenoiseConfig
 from f2r.errors import InputError
 from f2r.io.array import ArrayReader, ArrayWriter
-from f2r.noise.models import Gaussian, NoiseModel
-from f2r.noise.parse import parse_noise
-from f2r.run.denoiser import Denoiser
-from f2r.system.progress import ProgressCallback
+from f2r.method.networks import describe_networks, load_networks
+from f2r.noise.models import NoiseModel
+from f2r.run.given_noise import given_noise
+from f2r.run.infer import denoise_frames
+from f2r.run.prepare import prepare
+from f2r.run.repair import repaired
+from f2r.run.report import inference_report
+from f2r.run.setup import set_up
+from f2r.system.device import describe_device
+from f2r.system.progress import ProgressCallback, StageClock
 
 
 @dataclass(frozen=True)
@@ -33,20 +39,12 @@ class Denoised:
     """Every decision, figure and time of the run."""
 
 
-def denoise(  # noqa: PLR0913 - keyword options of the public call
+def denoise(
     frames: NDArray[Any] | torch.Tensor,
+    config: DenoiseConfig | None = None,
     *,
-    sigma: float | None = None,
-    noise: str | NoiseModel | None = None,
-    preset: str = "balanced",
-    time_budget: float | None = None,
-    device: str = "auto",
-    seed: int = 0,
-    strength: float = 1.0,
-    weights: str | Path | None = None,
-    hot_pixels: str = "keep",
-    fixed_pattern: str = "keep",
     progress: ProgressCallback | None = None,
+    **options: Any,
 ) -> Denoised:
     """Denoise a clip.
 
@@ -54,17 +52,9 @@ def denoise(  # noqa: PLR0913 - keyword options of the public call
         frames: (T, H, W) grey or (T, H, W, C) array or tensor; C = 3 is colour, any other C is
             denoised channel by channel. uint8 and uint16 are scaled to [0, 1]; floats are taken
             as nominal and may exceed [0, 1].
-        sigma: standard deviation of Gaussian noise, nominal units; None estimates the noise.
-        noise: a noise model, or its text form ('gaussian:30'); not together with `sigma`.
-        preset: 'fast', 'balanced' or 'best': how much to train on the clip.
-        time_budget: seconds for the whole run; overrides the preset's training time.
-        device: 'auto', 'cpu', 'cuda' or 'mps'.
-        seed: seed of all randomness.
-        strength: share of the estimated noise that is removed, in [0, 1.5].
-        weights: folder or file of own weights to start from; None: the shipped ones.
-        hot_pixels: 'remove' replaces hot and dead pixels first.
-        fixed_pattern: 'remove' subtracts offsets that stay in place while the scene moves.
+        config: the options of the run; None takes `options`.
         progress: called with `Progress` reports.
+        options: fields of `f2r.DenoiseConfig` by name; `noise` may also be a noise model.
 
     Returns:
         The denoised clip with its anchor, prior and report.
@@ -78,44 +68,71 @@ def denoise(  # noqa: PLR0913 - keyword options of the public call
         >>> f2r.denoise(noisy, sigma=0.1, preset="fast").frames.shape
         (3, 32, 32)
     """
-    if sigma is not None and noise is not None:
-        raise InputError("give either sigma or noise, not both")
-    config = DenoiseConfig(
-        _preset(preset),
-        time_budget,
-        device=device,
-        seed=seed,
-        strength=strength,
-        weights=None if weights is None else str(weights),
-        hot_pixels=hot_pixels,
-        fixed_pattern=fixed_pattern,
-    )
+    config, model = _chosen(config, options)
     array = frames.detach().cpu().numpy() if isinstance(frames, torch.Tensor) else frames
     reader = ArrayReader(np.asarray(array))
-    run = Denoiser(reader, _model(sigma, noise), config, progress=progress)
-    run.prepare()
-    collected = [ArrayWriter(reader.info) for _ in range(3)]
-    for result in run.results():
-        for writer, part in zip(
-            collected, (result.denoised, result.anchor, result.prior), strict=True
-        ):
-            writer.write(part)
-    level = torch.full((1, 3, 1, 1), 0.5)
-    variances = [plane.noise.variance(level).mean() for plane in run.planes]
-    spread = float(torch.stack(variances).mean().sqrt())
-    arrays = [writer.array for writer in collected]
-    return Denoised(arrays[0], arrays[1], arrays[2], spread, run.report)
+    clock = StageClock(progress)
+    source, repair = repaired(reader, config)
+    setup = set_up(reader.info, model or given_noise(config, None), config)
+    networks = load_networks(config.weights, setup.device)
+    prepared = prepare(source, networks, setup, clock)
+    arrays, marks = [ArrayWriter(reader.info) for _ in range(3)], []
+    with clock.stage("denoise"):
+        for result in denoise_frames(source, prepared.decisions, networks, setup):
+            for writer, part in zip(
+                arrays, (result.denoised, result.anchor, result.prior), strict=True
+            ):
+                writer.write(part)
+            marks.append(result.mark)
+            clock.tell("denoise", len(marks) / max(reader.info.frames or 0, len(marks)))
+    report = {
+        "device": describe_device(setup.device),
+        "weights": describe_networks(config.weights),
+        **({"repaired": vars(repair)} if repair else {}),
+        **prepared.report,
+        **inference_report(marks, setup),
+        "seconds": clock.seconds | {"total": round(clock.elapsed, 2)},
+    }
+    sigma = float(np.sqrt(np.mean([decision.sigma**2 for decision in prepared.decisions])))
+    denoised, anchor, prior = (writer.array for writer in arrays)
+    return Denoised(denoised, anchor, prior, sigma, report)
 
 
-def _preset(name: str) -> Preset:
-    try:
-        return Preset(name)
-    except ValueError:
-        known = ", ".join(Preset)
-        raise InputError(f"preset '{name}' is unknown: use one of {known}") from None
+def _chosen(
+    config: DenoiseConfig | None, options: dict[str, Any]
+) -> tuple[DenoiseConfig, NoiseModel | None]:
+    """Build the config from options by name; a noise model goes beside it."""
+    known = {field.name for field in fields(DenoiseConfig)}
+    unknown = sorted(set(options) - known)
+    if unknown:
+        raise InputError(f"unknown option {unknown[0]}: use one of {', '.join(sorted(known))}")
+    if config is not None and options:
+        raise InputError("give either config or options, not both")
+    noise = options.get("noise")
+    if noise is None or isinstance(noise, str):
+        kept = {k: v for k, v in options.items() if k != "noise" or v is not None}
+        return config or DenoiseConfig(**kept), None
+    if options.get("sigma") is not None:
+        raise InputError("give either sigma or noise, not both")
+    rest = {key: value for key, value in options.items() if key != "noise"}
+    return DenoiseConfig(**rest), noise
 
 
-def _model(sigma: float | None, noise: str | NoiseModel | None) -> NoiseModel | None:
-    if sigma is not None:
-        return Gaussian(sigma)
-    return parse_noise(noise) if isinstance(noise, str) else noise
+def _signature() -> Signature:
+    """Show the fields of the config as keywords, so that help and editors know them."""
+    shown = Signature.from_callable(denoise).parameters.values()
+    ordinary = [p for p in shown if p.kind is not Parameter.VAR_KEYWORD]
+    defaults = DenoiseConfig()
+    keywords = [
+        Parameter(
+            field.name,
+            Parameter.KEYWORD_ONLY,
+            default=getattr(defaults, field.name),
+            annotation=field.type,
+        )
+        for field in fields(DenoiseConfig)
+    ]
+    return Signature([*ordinary, *keywords], return_annotation=Denoised)
+
+
+denoise.__signature__ = _signature()  # type: ignore[attr-defined]

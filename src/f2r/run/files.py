@@ -1,6 +1,6 @@
 """Denoise a file into a file, with what belongs beside it: report, picture, state of the run."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -16,28 +16,31 @@ from f2r.io.overlap import WriteBehind, read_ahead
 from f2r.io.raw.mosaic import Mosaic
 from f2r.io.raw.pattern_check import pattern_warning
 from f2r.isp.render import render_alike
-from f2r.noise.models import NoiseModel
+from f2r.method.networks import Networks, describe_networks, load_networks
 from f2r.pictures.before_after import write_before_after
-from f2r.run.denoiser import Denoiser
-from f2r.run.result import Result
-from f2r.run.resume.prepared import load_prepared, save_prepared
-from f2r.run.resume.spool import Mark
+from f2r.run.given_noise import given_noise
+from f2r.run.infer import denoise_frames
+from f2r.run.prepare import Prepared, prepare
+from f2r.run.repair import Repair, repaired
+from f2r.run.report import inference_report, scene_cuts
+from f2r.run.result import Mark, Result
+from f2r.run.resume.kept import load_prepared, save_prepared
 from f2r.run.resume.state import RunState, identity_of, state_ledger
 from f2r.run.sampling import sample_bytes
 from f2r.run.sentences import (
-    describe_choice,
     describe_cuts,
     describe_disk,
     describe_input,
-    describe_look,
     describe_memory,
+    describe_repair,
     expected_memory,
 )
-from f2r.system.allocator import keep_freed_memory
+from f2r.run.setup import Setup, set_up
 from f2r.system.claim import Claim
+from f2r.system.device import describe_device
 from f2r.system.placing import check_file
+from f2r.system.progress import ProgressCallback, StageClock
 from f2r.system.report import environment, write_report
-from f2r.system.progress import ProgressCallback
 
 Announce = Callable[[str], None]
 
@@ -75,10 +78,31 @@ class Outcome:
     """Content of the JSON."""
 
 
+@dataclass(frozen=True)
+class Job:
+    """One clip on its way from a reader to an output."""
+
+    source: str
+    """What is read."""
+    target: Path
+    """What is written."""
+    reader: FrameReader
+    """The clip, repaired if the user asked for it."""
+    repair: Repair | None
+    """What is repaired while it is read."""
+    setup: Setup
+    """What the run works with."""
+    files: FileOptions
+    """How files are read, written and kept."""
+    clock: StageClock
+    """Measures the stages."""
+    announce: Announce
+    """Told in plain sentences what was found and decided."""
+
+
 def denoise_file(
     source: str,
     output: Path | None,
-    noise: NoiseModel | None,
     config: DenoiseConfig,
     files: FileOptions = FileOptions(),
     announce: Announce = lambda _: None,
@@ -89,10 +113,9 @@ def denoise_file(
     Args:
         source: video file, folder of frames, TIFF stack, `.npy`, or '-'.
         output: where to write; None puts `NAME.f2r.EXT` beside the input.
-        noise: noise model; None estimates it.
-        config: the user's choices.
+        config: the user's options.
         files: how files are read, written and kept.
-        announce: told in plain sentences what was decided.
+        announce: told in plain sentences what was found and decided.
         progress: called with `Progress` reports.
 
     Raises:
@@ -106,27 +129,81 @@ def denoise_file(
         open_reader(source, skip_corrupt=files.skip_corrupt, mosaic=files.mosaic) as reader,
         _claim(source, target, files) as claim,
     ):
-        announce(describe_input(reader.info))
-        suspicion = pattern_warning(reader)
-        if suspicion is not None:
-            announce(f"warning: {suspicion}")
-        run = Denoiser(reader, noise, config, progress=progress)
-        if run.memory.is_whole:
-            keep_freed_memory()
-        sample = sample_bytes(reader.info, config)
-        announce(describe_memory(run.memory, sample))
-        job = _Job(run, run.reader, announce)
+        clock = StageClock(progress)
+        setup = set_up(reader.info, given_noise(config, reader.info), config)
+        read, repair = repaired(reader, config)
+        job = Job(source, target, read, repair, setup, files, clock, announce)
+        for sentence in _describe_start(job):
+            announce(sentence)
         if has_pipe or claim is None:
-            with _open_writer(target, reader, files, announce, claim) as writer:
-                job.denoise(writer, None)
-            return _finish(source, target, claim, None, run)
-        identity = identity_of(source, run, asdict(files.encode) | {"skip": files.skip_corrupt})
+            return _run(job, claim, None)
+        options = asdict(files.encode) | {"skip": files.skip_corrupt}
+        identity = identity_of(source, setup, options)
         with RunState(identity, resume=files.resume, claim=claim, announce=announce) as state:
-            run.checkpoints = state.folder
+            sample = sample_bytes(reader.info, config)
             announce(describe_disk(reader.info, state.folder, sample))
-            with _open_writer(target, reader, files, announce, claim) as writer:
-                job.denoise(writer, state)
-            return _finish(source, target, claim, state, run)
+            return _run(job, claim, state)
+
+
+def _describe_start(job: Job) -> Iterator[str]:
+    """Say what is known before a frame is looked at."""
+    info, setup = job.reader.info, job.setup
+    yield describe_input(info)
+    warning = pattern_warning(job.reader)
+    if warning is not None:
+        yield f"warning: {warning}"
+    yield describe_memory(setup.memory, sample_bytes(info, setup.config))
+    yield f"device: {describe_device(setup.device)}"
+    if job.repair is not None:
+        yield describe_repair(job.repair)
+
+
+def _run(job: Job, claim: Claim | None, state: RunState | None) -> Outcome:
+    """Prepare the clip, or load what was decided; denoise it; write report and picture."""
+    networks = load_networks(job.setup.config.weights, job.setup.device, raw=job.setup.is_raw)
+    with _open_writer(job, claim) as writer:
+        prepared = _prepared(job, networks, state)
+        done = state.spool.marks.copy() if state else []
+        if done:
+            job.announce(f"going on after frame {len(done)}")
+        with job.clock.stage("denoise"):
+            marks = _write_frames(job, prepared, writer, state, done)
+        for sentence in describe_cuts(scene_cuts(marks)):
+            job.announce(sentence)
+    report = _report(job, prepared, marks, len(done))
+    return _finish(job.target, claim, state, report)
+
+
+def _prepared(job: Job, networks: Networks, state: RunState | None) -> Prepared:
+    if state is None:
+        return prepare(job.reader, networks, job.setup, job.clock, announce=job.announce)
+    kept = load_prepared(state.folder, networks, job.clock)
+    if kept is not None:
+        return kept
+    prepared = prepare(job.reader, networks, job.setup, job.clock, state.folder, job.announce)
+    save_prepared(state.folder, prepared, job.clock)
+    return prepared
+
+
+def _write_frames(
+    job: Job,
+    prepared: Prepared,
+    writer: FrameWriter,
+    state: RunState | None,
+    done: Sequence[Mark],
+) -> list[Mark]:
+    """Denoise and write every frame that is not done; give the marks of all frames."""
+    marks, expected = [*done], job.reader.info.frames
+    decided = prepared.decisions, prepared.networks, job.setup, len(done)
+    with closing(read_ahead(job.reader)) as frames, WriteBehind() as behind:
+        replayed = _replay(frames, len(done), writer, state, behind)
+        for result in denoise_frames(replayed, *decided):
+            if state is not None and len(marks) == (expected or 0) // 2:
+                write_before_after(state.picture, *shown_frames(job.reader.info, result))
+            marks.append(result.mark)
+            behind.submit(partial(_deliver, writer, state, result.denoised, result.mark))
+            job.clock.tell("denoise", len(marks) / max(expected or 0, len(marks)))
+    return marks
 
 
 @contextmanager
@@ -151,54 +228,11 @@ def _beside(target: Path) -> tuple[Path, Path]:
     return target.with_name(target.name + ".json"), target.with_name(target.name + ".png")
 
 
-def _open_writer(
-    target: Path,
-    reader: FrameReader,
-    files: FileOptions,
-    announce: Announce,
-    claim: Claim | None,
-) -> FrameWriter:
-    writer = open_writer(target, reader.info, options=files.encode, claim=claim)
+def _open_writer(job: Job, claim: Claim | None) -> FrameWriter:
+    writer = open_writer(job.target, job.reader.info, options=job.files.encode, claim=claim)
     for loss in writer.losses:
-        announce(f"cannot be kept: {loss}")
+        job.announce(f"cannot be kept: {loss}")
     return writer
-
-
-@dataclass
-class _Job:
-    """One clip on its way from reader to writer."""
-
-    run: Denoiser
-    reader: FrameReader
-    announce: Announce
-
-    def denoise(self, writer: FrameWriter, state: RunState | None) -> None:
-        """Prepare and denoise the clip, or go on where `state` ends."""
-        done = state.spool.marks.copy() if state else []
-        if state is None or not load_prepared(state.folder, self.run):
-            self._prepare()
-            if state is not None:
-                save_prepared(state.folder, self.run)
-        elif done:
-            self.announce(f"going on after frame {len(done)}")
-            self.run.report["resumed_after_frame"] = len(done)
-        with closing(read_ahead(self.reader)) as frames, WriteBehind() as behind:
-            replayed = _replay(frames, len(done), writer, state, behind)
-            middle = self.run.report["frames"] // 2
-            for i, result in enumerate(self.run.results(replayed, done), start=len(done)):
-                if state is not None and i == middle:
-                    write_before_after(state.picture, *shown_frames(self.reader.info, result))
-                behind.submit(partial(_deliver, writer, state, result.denoised, result.mark))
-        for sentence in describe_cuts(self.run.report):
-            self.announce(sentence)
-
-    def _prepare(self) -> None:
-        self.run.look()
-        for sentence in describe_look(self.run.report):
-            self.announce(sentence)
-        self.run.train()
-        for sentence in describe_choice(self.run.report):
-            self.announce(sentence)
 
 
 def shown_frames(info: ClipInfo, result: Result) -> tuple[Frame, Frame]:
@@ -237,18 +271,30 @@ def _copy(writer: FrameWriter, state: RunState, index: int) -> None:
     writer.put(state.spool.read(index))
 
 
-def _finish(
-    source: str, target: Path, claim: Claim | None, state: RunState | None, run: Denoiser
-) -> Outcome:
-    planned = expected_memory(run.memory, sample_bytes(run.reader.info, run.config))
-    report = {
-        "input": source,
-        "output": str(target),
-        "config": asdict(run.config),
-        "memory_planned_gib": planned / 2**30,
-        **run.report,
+def _report(job: Job, prepared: Prepared, marks: Sequence[Mark], resumed: int) -> dict[str, Any]:
+    """Put the report together; JSON values."""
+    config, raw = job.setup.config, job.setup.is_raw
+    memory = expected_memory(job.setup.memory, sample_bytes(job.reader.info, config))
+    return {
+        "input": Path(job.source).name,
+        "output": job.target.name,
+        "config": asdict(config),
+        "memory_planned_gib": memory / 2**30,
+        "device": describe_device(job.setup.device),
+        "weights": describe_networks(config.weights, raw=raw),
+        **({"repaired": asdict(job.repair)} if job.repair else {}),
+        **prepared.report,
+        **({"resumed_after_frame": resumed} if resumed else {}),
+        **inference_report(marks, job.setup),
+        "seconds": job.clock.seconds | {"total": round(job.clock.elapsed, 2)},
         "environment": environment(),
     }
+
+
+def _finish(
+    target: Path, claim: Claim | None, state: RunState | None, report: dict[str, Any]
+) -> Outcome:
+    """Write the report and the picture beside the output."""
     if claim is None:
         return Outcome(target, None, None, report)
     report_path, picture = _beside(target)

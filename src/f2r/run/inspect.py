@@ -9,10 +9,9 @@ from torch import Tensor
 from f2r.flow.estimator import DisFlow
 from f2r.io import FrameReader, open_reader
 from f2r.io.raw.mosaic import Mosaic
-from f2r.method.networks import load_networks
+from f2r.method.networks import Networks, load_networks
 from f2r.method.planes import PlaneLayout, layout_of
 from f2r.method.preprocess import Preprocessor
-from f2r.method.networks import Networks
 from f2r.method.stream import PlaneStream
 from f2r.noise.diagnose import Diagnosis, diagnose
 from f2r.noise.estimate import estimate_noise

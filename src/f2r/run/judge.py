@@ -110,9 +110,7 @@ def _check(look: PlaneLook, clips: Sequence[PreparedClip]) -> PlaneJudgement:
     return PlaneJudgement(look, clips, None, contradiction=seen)
 
 
-def _revise(
-    look: PlaneLook, clips: Sequence[PreparedClip], networks: Networks
-) -> PlaneJudgement:
+def _revise(look: PlaneLook, clips: Sequence[PreparedClip], networks: Networks) -> PlaneJudgement:
     """Estimate the noise from the residual of the anchors; take it if it is believed."""
     found = _from_residual(look, clips)
     if found is None or not found.takes_second:

@@ -7,8 +7,8 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from f2r.method.preprocess import Preprocessor
 from f2r.method.networks import Networks
+from f2r.method.preprocess import Preprocessor
 from f2r.noise.blocks import Limits
 from f2r.noise.clipping import before_clipping, clip_noise, find_clipping
 from f2r.noise.estimate import is_noise_free

@@ -21,7 +21,7 @@ from f2r.run.report import preparation_report
 from f2r.run.sentences import describe_judgements, describe_looks, describe_quality
 from f2r.run.setup import Setup
 from f2r.system.progress import StageClock
-from f2r.train.adapt import AdaptConfig, Adaptation, adapt
+from f2r.train.adapt import Adaptation, AdaptConfig, adapt
 
 LEAK = 6
 """Cost of measuring the leak, in frames of inference."""
@@ -96,9 +96,7 @@ def judge(
         ]
 
 
-def _training_seconds(
-    looked: Looked, networks: Networks, setup: Setup, clock: StageClock
-) -> float:
+def _training_seconds(looked: Looked, networks: Networks, setup: Setup, clock: StageClock) -> float:
     """Say how long to train: by the preset, or by what the time budget leaves."""
     config = setup.config
     if config.steps is not None:
@@ -128,9 +126,7 @@ def _adapt(
     clips, done = adapt(networks, clips, config, setup.config.seed, checkpoints, clock.progress)
     after = iter(zip(clips, done.changes, done.blends, strict=True))
     return done, [
-        one
-        if one.look.is_noise_free
-        else _after_training(one, list(islice(after, len(one.shots))))
+        one if one.look.is_noise_free else _after_training(one, list(islice(after, len(one.shots))))
         for one in judgements
     ]
 

@@ -73,7 +73,9 @@ class Result:
         return Mark(first.starts_shot, not first.has_neighbours)
 
     def _blend(self, plane: PlaneEstimate) -> Tensor:
-        return torch.lerp(plane.estimate.noisy, plane.decision.finish(plane.estimate), self.strength)
+        return torch.lerp(
+            plane.estimate.noisy, plane.decision.finish(plane.estimate), self.strength
+        )
 
     def _merge(self, part: Callable[[PlaneEstimate], Tensor]) -> Frame:
         return self.layout.merge([part(plane) / plane.decision.scale for plane in self.planes])

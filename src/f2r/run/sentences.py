@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from f2r.io.clip import ClipInfo
+from f2r.method.memory_plan import PROGRAM, MemoryPlan
 from f2r.quality.estimated_errors import Errors
 from f2r.run.decide import PlaneDecision
 from f2r.run.judge import PlaneJudgement
 from f2r.run.look import PlaneLook
 from f2r.run.repair import Repair
-from f2r.method.memory_plan import PROGRAM, MemoryPlan
 
 LEAK_LIMIT = 0.015
 """Correlation of the anchor's error with its frame's noise above which the user is warned."""
@@ -80,9 +80,7 @@ def describe_noise(look: PlaneLook) -> list[str]:
     if look.is_noise_free:
         said.append("hardly any noise: the clip is returned as it is; --sigma overrides that")
     if look.hot_pixels:
-        said.append(
-            f"{look.hot_pixels} hot or dead pixels: --hot-pixels remove repairs them"
-        )
+        said.append(f"{look.hot_pixels} hot or dead pixels: --hot-pixels remove repairs them")
     return said
 
 

@@ -1,7 +1,7 @@
 """How a run tells how far it is, and how long its stages take."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -40,6 +40,11 @@ class StageClock:
     def elapsed(self) -> float:
         """Seconds since the clock was started."""
         return time.monotonic() - self._start
+
+    def go_on(self, seconds: Mapping[str, float], elapsed: float) -> None:
+        """Count the time that earlier sessions of a resumed run took."""
+        self.seconds |= seconds
+        self._start -= elapsed
 
     def tell(self, stage: str, fraction: float) -> None:
         """Report the share of a stage that is done."""

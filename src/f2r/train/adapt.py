@@ -9,25 +9,24 @@ import torch
 from torch import Tensor
 
 from f2r.config import Tuning
-from f2r.method.prepared_clip import anchors_of_clip
 from f2r.method.networks import Networks
+from f2r.method.prepared_clip import PreparedClip, anchors_of_clip
 from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import TemporalEstimator
 from f2r.quality.stein import Blend
+from f2r.system.progress import ProgressCallback
 from f2r.train.holdout import (
     RefinedCase,
     anchor_errors,
+    hold_out,
     refined_blend,
     refined_cases,
     refined_errors,
-    hold_out,
 )
 from f2r.train.loop import FitConfig, Trainer
-from f2r.system.progress import ProgressCallback
-from f2r.train.temporal_loss import FLOOR, temporal_loss
 from f2r.train.refiner_loss import refiner_loss
+from f2r.train.temporal_loss import noise_power, temporal_loss
 from f2r.train.windows import CropConfig, CropSampler
-from f2r.method.prepared_clip import PreparedClip
 
 JUDGING_SHARE = 0.2
 """Share of a stage's time that judging may take: short trainings are judged less often."""
@@ -210,7 +209,7 @@ def refiner_trainer(
     """Make the trainer of stage 2, judged on held-out tiles (`judged`, per clip)."""
 
     def judge(averaged: SpatialRefiner) -> Tensor:
-        return torch.cat([refined_errors(averaged, case) / noisenoise_power(c) for c, case in judged])
+        return torch.cat([refined_errors(averaged, case) / noise_power(c) for c, case in judged])
 
     return Trainer(
         "stage 2",

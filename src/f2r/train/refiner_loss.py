@@ -59,9 +59,7 @@ def refiner_loss(
     return (error / (pair.target_variance.mean(dim=(1, 2, 3)) + FLOOR)).mean()
 
 
-def draw_centres(
-    sampler: CropSampler, generator: torch.Generator
-) -> tuple[PreparedClip, Centres]:
+def draw_centres(sampler: CropSampler, generator: torch.Generator) -> tuple[PreparedClip, Centres]:
     """Draw a clip and crops of its noisy frames and anchors."""
     clip, places, side = sampler.draw_places(generator)
     flips = sampler.draw_flips(generator)[:3]

@@ -9,9 +9,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from f2r.flow.warp import visibility
-from f2r.method.preprocess import PreparedFrame, Preprocessor
 from f2r.method.alignment import chained_flow
 from f2r.method.noise_map import sigma_map
+from f2r.method.preprocess import PreparedFrame, Preprocessor
 from f2r.method.two_pass_flow import Linker
 from f2r.noise.models import NoiseModel
 

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from f2r.flow.estimator import DisFlow
-from f2r.method.preprocess import Preprocessor
 from f2r.method.networks import Networks
+from f2r.method.preprocess import Preprocessor
 from f2r.method.stream import PlaneStream
 from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import TemporalEstimator

@@ -23,8 +23,8 @@ from torch.nn import functional
 
 from f2r.flow.estimator import DisFlow
 from f2r.flow.warp import warp_backward
-from f2r.method.preprocess import PreparedFrame, Preprocessor
 from f2r.method.noise_map import sigma_map
+from f2r.method.preprocess import PreparedFrame, Preprocessor
 from f2r.models.layers import ResidualBlock, UNet, channels_last, join
 from f2r.models.weights import load_prior
 from f2r.noise.models import NoiseModel

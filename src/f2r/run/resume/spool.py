@@ -10,27 +10,19 @@ import os
 import struct
 import zlib
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from f2r.errors import InputError
 from f2r.io.clip import Samples
+from f2r.run.result import Mark
 
 HEADER = struct.Struct("<4sQIB")
 """Mark of a record, bytes of its content, their CRC-32, what is known of the frame."""
 
 RECORD = b"F2Rf"
-
-
-class Mark(NamedTuple):
-    """What the report says of one frame."""
-
-    starts_shot: bool
-    """Whether it is the first of the clip or the first after a scene cut."""
-    is_alone: bool
-    """Whether it has no neighbour, so that the image prior worked alone."""
 
 
 class FrameSpool:

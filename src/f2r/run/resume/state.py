@@ -5,7 +5,6 @@ before inference, the finished frames and the before/after picture. Each file is
 at any instant.
 """
 
-import hashlib
 import json
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,8 +15,10 @@ from typing import Any, Self
 
 from f2r import __version__
 from f2r.errors import InputError
-from f2r.run.denoiser import Denoiser
+from f2r.method.networks import describe_networks
+from f2r.run.resume.fingerprint import fingerprint_of
 from f2r.run.resume.spool import FrameSpool
+from f2r.run.setup import Setup
 from f2r.system.claim import Claim
 from f2r.system.marked import make_marked, read_stamp, remove_marked
 
@@ -101,17 +102,15 @@ def state_ledger(output: Path) -> Path:
     return state_folder(output) / "placed.json"
 
 
-def identity_of(source: str, run: Denoiser, options: dict[str, Any]) -> dict[str, Any]:
-    """Tell a run from others by its input's names, sizes and times, and by all its options."""
-    path = Path(source)
-    files = sorted(f for f in path.rglob("*") if f.is_file()) if path.is_dir() else [path]
-    facts = [(str(f.relative_to(path)), f.stat().st_size, f.stat().st_mtime_ns) for f in files]
+def identity_of(source: str, setup: Setup, options: dict[str, Any]) -> dict[str, Any]:
+    """Tell a run from others by its input, its weights and all its options."""
     identity = {
         "version": __version__,
-        "input": hashlib.sha256(repr(facts).encode()).hexdigest(),
-        "noise": run.noise.to_dict() if run.noise else None,
-        "config": asdict(run.config),
-        "device": run.device.type,
+        "input": fingerprint_of(Path(source)),
+        "weights": describe_networks(setup.config.weights, raw=setup.is_raw),
+        "noise": setup.noise.to_dict() if setup.noise else None,
+        "config": asdict(setup.config),
+        "device": setup.device.type,
         "output": options,
     }
     plain: dict[str, Any] = json.loads(json.dumps(identity))

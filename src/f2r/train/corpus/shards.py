@@ -13,21 +13,20 @@ from f2r.flow.choice import choose_flow
 from f2r.io.clip import Frame
 from f2r.isp.inverse import inverse_isp_of_clip, sample_shot_read
 from f2r.method.planes import PlaneLayout, layout_of
-from f2r.method.prepared_clip import prepare_clip
+from f2r.method.prepared_clip import PreparedClip, prepare_clip
 from f2r.method.preprocess import Preprocessor
 from f2r.models.prior import ImagePrior
 from f2r.noise.models import NoiseModel, PoissonGaussian
 from f2r.noise.normalise import normalise
 from f2r.system.processes import Processes
-from f2r.train.corpus.footage import ClipSource, Footage, list_sources, plan_frames
 from f2r.system.progress import Progress, ProgressCallback
+from f2r.train.corpus.footage import ClipSource, Footage, list_sources, plan_frames
 from f2r.train.sample import (
     choose_stretches,
     read_stretches,
     spread_regions,
     without_padding,
 )
-from f2r.method.prepared_clip import PreparedClip
 
 CLEAN = 0.5 / 255
 """Noise below this cannot teach stage 2 anything but to copy its input."""

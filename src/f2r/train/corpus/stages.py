@@ -15,29 +15,25 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from f2r.config import Tuning
 from f2r.errors import InputError
-from f2r.flow.estimator import DisFlow
-from f2r.method.networks import load_networks, own_weights
-from f2r.method.prepared_clip import anchors_of_clip
-from f2r.method.preprocess import Preprocessor
-from f2r.method.networks import Networks
+from f2r.method.networks import Networks, load_networks, own_weights
+from f2r.method.prepared_clip import PreparedClip, anchors_of_clip
 from f2r.models.layers import PICTURE, RAW, channels_last
 from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import TemporalEstimator
 from f2r.models.weights import facts_of, save_network
-from f2r.noise.models import Gaussian
 from f2r.system.claim import Claim
 from f2r.system.processes import Processes
+from f2r.system.progress import ProgressCallback
 from f2r.system.report import environment, write_report
 from f2r.train.corpus.footage import Footage
 from f2r.train.corpus.shards import Announce, prepare_shards
 from f2r.train.corpus.state import claim_weights, training_state
 from f2r.train.loop import FitConfig, Trainer
-from f2r.system.progress import ProgressCallback
-from f2r.train.temporal_loss import temporal_loss
 from f2r.train.refiner_loss import refiner_loss
+from f2r.train.temporal_loss import temporal_loss
 from f2r.train.windows import CropConfig, CropSampler
-from f2r.method.prepared_clip import PreparedClip
 
 FRESH = "none"
 """Instead of weights to start from: random ones."""
@@ -72,6 +68,8 @@ class StagesConfig:
     """Training crops; their number follows from `batch`."""
     seed: int = 0
     """Seed of noise, crops and initial weights; >= 0."""
+    alpha: float = Tuning.alpha
+    """Strength of the recorruption in stage 2; > 0."""
     init: str | None = None
     """Folder or file of weights to start from, or 'none' for random ones; None: the shipped."""
 
@@ -156,25 +154,28 @@ def train_networks(
         Facts of the training, for the files of weights.
     """
     generator = torch.Generator().manual_seed(config.seed)
+    temporal, refiner = networks.temporal.train(), networks.refiner.train()
     samplers = {k: CropSampler(clips, config.shard_crops) for k, clips in shards.items()}
     first = Trainer(
         "stage 1",
-        networks.temporal.train(),
-        shared_loss({k: partial(temporal_loss, networks.temporal, s) for k, s in samplers.items()}),
+        temporal,
+        shared_loss({k: partial(temporal_loss, temporal, s) for k, s in samplers.items()}),
         _fit(config, config.temporal_share),
         generator,
         work / "temporal.ckpt",
         processes,
     )
     first.run(progress)
-    for clip in (clip for clips in shards.values() for clip in clips):
-        clip.anchors = anchors_of_clip(clip, networks.temporal)
-    prior = Preprocessor(networks.prior, Gaussian(0.0), DisFlow())
+    samplers = {
+        k: CropSampler([_anchored(clip, temporal) for clip in clips], config.shard_crops)
+        for k, clips in shards.items()
+    }
+    given = networks.refiner, networks.prior
     second = Trainer(
         "stage 2",
-        networks.refiner.train(),
+        refiner,
         shared_loss(
-            {k: partial(refiner_loss, networks.refiner, prior, s) for k, s in samplers.items()}
+            {k: partial(refiner_loss, *given, s, config.alpha) for k, s in samplers.items()}
         ),
         _fit(config, 1 - config.temporal_share),
         generator,
@@ -182,7 +183,14 @@ def train_networks(
         processes,
     )
     second.run(progress)
-    trainers = {"stage_1": first, "stage_2": second}
+    return _facts(config, processes, stage_1=first, stage_2=second)
+
+
+def _anchored(clip: PreparedClip, temporal: TemporalEstimator) -> PreparedClip:
+    return clip.with_anchors(anchors_of_clip(clip, temporal))
+
+
+def _facts(config: StagesConfig, processes: Processes, **trainers: Trainer) -> dict[str, str]:
     facts = {f"{name}_steps": str(trainer.step) for name, trainer in trainers.items()}
     facts |= {f"{name}_loss": f"{trainer.loss:.4f}" for name, trainer in trainers.items()}
     return facts | {"seed": str(config.seed), "processes": str(processes.count)}

@@ -1,0 +1,62 @@
+"""Decisions and adapted weights of a run, kept so that a resumed run decides nothing again."""
+
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from f2r.method.networks import Networks
+from f2r.run.decide import PlaneDecision
+from f2r.run.prepare import Prepared
+from f2r.system.progress import StageClock
+from f2r.system.sealed import read_json, read_weights, write_json, write_weights
+
+DECISIONS = "prepared.json"
+WEIGHTS = "weights.safetensors"
+
+
+def save_prepared(folder: Path, prepared: Prepared, clock: StageClock) -> None:
+    """Keep the adapted weights, exactly, and then the decisions."""
+    write_weights(folder / WEIGHTS, _weights(prepared.networks))
+    content = {
+        "decisions": [decision.to_dict() for decision in prepared.decisions],
+        "report": prepared.report,
+        "seconds": clock.seconds,
+        "elapsed": clock.elapsed,
+    }
+    write_json(folder / DECISIONS, content)
+
+
+def load_prepared(folder: Path, networks: Networks, clock: StageClock) -> Prepared | None:
+    """Read what `save_prepared` kept; None where nothing was.
+
+    Args:
+        folder: the folder of the run.
+        networks: they get the adapted weights.
+        clock: goes on from the time that earlier sessions took.
+
+    Raises:
+        InputError: a file was changed since.
+    """
+    if not (folder / DECISIONS).exists():
+        return None
+    content, weights = read_json(folder / DECISIONS), read_weights(folder / WEIGHTS)
+    for name, network in _trained(networks).items():
+        prefix = f"{name}."
+        network.load_state_dict(
+            {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
+        )
+    clock.go_on(content["seconds"], content["elapsed"])
+    decisions = [PlaneDecision.from_dict(one) for one in content["decisions"]]
+    return Prepared(decisions, networks, content["report"])
+
+
+def _trained(networks: Networks) -> dict[str, nn.Module]:
+    return {"temporal": networks.temporal, "refiner": networks.refiner}
+
+
+def _weights(networks: Networks) -> dict[str, Tensor]:
+    return {
+        f"{name}.{key}": value.detach().cpu().contiguous()
+        for name, network in _trained(networks).items()
+        for key, value in network.state_dict().items()
+    }
