@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from f2r.quality.estimated_errors import Errors
 from f2r.quality.error_estimation import as_correlation, means_of_all, standard_errors
+from f2r.quality.estimated_errors import Errors
 from f2r.quality.sample_tiles import CROP, VISITS, typical_targets, visits
 
 

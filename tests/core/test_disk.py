@@ -5,9 +5,12 @@ import torch
 
 from f2r.config import DenoiseConfig
 from f2r.io.array import ArrayReader
+from f2r.method.networks import load_networks
 from f2r.method.storage import on_disk
 from f2r.noise.models import Gaussian
-from f2r.run.denoiser import Denoiser
+from f2r.run.look_at_clip import look
+from f2r.run.setup import set_up
+from f2r.system.progress import StageClock
 from synthetic import moving_clip
 
 
@@ -55,13 +58,12 @@ def test_a_full_disk_is_an_error_and_no_crash(tmp_path):
 def test_a_run_with_a_folder_keeps_its_sample_there(tmp_path):
     """What is trained on must not grow the process: its pages belong to a file."""
     frames = moving_clip(4, 160, 176).permute(0, 2, 3, 1).numpy()
-    run = Denoiser(ArrayReader(frames), Gaussian(0.1), DenoiseConfig(steps=2), tmp_path)
-    run.look()
-    (clip,) = run.planes[0].clips
+    reader = ArrayReader(frames)
+    setup = set_up(reader.info, Gaussian(0.1), DenoiseConfig(steps=2))
+    networks = load_networks(None, setup.device)
+    ((clip,),) = look(reader, networks, setup, StageClock(), tmp_path).clips
     assert clip.keep(torch.ones(2)).sum() == 2
     assert clip.keep.func is on_disk
-    in_memory_run = Denoiser(ArrayReader(frames), Gaussian(0.1), DenoiseConfig(steps=2))
-    in_memory_run.look()
-    (other,) = in_memory_run.planes[0].clips
+    ((other,),) = look(reader, networks, setup, StageClock()).clips
     for a, b in zip(clip.frames, other.frames, strict=True):
         assert torch.equal(a.denoised, b.denoised)

@@ -5,8 +5,8 @@ import torch
 
 from f2r.flow.estimator import DisFlow
 from f2r.method.fusion import FusedStream, fuse, fuse_frame
-from f2r.method.preprocess import Preprocessor
 from f2r.method.networks import Networks
+from f2r.method.preprocess import Preprocessor
 from f2r.method.stream import PlaneStream
 from f2r.models.prior import ImagePrior
 from f2r.models.refiner import SpatialRefiner

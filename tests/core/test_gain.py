@@ -9,8 +9,8 @@ from f2r.method.prepared_clip import anchors_of_clip, prepare_clip
 from f2r.method.preprocess import Preprocessor
 from f2r.method.stream import PlaneStream
 from f2r.noise.models import Gaussian
-from f2r.quality.estimated_errors import Errors
 from f2r.quality.error_estimation import estimate_errors
+from f2r.quality.estimated_errors import Errors
 from f2r.quality.fusion_gain import add_fusion
 from synthetic import moving_clip
 
@@ -23,9 +23,9 @@ def test_the_gain_of_fusion_is_told_without_the_clean_clip():
     networks = load_networks(None, torch.device("cpu"))
     preprocessor = Preprocessor(networks.prior, NOISE, DisFlow())
     clip = prepare_clip(list(noisy), preprocessor)
-    clip.anchors = anchors_of_clip(clip, networks.temporal)
+    clip = clip.with_anchors(anchors_of_clip(clip, networks.temporal))
     generator = torch.Generator().manual_seed(2)
-    errors = estimate_errors(networks, preprocessor, [clip], len(clean), generator)
+    errors = estimate_errors(networks, [clip], len(clean), generator)
     told = add_fusion(errors, networks, preprocessor, clip, generator)
 
     def true_error(share: float) -> float:
@@ -68,7 +68,7 @@ def test_the_doubt_of_fusion_widens_the_interval():
     networks = load_networks(None, torch.device("cpu"))
     preprocessor = Preprocessor(networks.prior, NOISE, DisFlow())
     clip = prepare_clip(list(noisy), preprocessor)
-    clip.anchors = anchors_of_clip(clip, networks.temporal)
+    clip = clip.with_anchors(anchors_of_clip(clip, networks.temporal))
     before = Errors(2e-3, 3e-3, 1e-3, spread=(1e-5, 1e-5, 1e-5), noise=NOISE.sigma**2)
     after = add_fusion(before, networks, preprocessor, clip, torch.Generator().manual_seed(2))
     assert after.fuses

@@ -3,11 +3,11 @@ import torch
 
 from f2r.flow.estimator import DisFlow
 from f2r.io.array import ArrayReader
+from f2r.method.networks import Networks
 from f2r.method.planes import layout_of
 from f2r.method.prepared_clip import anchors_of_clip, prepare_clip
 from f2r.method.preprocess import Preprocessor
 from f2r.method.stage_2 import refine_by_draws, refine_frame
-from f2r.method.networks import Networks
 from f2r.method.stream import PlaneStream
 from f2r.models.prior import ImagePrior
 from f2r.models.refiner import SpatialRefiner
@@ -76,13 +76,14 @@ def test_averaged_draws_come_close_to_the_direct_pass(networks, clean, grey):
     scene = clean.mean(1, keepdim=True).expand(-1, 3, -1, -1) if grey else clean
     preprocessor = Preprocessor(networks.prior, Gaussian(0.02), DisFlow())
     clip = prepare_clip(list(scene), preprocessor, grey)
+    noisy = clip.frames[2].noisy[: clip.channels]
     anchor = anchors_of_clip(clip, networks.temporal)[2]
     direct = refine_frame(networks.refiner, clip.frames[2], anchor)
     generator = torch.Generator().manual_seed(0)
 
     def distance(draws):
         averaged = refine_by_draws(
-            networks.refiner, preprocessor, clip.frames[2], anchor, 0.5, draws, generator, grey
+            networks.refiner, networks.prior, clip.noise, noisy, anchor, 0.5, draws, generator
         )
         return float((averaged - direct).square().mean())
 

@@ -9,12 +9,15 @@ from f2r.config import DenoiseConfig
 from f2r.flow.estimator import DisFlow
 from f2r.flow.warp import warp_backward
 from f2r.io.array import ArrayReader
+from f2r.method.networks import load_networks
 from f2r.method.prepared_clip import prepare_clip
 from f2r.method.preprocess import Preprocessor
 from f2r.models.prior import ImagePrior
 from f2r.models.weights import load_prior
 from f2r.noise.models import Gaussian
-from f2r.run.denoiser import Denoiser
+from f2r.run.look_at_clip import look
+from f2r.run.setup import set_up
+from f2r.system.progress import StageClock
 from f2r.train.corpus.footage import ClipSource, Footage
 from f2r.train.corpus.shards import prepare_source
 from f2r.train.crops import augment, flip_image
@@ -25,7 +28,7 @@ from f2r.train.sample import (
     region_size,
     spread_regions,
 )
-from f2r.train.windows import CropConfig, CropSampler
+from f2r.train.windows import CropConfig, CropSampler, Place, crop_windows
 
 
 @pytest.fixture
@@ -53,9 +56,8 @@ def test_time_reversal_reverses_the_neighbours(crops):
 
 def test_crops_align_the_neighbours(clean):
     clip = prepare_clip(list(clean), Preprocessor(ImagePrior(), Gaussian(0.05), DisFlow()))
-    clip.targets = [2]
-    sampler = CropSampler([clip], CropConfig(side=24, batch=8, drop=0))
-    crops = sampler.draw(torch.Generator().manual_seed(3))
+    places = [Place(2, 2 * k, 3 * k) for k in range(8)]
+    crops = crop_windows(clip, places, side=24)
     denoised, removed = warped(crops).split(3, dim=1)
     seen = crops.visible.flatten(0, 1) > 0.9
     target = crops.target.repeat_interleave(4, 0)
@@ -84,9 +86,10 @@ def test_a_short_clip_is_taken_whole(frames):
 def test_padding_is_never_trained_on():
     """It repeats a row with its noise, from which stage 2 would learn to keep noise."""
     noisy = np.random.default_rng(0).random((3, 45, 60, 3), np.float32)
-    run = Denoiser(ArrayReader(noisy), Gaussian(0.1), DenoiseConfig())
-    run.look()
-    frame = run.planes[0].clips[0].frames[0].noisy
+    reader = ArrayReader(noisy)
+    setup = set_up(reader.info, Gaussian(0.1), DenoiseConfig())
+    looked = look(reader, load_networks(None, setup.device), setup, StageClock())
+    frame = looked.clips[0][0].frames[0].noisy
     assert frame.shape == (3, 40, 56)
     rows = torch.from_numpy(noisy).permute(0, 3, 1, 2)[0].unfold(1, 40, 1).unfold(2, 56, 1)
     assert (rows == frame[:, None, None]).all(-1).all(-1).all(0).any()

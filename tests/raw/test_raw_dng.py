@@ -10,7 +10,7 @@ from f2r.io import open_reader, open_writer
 from f2r.io.raw.mosaic import PATTERNS, Mosaic
 from f2r.isp.colour import camera_to_srgb
 from f2r.isp.inverse import XYZ_TO_CAMERA
-from f2r.run.file_noise import file_noise
+from f2r.run.given_noise import noise_profile
 
 pytest.importorskip("rawpy")
 
@@ -67,10 +67,10 @@ def test_a_noise_profile_is_read(tmp_path):
     samples = camera_clip("RGGB", frames=1)[0]
     bare = write_odd_dng(tmp_path / "bare.dng", samples, 32803, [0, 1, 1, 2])
     with pytest.raises(InputError, match="holds no noise profile"):
-        file_noise(bare)
+        noise_profile(open_reader(bare).info)
     profile = (51041, 12, 6, (0.002, 1e-5, 0.001, 1e-5, 0.003, 1e-5), True)
     path = write_odd_dng(tmp_path / "it.dng", samples, 32803, [0, 1, 1, 2], more=[profile])
-    noise = file_noise(path)
+    noise = noise_profile(open_reader(path).info)
     assert noise.gain == pytest.approx(0.002)
     assert noise.read == pytest.approx(1e-5**0.5)
 
