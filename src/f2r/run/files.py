@@ -102,10 +102,7 @@ def denoise_file(
     has_pipe = PIPE in {source, str(target)}
     if has_pipe and files.resume:
         raise InputError("a pipe cannot be resumed: read from a file and write to a file")
-    with (
-        open_reader(source, skip_corrupt=files.skip_corrupt, mosaic=files.mosaic) as reader,
-        _claim(source, target, files) as claim,
-    ):
+    with _opened(source, target, files) as (reader, claim):
         announce(describe_input(reader.info))
         suspicion = pattern_warning(reader)
         if suspicion is not None:
@@ -127,6 +124,20 @@ def denoise_file(
             with _open_writer(target, reader, files, announce, claim) as writer:
                 job.denoise(writer, state)
             return _finish(source, target, claim, state, run)
+
+
+@contextmanager
+def _opened(
+    source: str, target: Path, files: FileOptions
+) -> Iterator[tuple[FrameReader, Claim | None]]:
+    """Open the input and hold the output; a pipe is not read before it is known where it goes."""
+    read = partial(open_reader, source, skip_corrupt=files.skip_corrupt, mosaic=files.mosaic)
+    if source == PIPE:
+        with _claim(source, target, files) as claim, read() as reader:
+            yield reader, claim
+    else:
+        with read() as reader, _claim(source, target, files) as claim:
+            yield reader, claim
 
 
 @contextmanager
