@@ -52,7 +52,10 @@ def test_a_folder_of_videos_is_done_in_one_command_and_a_failure_stops_nothing(
     assert {p.name for p in out.iterdir() if p.suffix == ".mkv"} == {"a.f2r.mkv", "b.f2r.mkv"}
     (folder / "broken.mkv").unlink()
     (out / "b.f2r.mkv").unlink()
-    assert main(["denoise", str(folder), "-o", str(out), "--resume", *FAST]) == 0
+    assert main(["denoise", str(folder), "-o", str(out), "--resume", *FAST]) == 1
+    assert "b.f2r.mkv.json: exists already" in capsys.readouterr().err
+    again = ["--resume", "--overwrite"]
+    assert main(["denoise", str(folder), "-o", str(out), *again, *FAST]) == 0
     assert "1 done; 1 were done before" in capsys.readouterr().err
 
 

@@ -59,9 +59,9 @@ def clip_with_hot_pixels() -> np.ndarray:
 
 
 def test_hot_pixels_are_repaired_while_reading() -> None:
-    clip, report = clip_with_hot_pixels(), {}
-    reader = repaired(ArrayReader(clip), DenoiseConfig(hot_pixels="remove"), report)
-    assert report["repaired"]["hot_pixels"] == 2
+    clip = clip_with_hot_pixels()
+    reader, repair = repaired(ArrayReader(clip), DenoiseConfig(hot_pixels="remove"))
+    assert repair.hot_pixels == 2
     frames = np.stack(list(reader))
     assert abs(frames[:, 10, 12] - 0.4).max() < 0.1
     assert abs(frames[:, 30, 40, 1] - 0.4).max() < 0.1
@@ -73,7 +73,7 @@ def test_hot_pixels_are_repaired_while_reading() -> None:
 
 def test_without_a_wish_nothing_is_repaired() -> None:
     reader = ArrayReader(clip_with_hot_pixels())
-    assert repaired(reader, DenoiseConfig()) is reader
+    assert repaired(reader, DenoiseConfig()) == (reader, None)
 
 
 def test_offsets_are_subtracted_while_reading() -> None:

@@ -125,10 +125,7 @@ def denoise_file(
     has_pipe = PIPE in {source, str(target)}
     if has_pipe and files.resume:
         raise InputError("a pipe cannot be resumed: read from a file and write to a file")
-    with (
-        open_reader(source, skip_corrupt=files.skip_corrupt, mosaic=files.mosaic) as reader,
-        _claim(source, target, files) as claim,
-    ):
+    with _opened(source, target, files) as (reader, claim):
         clock = StageClock(progress)
         setup = set_up(reader.info, given_noise(config, reader.info), config)
         read, repair = repaired(reader, config)
@@ -204,6 +201,20 @@ def _write_frames(
             behind.submit(partial(_deliver, writer, state, result.denoised, result.mark))
             job.clock.tell("denoise", len(marks) / max(expected or 0, len(marks)))
     return marks
+
+
+@contextmanager
+def _opened(
+    source: str, target: Path, files: FileOptions
+) -> Iterator[tuple[FrameReader, Claim | None]]:
+    """Open the input and hold the output; a pipe is not read before it is known where it goes."""
+    read = partial(open_reader, source, skip_corrupt=files.skip_corrupt, mosaic=files.mosaic)
+    if source == PIPE:
+        with _claim(source, target, files) as claim, read() as reader:
+            yield reader, claim
+    else:
+        with read() as reader, _claim(source, target, files) as claim:
+            yield reader, claim
 
 
 @contextmanager
