@@ -7,8 +7,8 @@ from raw_samples import LEVELS, camera_clip, write_dngs, write_odd_dng
 from f2r.cli.main import main
 from f2r.errors import InputError
 from f2r.io import open_reader, open_writer
+from f2r.io.raw.colour import camera_to_srgb
 from f2r.io.raw.mosaic import PATTERNS, Mosaic
-from f2r.isp.colour import camera_to_srgb
 from f2r.isp.inverse import XYZ_TO_CAMERA
 from f2r.run.given_noise import noise_profile
 

@@ -11,7 +11,7 @@ from f2r.config import DenoiseConfig
 from f2r.errors import F2RError, InputError
 
 if TYPE_CHECKING:
-    from f2r.run.files import FileOptions
+    from f2r.run.job import FileOptions
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def denoise_command(args: DenoiseArgs) -> None:
 
 def _files_of(args: DenoiseArgs, resume: bool) -> "FileOptions":
     from f2r.io.clip import EncodeOptions
-    from f2r.run.files import FileOptions
+    from f2r.run.job import FileOptions
 
     encode = EncodeOptions(args.codec, args.quality)
     return FileOptions(args.overwrite, resume, args.skip_corrupt, encode, mosaic_of(args.mosaic))

@@ -11,10 +11,10 @@ from torch import Tensor
 from f2r.errors import InputError
 from f2r.evaluation.simulate import Simulated, add_noise, claim_simulated, finish
 from f2r.io import ClipInfo, Frame, FrameReader, FrameWriter, Source, open_reader, open_writer
+from f2r.io.raw.colour import as_matrix
 from f2r.io.raw.crvd import crvd_mosaic
 from f2r.io.raw.mosaic import Mosaic, sites
 from f2r.io.raw.packing import raw_info
-from f2r.isp.colour import as_matrix
 from f2r.isp.inverse import CameraLook, draw_look, unprocess
 from f2r.noise.camera import crvd_noise
 from f2r.system.progress import Progress, ProgressCallback

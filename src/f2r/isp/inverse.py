@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from f2r.isp.colour import SRGB_TO_XYZ
+from f2r.io.raw.colour import SRGB_TO_XYZ
 from f2r.noise.camera import BLACK, GAIN_AND_READ_VARIANCE, WHITE
 
 XYZ_TO_CAMERA = (

@@ -13,8 +13,8 @@ import numpy as np
 from f2r.errors import InputError
 from f2r.io.clip import ClipInfo, Closing, Frame, check_frame_size, to_nominal, white
 from f2r.io.images.folder import FolderSource, natural_key
+from f2r.io.raw.colour import as_matrix, camera_to_srgb
 from f2r.io.raw.mosaic import IDENTITY, Matrix, Mosaic, Pattern, parse_pattern, sites
-from f2r.isp.colour import as_matrix, camera_to_srgb
 
 if TYPE_CHECKING:
     import rawpy

@@ -16,8 +16,8 @@ from f2r.errors import InputError
 from f2r.io.clip import ClipInfo, Frame, Samples, white
 from f2r.io.images.folder import FolderSource, check_replaceable
 from f2r.io.output import FileWriter
+from f2r.io.raw.colour import xyz_to_camera
 from f2r.io.raw.mosaic import Mosaic, sites
-from f2r.isp.colour import xyz_to_camera
 from f2r.system.claim import Claim
 from f2r.system.placing import check_file
 
