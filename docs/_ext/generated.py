@@ -1,13 +1,14 @@
 """Sphinx extension: write the command-line and Python reference from the code.
 
-A page holds a marker, `<!-- commands f2r -->`, `<!-- commands f2r-bench -->` or
-`<!-- public names -->`; the text that is generated from the code takes its place.
+A page holds one of the markers in `MARKERS`; the text that is generated from the code takes its
+place.
 """
 
 import re
 import warnings
 from collections.abc import Callable, Iterator
-from typing import Any
+from dataclasses import MISSING, fields
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import tyro.extras
 
@@ -116,15 +117,48 @@ def _directive(name: str) -> str:
     kind = "function"
     if isinstance(value, type):
         kind = "exception" if issubclass(value, Exception) else "class"
-    place = f"{value.__module__}.{value.__qualname__}"
     options = "   :members:\n" if kind == "class" else ""
-    lines = f".. auto{kind}:: {place}\n   :no-index:\n{options}"
+    lines = f".. auto{kind}:: f2r.{name}\n{options}"
     return f"### f2r.{name}\n\n```{{eval-rst}}\n{lines}```\n"
+
+
+def options() -> str:
+    """Describe the fields of the configuration of a run in Markdown."""
+    from f2r import config
+
+    shown = [c for c in (config.DenoiseConfig, getattr(config, "Tuning", None)) if c]
+    return "\n".join(f"### {kind.__name__}\n\n{kind.__doc__}\n\n{_fields(kind)}" for kind in shown)
+
+
+def _fields(kind: Any) -> str:
+    """Give a table of the fields of a dataclass."""
+    from sphinx.pycode import ModuleAnalyzer
+
+    texts = ModuleAnalyzer.for_module(kind.__module__).find_attr_docs()
+    hints = get_type_hints(kind, include_extras=True)
+    rows = ["| field | type | default | meaning |", "|---|---|---|---|"]
+    for one in fields(kind):
+        default = "" if one.default is MISSING else f"`{one.default!s}`"
+        text = " ".join(texts.get((kind.__name__, one.name), [])).strip()
+        kinds = _type_name(hints[one.name]).replace("|", "\\|")
+        rows.append(f"| `{one.name}` | {kinds} | {default} | {text} |")
+    return "\n".join(rows) + "\n"
+
+
+def _type_name(hint: Any) -> str:
+    """Write a type without what `Annotated` adds to it."""
+    if get_origin(hint) is Annotated:
+        return _type_name(get_args(hint)[0])
+    if isinstance(hint, type):
+        return hint.__name__.replace("NoneType", "None")
+    names = [_type_name(arg) if not isinstance(arg, str) else f"'{arg}'" for arg in get_args(hint)]
+    return " | ".join(names)
 
 
 MARKERS: dict[str, Callable[[], str]] = {
     "<!-- commands f2r -->": f2r_commands,
     "<!-- commands f2r-bench -->": bench_commands,
+    "<!-- options -->": options,
     "<!-- public names -->": public_names,
 }
 
@@ -136,7 +170,20 @@ def fill(_app: Any, _name: str, source: list[str]) -> None:
             source[0] = source[0].replace(marker, write())
 
 
+def hide_colons(_app: Any, what: str, _name: str, _obj: Any, _opt: Any, lines: list[str]) -> None:
+    """Keep napoleon from taking the text before a colon for the type of an attribute."""
+    if what in {"attribute", "data", "property"}:
+        lines[:] = [line.replace(":", "\0") for line in lines]
+
+
+def show_colons(_app: Any, _what: str, _name: str, _obj: Any, _opt: Any, lines: list[str]) -> None:
+    """Put the colons back, after napoleon."""
+    lines[:] = [line.replace("\0", ":") for line in lines]
+
+
 def setup(app: Any) -> dict[str, bool]:
     """Register the extension."""
     app.connect("source-read", fill)
+    app.connect("autodoc-process-docstring", hide_colons, priority=400)
+    app.connect("autodoc-process-docstring", show_colons, priority=600)
     return {"parallel_read_safe": True}
