@@ -9,9 +9,10 @@ TORCH ?= torch==2.13.0
 VENV := .venv
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 READY := $(VENV)/.ready
-SOURCES := src tests benchmarks demo
+DOCS_READY := $(VENV)/.docs-ready
+SOURCES := src tests benchmarks demo docs
 
-.PHONY: demo test lint format clean
+.PHONY: demo test lint format docs house clean
 
 demo: $(READY)
 	PATH="$(CURDIR)/$(BIN):$$PATH" demo/run.sh
@@ -28,6 +29,13 @@ format: $(READY)
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
 
+docs: $(DOCS_READY)
+	$(BIN)/python -m sphinx -E -W --keep-going -q -b html docs build/docs
+	@echo "docs: build/docs/index.html"
+
+house: $(READY)
+	$(BIN)/python docs/_ext/house.py
+
 clean:
 	rm -rf $(VENV) build dist demo/out .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
@@ -36,6 +44,10 @@ $(READY): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet "$(TORCH)" || echo "$(TORCH) is not to be had here: taking any torch"
 	$(BIN)/python -m pip install --quiet --editable ".[dev]"
+	touch $@
+
+$(DOCS_READY): $(READY)
+	$(BIN)/python -m pip install --quiet --editable ".[docs]"
 	touch $@
 
 # Releases: environments and outputs lie in build/; what is published, in dist/.

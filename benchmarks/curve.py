@@ -1,6 +1,6 @@
 """PSNR against wall-clock time on one clip: what waiting longer buys.
 
-    python benchmarks/curve.py --clip ../shared/data/clips/tractor --frames 20
+    python benchmarks/curve.py --clip CLIPS/tractor --frames 20
 
 Gaussian noise, unclipped, drawn once from the stored seed. Each run is a whole one, from frames in
 memory to frames in memory, with the true sigma; `fast` trains nothing, the others get a time

@@ -1,6 +1,6 @@
 """How well flow aligns neighbours, and how much of a frame's own noise it lets through.
 
-    python benchmarks/flow.py --clips ../shared/data/clips --out benchmarks/results/flow.json
+    python benchmarks/flow.py --clips CLIPS --out benchmarks/results/flow.json
 
 Per clip and way of estimating flow: PSNR of the clean neighbours t - 1 and t + 1 warped to frame t,
 PSNR of the mean of the two, correlation of that mean's error with the noise of frame t (the leak),

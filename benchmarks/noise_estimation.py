@@ -1,6 +1,6 @@
 """How far the estimated noise is from the noise that was added.
 
-    python benchmarks/noise_estimation.py --clips ../shared/data/clips
+    python benchmarks/noise_estimation.py --clips CLIPS
 
 Noise is drawn once for each clip and setting, from a stored seed; the first eight frames are
 used. `clean` shows what is found in the clips as they are: the added noise comes on top of it.

@@ -1,6 +1,6 @@
 """Our prior beside DVDnet's spatial network: PSNR and seconds per frame, one frame at a time.
 
-    python benchmarks/prior_quality.py --clips ../shared/data/clips --peer dvdnet_spatial.pth
+    python benchmarks/prior_quality.py --clips CLIPS --peer dvdnet_spatial.pth
 
 `--peer` is the authors' checkpoint (GPL-3.0, not part of this repository). Three frames of every
 clip are taken, in colour and as grey; noise is Gaussian, unclipped, drawn once for each clip and

@@ -1,6 +1,6 @@
 """Noisy, prior, anchor and refined PSNR over clips and noise levels, with times.
 
-    python benchmarks/quality.py --clips ../shared/data/clips --names walk foliage \
+    python benchmarks/quality.py --clips CLIPS --names walk foliage \
         --sigmas 10 30 50 --frames 20 --time-budget 90
 
 Gaussian noise, unclipped, drawn once per clip from the stored seed. PSNR per frame, averaged

@@ -1,6 +1,6 @@
 """Raw clips: noisy, prior alone, F2R and BM4D, per ISO of the CRVD camera.
 
-    python benchmarks/raw.py --clips ../shared/data/clips --names tractor walk foliage \
+    python benchmarks/raw.py --clips CLIPS --names tractor walk foliage \
         --isos 1600 3200 6400 12800 25600 --presets fast balanced --peers bm4d \
         --out benchmarks/results/raw.json
 

@@ -1,8 +1,8 @@
 """Unknown, correlated, clipped, misjudged and real noise: what each costs, through the public API.
 
-    python benchmarks/real_noise.py --clips ../shared/data/clips --names foreman walk tractor \
-        --real ../shared/data/noisy/mitosis/channel1 ../shared/data/noisy/mitosis/channel2 \
-        ../shared/data/noisy/brightfield ../shared/data/shippable/tree.avi \
+    python benchmarks/real_noise.py --clips CLIPS --names foreman walk tractor \
+        --real MITOSIS_1 MITOSIS_2 \
+        BRIGHTFIELD tree.avi \
         --preset balanced --pictures docs
 
 Cases, chosen by `--cases`:

@@ -1,6 +1,6 @@
 """Seconds per frame of F2R without training, stage by stage, beside three peers in one run.
 
-    python benchmarks/speed.py --clip ../shared/data/clips/tractor \
+    python benchmarks/speed.py --clip CLIPS/tractor \
         --dvdnet-spatial dvdnet_spatial.pth --dvdnet-temporal dvdnet_temporal.pth
 
 The peers are our own implementations: DVDnet with the authors' weights where they are given,

@@ -122,6 +122,12 @@ def test_a_picture_of_unknown_kind_is_refused_before_any_work(tmp_path, capsys):
     assert "--picture" in capsys.readouterr().err
 
 
+def test_charts_without_matplotlib_are_refused_in_one_line(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("f2r.pictures.noise_picture.find_spec", lambda _: None)
+    assert main(["noise", str(tmp_path / "none.npy"), "--picture", str(tmp_path / "n.png")]) == 2
+    assert "pip install 'frames2residual[charts]'" in capsys.readouterr().err
+
+
 def test_hot_pixels_are_named_and_removed_on_request(clean, tmp_path, capsys):
     hot = clean * 0.5 + 0.02 * noise_like(clean)
     hot[:, 20, 30] = 1.0

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from f2r.run.inspect import PlaneNoise
+    from f2r.noise.plane_noise import PlaneNoise
 
 PICTURES = {".png", ".jpg", ".jpeg"}
 
@@ -40,12 +40,14 @@ def noise_command(args: NoiseArgs) -> None:
     from rich.console import Console
 
     from f2r.io.output import claim_file
-    from f2r.pictures.noise_picture import write_noise_picture
+    from f2r.pictures.noise_picture import check_charts, write_noise_picture
     from f2r.run.inspect import inspect_noise
     from f2r.system.report import write_report
 
     if args.picture is not None and args.picture.suffix.lower() not in PICTURES:
         raise InputError(f"--picture {args.picture}: give a name that ends in .png or .jpg")
+    if args.picture is not None:
+        check_charts()
     console = Console(highlight=False)
     with ExitStack() as stack:
         claims = [

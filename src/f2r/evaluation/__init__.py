@@ -1,1 +1,1 @@
-"""Metrics, and noise added to clean clips."""
+"""Metrics and simulated noise."""

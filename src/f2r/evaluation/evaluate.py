@@ -1,4 +1,4 @@
-"""Compare two clips of the same scene, frame by frame, holding two frames of each in memory."""
+"""Compare a clip with its clean reference, two frames of each in memory."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -26,31 +26,31 @@ from f2r.io.raw.mosaic import Mosaic
 from f2r.system.progress import Progress, ProgressCallback
 
 MIN_FLOW_SIZE = 32
-"""Smallest height and width for which optical flow, and so the warping error, means anything."""
+"""Smallest height and width for which the warping error is computed, pixels."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Figures of a clip against its clean reference, one per frame or pair; data range 1."""
+    """Metrics of a clip per frame or pair of successive frames; data range 1."""
 
     psnr: list[float] = field(default_factory=list)
     """PSNR of each frame in dB."""
     ssim: list[float] = field(default_factory=list)
-    """SSIM of each frame; empty for frames smaller than its window."""
+    """SSIM of each frame; empty for frames smaller than the window."""
     warping_error: list[float] = field(default_factory=list)
-    """Mean squared change along the motion, of each frame and the next."""
+    """Mean squared difference along the motion, per pair."""
     warping_error_of_clean: list[float] = field(default_factory=list)
-    """The same of the clean clip: what remains without any noise."""
+    """Warping error of the clean clip, per pair."""
     flicker: list[float] = field(default_factory=list)
-    """Root mean square change of the error where the scene stands still, of each frame and
-    the next; NaN where nothing stands still."""
+    """Root mean square change of the error where the scene is static, per pair; NaN where nothing
+    is static."""
 
     def means(self) -> dict[str, float | None]:
-        """Average every figure over frames or pairs; None where there is none."""
+        """Average every metric over frames or pairs; None where there are no values."""
         return {name: _mean(values) for name, values in vars(self).items()}
 
     def to_dict(self) -> dict[str, Any]:
-        """Give all figures as JSON values."""
+        """Convert all metrics to JSON values."""
         return {"frames": len(self.psnr), "mean": self.means(), "each": dict(vars(self))}
 
 
@@ -66,8 +66,7 @@ def evaluate_files(
         clean: the reference.
         other: the clip to judge; same size, channels and number of frames.
         progress: called with `Progress` reports.
-        mosaic: what the samples of both mean, where they are raw and the files do not say so;
-            raw clips are compared as packed frames.
+        mosaic: pattern and levels of bare mosaics; raw clips are compared as packed frames.
 
     Raises:
         InputError: a clip cannot be read, or they do not match.
@@ -89,7 +88,7 @@ def evaluate_frames(
     Args:
         clean: (H, W, C) reference frames, nominal units.
         other: frames to judge, likewise.
-        estimator: finds the motion of the clean clip; None takes DIS at full resolution.
+        estimator: flow of the clean clip; None takes DIS at full resolution.
 
     Raises:
         InputError: one clip ends before the other, or both are empty.
@@ -128,7 +127,7 @@ def _add_pair(result: Evaluation, clean: Tensor, other: Tensor, estimator: FlowE
 
 
 def _for_flow(clean: Tensor) -> Tensor:
-    """Turn a clean clip into three channels whose levels fill [0, 1], for the flow's 8 bits."""
+    """Stretch a clean clip to [0, 1] in three channels, for flow on 8 bits."""
     black, white = (float(v) for v in np.percentile(clean.numpy(), (0.2, 99.8)))
     seen = (clean - black) / max(white - black, 1e-3)
     if seen.shape[1] == 3:
@@ -137,7 +136,7 @@ def _for_flow(clean: Tensor) -> Tensor:
 
 
 def _as_clip(frame: Frame) -> Tensor:
-    """Turn (H, W, C) into a clip of one frame, (1, C, H, W)."""
+    """Convert (H, W, C) to a clip of one frame, (1, C, H, W)."""
     return torch.from_numpy(np.ascontiguousarray(frame)).permute(2, 0, 1)[None].contiguous()
 
 

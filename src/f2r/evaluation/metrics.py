@@ -1,8 +1,7 @@
-"""How near a clip is to its clean reference, and how steady in time.
+"""Metrics: PSNR, SSIM, warping error, flicker.
 
-Clips are (T, C, H, W) tensors in nominal units; the data range of every figure is 1. Functions
-return one figure per frame, or per pair of successive frames; averages are taken by the caller,
-frame by frame and never over pooled pixels.
+Clips are (T, C, H, W) tensors in nominal units; the data range is 1. Functions return one value per
+frame or per pair of successive frames. Callers average over frames, never over pooled pixels.
 """
 
 import math
@@ -19,9 +18,9 @@ from f2r.flow.warp import visibility, warp_backward
 SSIM_SIGMA = 1.5
 """Standard deviation of the SSIM window in pixels."""
 SSIM_WINDOW = 11
-"""Width of the SSIM window; frames must be at least as large."""
+"""Side of the SSIM window in pixels, the smallest side of a frame."""
 STATIC_CHANGE = 2 / 255
-"""A pixel stands still where no channel of the clean clip changes by more than this."""
+"""Largest change of a static pixel in any channel of the clean clip, nominal units."""
 
 
 def psnr(frames: Tensor, clean: Tensor) -> Tensor:
@@ -41,7 +40,7 @@ def psnr(frames: Tensor, clean: Tensor) -> Tensor:
 def ssim(frames: Tensor, clean: Tensor) -> Tensor:
     """Compute the structural similarity of each frame, averaged over channels.
 
-    Gaussian window of 11 pixels and sd 1.5, biased covariance, borders left out.
+    Gaussian window of 11 pixels with standard deviation 1.5, biased covariance, no borders.
 
     Args:
         frames: (T, C, H, W), nominal units; H and W at least `SSIM_WINDOW`.
@@ -66,7 +65,7 @@ def ssim(frames: Tensor, clean: Tensor) -> Tensor:
 
 
 def _window(planes: Tensor) -> Tensor:
-    """Average (N, 1, H, W) under the Gaussian window, where it fits."""
+    """Average (N, 1, H, W) under the Gaussian window, without borders."""
     offsets = torch.arange(SSIM_WINDOW, dtype=planes.dtype, device=planes.device)
     weights = torch.exp(-((offsets - SSIM_WINDOW // 2) ** 2) / (2 * SSIM_SIGMA**2))
     weights = (weights / weights.sum()).view(1, 1, 1, -1)
@@ -76,18 +75,20 @@ def _window(planes: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Motion:
-    """How a clean clip moves from each frame to the next."""
+    """Motion of a clean clip from each frame to the next."""
 
     flow: Tensor
     """(T-1, 2, H, W) displacement (x, y) in pixels: pixel p of frame t lies at p + flow in t+1."""
     visible: Tensor
-    """(T-1, 1, H, W) bool: frame t+1 shows the pixel too."""
+    """(T-1, 1, H, W) bool: frame t+1 shows the pixel."""
 
 
 def clean_motion(clean: Tensor, estimator: FlowEstimator) -> Motion:
-    """Estimate the motion of a clean clip, (T, 3, H, W) with T >= 2.
+    """Estimate the motion of a clean clip; occlusions by forward-backward consistency.
 
-    Occlusions are found by forward-backward consistency.
+    Args:
+        clean: (T, 3, H, W), T >= 2, nominal units.
+        estimator: optical flow.
     """
     flows, visible = [], []
     for first, second in pairwise(clean):
@@ -99,21 +100,20 @@ def clean_motion(clean: Tensor, estimator: FlowEstimator) -> Motion:
 
 
 def warping_error(frames: Tensor, motion: Motion) -> Tensor:
-    """Compute how much each frame differs from the next along the motion of the clean clip.
+    """Compute the warping error: the difference of each frame to the next along the motion.
 
-    A clean clip does not reach zero (light, interpolation and flow errors remain): compare with
-    the clean clip's own value.
+    A clean clip does not reach zero because of changes of light, interpolation and errors of the
+    flow: compare with its value.
 
     Args:
         frames: (T, C, H, W), nominal units.
         motion: motion of the clean clip.
 
     Returns:
-        (T-1,) float64 mean squared difference over pixels that both frames show and over
-        channels; NaN where there is no such pixel.
+        (T-1,) float64 mean squared difference over visible pixels and channels; NaN without any.
 
-    Source: Lai et al. 2018, "Learning blind video temporal consistency", section 4.1; the mask
-        by forward-backward consistency alone, the square averaged over channels.
+    Source: Lai et al. 2018, "Learning blind video temporal consistency", section 4.1; the mask by
+        forward-backward consistency alone, the square averaged over channels.
     """
     warped = warp_backward(frames[1:], motion.flow)
     squared = (warped.double() - frames[:-1].double()).square().mean(dim=1, keepdim=True)
@@ -121,16 +121,15 @@ def warping_error(frames: Tensor, motion: Motion) -> Tensor:
 
 
 def flicker(frames: Tensor, clean: Tensor) -> Tensor:
-    """Compute how much the error changes from frame to frame where the scene stands still.
+    """Compute the flicker: the change of the error from frame to frame where the scene is static.
 
     Args:
         frames: (T, C, H, W), nominal units.
         clean: reference, likewise.
 
     Returns:
-        (T-1,) float64 root mean square of (error of t+1) - (error of t) over the pixels that
-        change by at most `STATIC_CHANGE` in the clean clip; NaN where there is none. Noise of
-        standard deviation s that is independent between frames gives s * sqrt(2).
+        (T-1,) float64 root mean square of (error of t+1) - (error of t) over static pixels; NaN
+        without any. Independent noise of standard deviation s gives s * sqrt(2).
     """
     steps = clean[1:] - clean[:-1]
     is_static = (steps.abs() <= STATIC_CHANGE).all(dim=1, keepdim=True)
@@ -139,11 +138,11 @@ def flicker(frames: Tensor, clean: Tensor) -> Tensor:
 
 
 def _masked_mean(values: Tensor, mask: Tensor) -> Tensor:
-    """Average (T, 1, H, W) values over a mask of the same shape, per frame."""
+    """Average (T, 1, H, W) values over a mask of that shape, per frame."""
     total = (values * mask).sum(dim=(1, 2, 3))
     return total / mask.sum(dim=(1, 2, 3))
 
 
 def mean_of_frames(figures: Tensor) -> float:
-    """Average figures over frames (or pairs), leaving out those that are NaN."""
+    """Average over frames or pairs, ignoring NaN; NaN without values."""
     return float(figures.nanmean()) if figures.numel() else math.nan

@@ -1,4 +1,4 @@
-"""Add known noise to a clean clip, once, so that every method can be measured on the same bytes."""
+"""Add known noise to a clean clip."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,14 +21,14 @@ from f2r.system.report import environment, write_report
 
 @dataclass(frozen=True)
 class Simulated:
-    """Where a simulated clip went, and what it is."""
+    """A simulated clip on disk."""
 
     output: Path
     """The noisy clip."""
     report_path: Path
     """JSON with model and seed."""
     notes: tuple[str, ...]
-    """What the output does not hold as it was drawn, one plain sentence each."""
+    """Differences between the drawn samples and the file, one sentence each."""
     report: dict[str, Any]
     """Content of the JSON."""
 
@@ -43,18 +43,18 @@ def simulate_file(
     mosaic: Mosaic | None = None,
     progress: ProgressCallback | None = None,
 ) -> Simulated:
-    """Write a noisy version of a clip, frame by frame, with a JSON beside it.
+    """Write a noisy version of a clip with a JSON report beside it.
 
-    `.npy`, TIFF and folders hold the noise unclipped in float32; a video takes 16 bits where its
-    encoder can, clipped to [0, 1].
+    `.npy`, TIFF and folders hold float32, not clipped; a video holds up to 16 bits, clipped to
+    [0, 1]. The noise depends on seed and frame number only.
 
     Args:
         clean: the clean clip.
-        output: the noisy clip, its kind by its extension.
-        noise: what to add.
+        output: the noisy clip; the extension decides the format.
+        noise: noise model, nominal units.
         seed: seed of the noise; >= 0.
         overwrite: replace an existing output.
-        mosaic: what the samples mean, where they are raw and the file does not say so.
+        mosaic: pattern and levels of a bare mosaic.
         progress: called with `Progress` reports.
 
     Raises:
@@ -101,9 +101,9 @@ def add_noise(frame: Frame, noise: NoiseModel, seed: int, index: int) -> Frame:
 
     Args:
         frame: (H, W, C), nominal units.
-        noise: what to add.
-        seed: seed of the clip's noise.
-        index: number of the frame, from 0; frames can be drawn in any order.
+        noise: noise model, nominal units.
+        seed: seed of the noise of the clip.
+        index: frame number, from 0; frames can be drawn in any order.
 
     Returns:
         (H, W, C) float32, not clipped.
@@ -114,13 +114,13 @@ def add_noise(frame: Frame, noise: NoiseModel, seed: int, index: int) -> Frame:
 
 
 def frame_generator(seed: int, index: int) -> torch.Generator:
-    """Make the generator of one frame's noise, independent of all others."""
+    """Create the generator for the noise of one frame."""
     mixed = np.random.SeedSequence([seed, index]).generate_state(1, np.uint64)[0]
     return torch.Generator().manual_seed(int(mixed >> np.uint64(1)))
 
 
 def roomy_info(info: ClipInfo, output: Path) -> ClipInfo:
-    """Describe a clip like `info`, with samples that keep as much noise as `output` can hold."""
+    """Change `info` to the sample type of `output` with the widest range."""
     if output.suffix.lower() in VIDEO_SUFFIXES:
         origin = Source(info.source.path) if info.source else None
         return replace(
@@ -143,7 +143,7 @@ def finish(
     notes: tuple[str, ...],
     more: dict[str, Any] | None = None,
 ) -> Simulated:
-    """Write the JSON beside a simulated clip, with `more` entries."""
+    """Write the JSON report of a simulated clip, with the entries of `more`."""
     report = {
         "clean": str(clean),
         "output": str(claim.path),

@@ -1,4 +1,4 @@
-"""Make noisy raw clips of clean colour clips: a stand-in for a raw dataset such as CRVD."""
+"""Simulate noisy raw clips from clean colour clips."""
 
 from contextlib import ExitStack
 from dataclasses import replace
@@ -31,18 +31,18 @@ def simulate_raw(  # noqa: PLR0913 - keyword options of a command
     overwrite: bool = False,
     progress: ProgressCallback | None = None,
 ) -> Simulated:
-    """Write a noisy raw version of a colour clip, with a JSON beside it.
+    """Write a noisy raw version of a colour clip with a JSON report beside it.
 
-    The inverse ISP has one camera and one light for the whole clip, drawn from the seed. Samples
-    are rounded and cut at white and at 0, as a converter does.
+    The inverse ISP uses one camera and one light per clip, drawn from the seed. Samples are rounded
+    and clipped at 0 and at white, as an analogue-digital converter does.
 
     Args:
         clean: the clean colour clip, sRGB.
-        output: noisy mosaics: TIFF stack, folder or `.npy`.
+        output: noisy mosaics, TIFF stack, folder or `.npy`.
         iso: ISO of the CRVD camera.
         seed: seed of camera, light and noise; >= 0.
-        clean_output: where to write the clean mosaics, rounded; None leaves them out.
-        mosaic: pattern and levels; None for those of CRVD.
+        clean_output: clean mosaics, rounded; None writes none.
+        mosaic: pattern and levels; None takes those of CRVD.
         overwrite: replace existing outputs.
         progress: called with `Progress` reports.
 
@@ -78,7 +78,7 @@ def simulate_raw(  # noqa: PLR0913 - keyword options of a command
 
 
 def to_raw(frame: Frame, look: CameraLook, mosaic: Mosaic) -> Frame:
-    """Turn an (H, W, 1 or 3) sRGB frame into a packed clean raw frame, (H/2, W/2, 4)."""
+    """Convert an (H, W, 1 or 3) sRGB frame to a clean packed raw frame, (H/2, W/2, 4)."""
     even = frame[: frame.shape[0] // 2 * 2, : frame.shape[1] // 2 * 2]
     picture = torch.from_numpy(np.ascontiguousarray(even)).permute(2, 0, 1)[None]
     camera = unprocess(picture.expand(-1, 3, -1, -1), look)[0]
@@ -87,23 +87,23 @@ def to_raw(frame: Frame, look: CameraLook, mosaic: Mosaic) -> Frame:
 
 
 def pick_sites(camera: Tensor, mosaic: Mosaic) -> Tensor:
-    """Keep of (3, H, W) camera colours what each pixel of a mosaic sees: (4, H/2, W/2)."""
+    """Sample (3, H, W) camera colours by a mosaic: (4, H/2, W/2)."""
     colours = zip((0, 1, 1, 2), sites(mosaic.pattern), strict=True)
     return torch.stack([camera[colour, row::2, column::2] for colour, (row, column) in colours])
 
 
 def with_look(mosaic: Mosaic, look: CameraLook, iso: int) -> Mosaic:
-    """Give a mosaic the colours of a camera and light, so that a rendering undoes them."""
+    """Set white balance and colour matrix of a mosaic to those of a camera and light."""
     red, _, blue = look.gains[0].tolist()
     matrix = as_matrix(torch.linalg.inv(look.matrix[0].double()).numpy())
     return replace(mosaic, iso=iso, white_balance=(red, blue), matrix=matrix)
 
 
 def _mosaic_info(reader: FrameReader, mosaic: Mosaic) -> ClipInfo:
-    """Describe the raw clip that a colour clip becomes.
+    """Describe the raw clip that is made from a colour clip.
 
     Raises:
-        InputError: the clip is raw already, has too many channels, or is too small.
+        InputError: the clip is raw, is neither grey nor colour, or is too small.
     """
     info = reader.info
     if info.mosaic is not None or info.channels not in {1, 3}:

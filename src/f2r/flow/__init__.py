@@ -1,1 +1,1 @@
-"""Optical flow: estimation, warping, pyramid."""
+"""Optical flow: estimation, warping, flow pyramid, scene cuts."""

@@ -1,4 +1,4 @@
-"""Which flow estimator a run uses."""
+"""Choose the flow estimator of a run."""
 
 import torch
 
@@ -8,10 +8,12 @@ from f2r.flow.variational import VariationalFlow
 
 
 def choose_flow(name: str, device: torch.device) -> FlowEstimator:
-    """Turn 'auto', 'dis' or 'variational' into an estimator.
+    """Build an estimator from 'auto', 'dis' or 'variational'.
 
-    'auto' is DIS, except on CUDA devices: DIS works on the CPU, and the copies there and back
-    would keep the device waiting.
+    'auto' is DIS, except on CUDA devices: DIS runs on the CPU, and the device would wait for it.
+
+    Raises:
+        InputError: the name is unknown.
     """
     if name == "auto":
         name = "variational" if device.type == "cuda" else "dis"

@@ -1,4 +1,4 @@
-"""Optical flow behind one method, and its default: OpenCV's dense inverse search (DIS)."""
+"""Flow estimators: the protocol, and its default, dense inverse search (DIS) of OpenCV."""
 
 from abc import abstractmethod
 from dataclasses import dataclass, replace
@@ -13,50 +13,49 @@ from f2r.flow.luma import luma
 
 
 class FlowEstimator(Protocol):
-    """Whatever can tell where the pixels of one frame lie in another; one method is needed."""
+    """Estimates optical flow between two frames; `estimate` alone is required."""
 
     @abstractmethod
     def estimate(self, target: Tensor, neighbour: Tensor) -> Tensor:
         """Estimate V_{neighbour->target}, the flow that aligns `neighbour` to `target`.
 
         Args:
-            target: (C, H, W) float32, nominal range [0, 1], C = 3 or 4; should be nearly free of
-                noise.
+            target: (C, H, W) float32, nominal range [0, 1], C = 3 or 4, with little noise.
             neighbour: (C, H, W), likewise.
 
         Returns:
-            (2, H, W) float32 displacement (x, y) in pixels: the content of target pixel p
-            lies at p + V(p) in the neighbour.
+            (2, H, W) float32 displacement (x, y) in pixels: target pixel p lies at p + V(p) in
+            the neighbour.
         """
         ...
 
     @property
     def rough(self) -> "FlowEstimator":
-        """A quicker estimator, good enough to average frames along its flow; here: itself."""
+        """A faster estimator for the first pass of the two-pass flow; by default this one."""
         return self
 
     def estimate_both(self, earlier: Tensor, later: Tensor) -> tuple[Tensor, Tensor]:
-        """Estimate V_{later->earlier} and V_{earlier->later}; override it if that saves work."""
+        """Estimate V_{later->earlier} and V_{earlier->later}."""
         return self.estimate(earlier, later), self.estimate(later, earlier)
 
 
 @dataclass(frozen=True)
 class DisSearch:
-    """How DIS searches."""
+    """Settings of DIS."""
 
     patch: int
-    """Side of its patches in pixels, > 0; small ones follow noise."""
+    """Side of a patch in pixels, > 0; small patches follow noise."""
     stride: int
-    """Pixels between patches, in 1 to `patch`."""
+    """Pixels from patch to patch, 1 to `patch`."""
     descent: int
-    """Gradient descent steps of every patch; > 0."""
+    """Gradient descent steps per patch; > 0."""
     refinement: int
     """Variational refinement steps per level; >= 0."""
     smoothness: float
-    """Weight of smoothness in the refinement, > 0; OpenCV's is 20."""
+    """Weight of smoothness in the refinement, > 0; the default of OpenCV is 20."""
 
     def fit(self, size: tuple[int, int]) -> "DisSearch":
-        """Give the search for frames of so many rows and columns."""
+        """Adapt the settings to frames of `size` (height, width)."""
         is_small = max(size) < LEAST_LONG or min(size) < LEAST_SHORT
         if not is_small or self.patch <= SMALL_PATCH:
             return self
@@ -64,40 +63,40 @@ class DisSearch:
 
 
 SMOOTH = DisSearch(patch=12, stride=8, descent=6, refinement=3, smoothness=60.0)
-"""For frames in which noise is left (docs/method.md, "The flow, in two passes")."""
+"""For frames with remaining noise (docs/method.md, "Two-pass flow")."""
 
 FINE = DisSearch(patch=8, stride=4, descent=12, refinement=2, smoothness=20.0)
 """For clean frames."""
 
 SMALL_PATCH, SMALL_STRIDE = 8, 5
-"""Patches for small frames: DIS makes fewer levels the larger its patches are, and fast motion
-would be lost."""
+"""Patch and stride for small frames: larger patches give fewer levels, which lose fast motion."""
 
 LEAST_LONG, LEAST_SHORT = 136, 48
-"""Sides of the smallest frames, in pixels, in which patches of 12 make three levels."""
+"""Longer and shorter side of the smallest frame, pixels, with three levels at patches of 12."""
 
 ROUGH_SCALE = 1
-"""Level at which the rough search of DIS stops: half the resolution."""
+"""Finest level of the first pass: half resolution."""
 
 MOST_PIXELS = 3_000_000
-"""Frames of more pixels are searched at half the resolution: the search takes 220 bytes a pixel."""
+"""Larger frames are searched at half resolution: DIS needs 220 bytes per pixel."""
 
 
 def coarseness(size: tuple[int, int]) -> int:
-    """Say by how much the sides of a frame are reduced before DIS searches it."""
+    """Give the factor by which a frame of `size` (height, width) is reduced for DIS."""
     return 2 if size[0] * size[1] > MOST_PIXELS else 1
 
 
 class DisFlow(FlowEstimator):
-    """Dense inverse search (Kroeger et al. 2016) as OpenCV implements it.
+    """Dense inverse search of OpenCV on an 8-bit luma.
 
-    It works on an 8-bit luma proxy. At full resolution it aligns texture even to traces of the
-    target's noise, and the anchor then leaks: show it frames with little noise left
-    (docs/method.md, "The flow, in two passes").
+    At full resolution the flow follows traces of the target's noise, and the anchor leaks: give it
+    frames with little noise (docs/method.md, "Two-pass flow").
 
     Args:
-        finest_scale: level at which the search stops, 0 = full resolution.
-        search: how it searches.
+        finest_scale: level at which the search stops, 0 for full resolution.
+        search: settings.
+
+    Source: Kroeger et al. 2016, "Fast Optical Flow using Dense Inverse Search".
     """
 
     def __init__(self, finest_scale: int = 0, search: DisSearch = SMOOTH) -> None:
@@ -105,7 +104,7 @@ class DisFlow(FlowEstimator):
 
     @property
     def rough(self) -> "DisFlow":
-        """The same search, stopped at half the resolution: a quarter of the time."""
+        """The same settings down to half resolution: a quarter of the time."""
         return DisFlow(max(self.finest_scale, ROUGH_SCALE), self.search)
 
     def estimate(self, target: Tensor, neighbour: Tensor) -> Tensor:
@@ -114,13 +113,13 @@ class DisFlow(FlowEstimator):
         return _searched(self._search(target), *pair, target.shape[-2:])
 
     def estimate_both(self, earlier: Tensor, later: Tensor) -> tuple[Tensor, Tensor]:
-        """Estimate V_{later->earlier} and V_{earlier->later} by one search."""
+        """Estimate V_{later->earlier} and V_{earlier->later} with one search object."""
         search, size = self._search(earlier), earlier.shape[-2:]
         first, last = _as_searched(earlier), _as_searched(later)
         return _searched(search, first, last, size), _searched(search, last, first, size)
 
     def _search(self, frame: Tensor) -> Any:
-        """Make a search. It keeps 220 bytes a pixel for as long as it lives, so it is not kept."""
+        """Build the search of OpenCV; it is not kept, because it holds 220 bytes per pixel."""
         import cv2
 
         chosen = self.search.fit((frame.shape[-2], frame.shape[-1]))
@@ -147,7 +146,7 @@ def _searched(search: Any, target: np.ndarray, neighbour: np.ndarray, size: torc
 
 
 def luma_bytes(frame: Tensor, factor: int = 1) -> np.ndarray:
-    """Give the luma of a (C, H, W) frame in 8 bits, (H / factor, W / factor), rounded up."""
+    """Convert (C, H, W) to 8-bit luma, (ceil(H / factor), ceil(W / factor))."""
     level = luma(frame)
     if factor > 1:
         level = functional.avg_pool2d(level, factor, ceil_mode=True)

@@ -1,4 +1,4 @@
-"""What flow is estimated on: a frame averaged with its neighbours, so that little noise is left."""
+"""Motion-averaged luma: a frame averaged with its aligned neighbours, to estimate flow on."""
 
 from collections.abc import Sequence
 
@@ -6,28 +6,27 @@ import torch
 from torch import Tensor
 
 OWN_WEIGHT = 0.7
-"""Weight of the frame itself against a neighbour that fits perfectly. Less makes the flow more
-ignorant of the frame's own noise, and blind to what moves unlike its surroundings."""
+"""Weight of the frame itself; a neighbour that fits perfectly has 1. Smaller values leak less noise
+and miss objects that move differently from their surroundings."""
 
 TOLERANCE = 1.5
-"""Mismatch that costs a neighbour all but 1/e of its weight, relative to the median mismatch."""
+"""Mismatch, relative to the median, at which the weight of a neighbour falls to 1/e."""
 
 SPARSE = 4
-"""The median is taken over every so many rows and columns, a sixteenth of the work."""
+"""Step of the rows and columns from which the median is taken."""
 
 PATCH = 7
-"""Side of the square over which the mismatch is averaged, in pixels; odd."""
+"""Side of the square that averages the mismatch, pixels; odd."""
 
 
 def steady_luma(own: Tensor, aligned: Sequence[Tensor]) -> Tensor:
-    """Average a frame with its aligned neighbours, wherever they show the same.
+    """Average the luma of a frame with that of its neighbours, weighted by their local agreement.
 
-    The median mismatch is what the noise left by the prior causes, so the weights need not be
-    told how much that is.
+    The mismatch is measured relative to its median, which is due to the noise that the prior left.
 
     Args:
-        own: (1, H, W) luma of the denoised frame.
-        aligned: lumas of its neighbours, brought to its grid by a rough flow.
+        own: (1, H, W) luma of the denoised frame, nominal units.
+        aligned: lumas of its neighbours, warped to its grid.
 
     Returns:
         (1, H, W).
@@ -42,12 +41,12 @@ def steady_luma(own: Tensor, aligned: Sequence[Tensor]) -> Tensor:
 
 
 def mean_around(values: Tensor, side: int) -> Tensor:
-    """Average (1, H, W) over squares of an odd side, cut off at the border."""
+    """Average (1, H, W) over squares of an odd side, clipped at the border."""
     return _mean_along(_mean_along(values, side, 1), side, 2)
 
 
 def _mean_along(values: Tensor, side: int, axis: int) -> Tensor:
-    """Average `side` values along an axis; sums of shifted maps are quicker than pooling."""
+    """Average `side` values along an axis; shifted sums are faster than pooling."""
     length, reach = values.shape[axis], side // 2
     total = values.clone()
     count = values.new_ones(length)

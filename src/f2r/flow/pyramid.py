@@ -1,4 +1,4 @@
-"""The flow pyramid V: one base flow, seen at every scale."""
+"""Flow pyramid V: the base flow at every scale."""
 
 from torch import Tensor
 from torch.nn import functional
@@ -8,8 +8,8 @@ def flow_pyramid(base: Tensor, levels: int) -> list[Tensor]:
     """Downsample the base flow and halve its magnitude at each level.
 
     Args:
-        base: (B, 2, H, W) in pixels; H and W multiples of 2 ** (levels - 1).
-        levels: number of scales, the base included; >= 1.
+        base: (B, 2, H, W), pixels; H and W multiples of 2 ** (levels - 1).
+        levels: number of scales with the base; >= 1.
 
     Returns:
         One flow per scale, finest first, each in pixels of its own scale.

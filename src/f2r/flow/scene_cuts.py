@@ -1,4 +1,4 @@
-"""Scene cuts: between which frames there is no motion to follow."""
+"""Detect scene cuts."""
 
 import torch
 from torch import Tensor
@@ -6,16 +6,16 @@ from torch.nn import functional
 
 
 def is_scene_cut(earlier: Tensor, later: Tensor, threshold: float = 0.55) -> bool:
-    """Tell whether two consecutive denoised frames show different scenes.
+    """Tell whether a scene cut lies between two consecutive denoised frames.
 
-    Compares thumbnails of 16 x 16 cells by their correlation and the frames by their level
-    histograms; a cut changes both, while motion keeps the histogram and a flash the thumbnail.
+    A cut lowers the correlation of 16 x 16 thumbnails and changes the histogram. Motion keeps the
+    histogram; a flash keeps the thumbnail.
 
     Args:
         earlier: (C, H, W) float32, nominal range [0, 1].
         later: (C, H, W), likewise.
-        threshold: histogram distance (0 = equal, 1 = disjoint) that makes a cut of two
-            uncorrelated thumbnails.
+        threshold: histogram distance (0 equal, 1 disjoint) from which uncorrelated thumbnails are
+            a cut.
     """
     thumbnails = [
         functional.adaptive_avg_pool2d(f.mean(0, keepdim=True)[None], 16).flatten()

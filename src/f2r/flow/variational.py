@@ -1,4 +1,4 @@
-"""Optical flow in plain torch, on any device: no copy to the host, whole batches at once."""
+"""Variational optical flow in torch, for any device and for batches."""
 
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -11,31 +11,31 @@ from f2r.flow.luma import luma
 from f2r.flow.warp import warp_backward
 
 ROUGH_SCALE = 2
-"""Level at which the rough variational search stops: a quarter of the resolution."""
+"""Finest level of the first pass: quarter resolution."""
 
 
 @dataclass(frozen=True)
 class VariationalConfig:
-    """How thoroughly to search."""
+    """Settings of the variational flow."""
 
     finest_scale: int = 1
-    """Level at which the search stops, 0 = full resolution; see `DisFlow` for why not 0."""
+    """Level at which the search stops; 0, full resolution, leaks noise as in `DisFlow`."""
     coarsest_side: int = 20
-    """Shorter side of the coarsest level in pixels, about; >= 8."""
+    """Approximate shorter side of the coarsest level, pixels; >= 8."""
     warps: int = 8
     """Linearisations per level; > 0."""
     iterations: int = 16
     """Jacobi steps per linearisation; > 0."""
     smoothness: float = 0.02
-    """Weight of the flow's gradient against the data; > 0."""
+    """Weight of the gradient of the flow against the data term; > 0."""
     window: float = 4.0
-    """Standard deviation of the window over which the data term is gathered, pixels; > 0."""
+    """Standard deviation of the window of the data term, pixels; > 0."""
     gradient: float = 3.0
-    """Weight of the images' gradients against their levels; >= 0."""
+    """Weight of image gradients against levels in the data term; >= 0."""
 
 
 class _Linear(NamedTuple):
-    """Quadratic data term around a flow: the structure tensor of space and time."""
+    """Quadratic data term around a flow: the spatio-temporal structure tensor."""
 
     xx: Tensor
     xy: Tensor
@@ -57,7 +57,7 @@ class VariationalFlow:
 
     @property
     def rough(self) -> "VariationalFlow":
-        """The same search, stopped at a quarter of the resolution."""
+        """The same settings down to quarter resolution."""
         coarse = max(self.config.finest_scale, ROUGH_SCALE)
         return VariationalFlow(replace(self.config, finest_scale=coarse))
 
@@ -73,7 +73,7 @@ class VariationalFlow:
 
     @torch.no_grad()
     def estimate_batch(self, targets: Tensor, neighbours: Tensor) -> Tensor:
-        """Estimate the flows of (B, C, H, W) pairs: (B, 2, H, W), float32, on their device."""
+        """Estimate the flow of each pair of (B, C, H, W) frames: (B, 2, H, W) float32, pixels."""
         pyramids = [self._pyramid(frames.float()) for frames in (targets, neighbours)]
         flow = torch.zeros_like(pyramids[0][-1][:, :2])
         for target, neighbour in reversed(list(zip(*pyramids, strict=True))):
@@ -83,7 +83,7 @@ class VariationalFlow:
         return _resize_flow(flow, targets.shape[-2:])
 
     def _pyramid(self, frames: Tensor) -> list[Tensor]:
-        """Give (B, 3, h, w) level and gradients per scale, finest wanted scale first."""
+        """Compute (B, 3, h, w) level and gradients per scale, finest first."""
         seen = luma(frames)
         levels = [seen - seen.mean(dim=(2, 3), keepdim=True)]
         while min(levels[-1].shape[-2:]) >= 2 * self.config.coarsest_side:
@@ -93,7 +93,7 @@ class VariationalFlow:
         return [torch.cat((s, self.config.gradient * _gradients(s)), dim=1) for s in smooth]
 
     def _improve(self, target: Tensor, neighbour: Tensor, flow: Tensor) -> Tensor:
-        """Linearise around `flow` and solve for a better one, a 2 x 2 system per pixel and step."""
+        """Linearise around `flow` and solve a 2 x 2 system per pixel and Jacobi step."""
         linear = self._linearise(target, neighbour, flow)
         weights = self._diffusivity(flow)
         total = sum(weights[1:], weights[0])
@@ -138,7 +138,7 @@ class VariationalFlow:
         return _Linear(*_blur(products, self.config.window).split(1, dim=1))
 
     def _diffusivity(self, flow: Tensor) -> list[Tensor]:
-        """Give the weight between each pixel and its neighbours; 0 across the border."""
+        """Compute the weight between each pixel and its four neighbours; 0 across the border."""
         slopes = _gradients(flow).square().sum(1, keepdim=True)
         weight = self.config.smoothness * (slopes + 0.05**2).rsqrt()
         across = (weight[..., 1:] + weight[..., :-1]) / 2
@@ -149,7 +149,7 @@ class VariationalFlow:
 
 
 def _neighbours(values: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Give every pixel's left, right, upper and lower neighbour; the border is repeated."""
+    """Give the left, right, upper and lower neighbour of each pixel; borders are replicated."""
     padded = functional.pad(values, (1, 1, 1, 1), mode="replicate")
     middle = padded[..., 1:-1, :]
     return (
@@ -161,7 +161,7 @@ def _neighbours(values: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
 
 def _gradients(images: Tensor) -> Tensor:
-    """Give central differences along x, then along y: (B, C, H, W) to (B, 2C, H, W)."""
+    """Compute central differences along x, then y: (B, C, H, W) to (B, 2C, H, W)."""
     padded = functional.pad(images, (1, 1, 1, 1), mode="replicate")
     along_x = padded[..., 1:-1, 2:] - padded[..., 1:-1, :-2]
     along_y = padded[..., 2:, 1:-1] - padded[..., :-2, 1:-1]
@@ -169,7 +169,7 @@ def _gradients(images: Tensor) -> Tensor:
 
 
 def _blur(images: Tensor, sd: float) -> Tensor:
-    """Blur by a separable Gaussian; borders are repeated."""
+    """Blur with a separable Gaussian; borders are replicated."""
     reach = max(round(2.5 * sd), 1)
     offsets = torch.arange(-reach, reach + 1, device=images.device, dtype=images.dtype)
     kernel = torch.exp(-0.5 * (offsets / sd).square())
@@ -182,7 +182,7 @@ def _blur(images: Tensor, sd: float) -> Tensor:
 
 
 def _median(flow: Tensor) -> Tensor:
-    """Take the median of 3 x 3 pixels, which removes single outliers and keeps edges."""
+    """Median of 3 x 3 pixels, which removes outliers and keeps edges."""
     padded = functional.pad(flow, (1, 1, 1, 1), mode="replicate")
     height, width = flow.shape[-2:]
     shifted = [padded[..., i : i + height, j : j + width] for i in range(3) for j in range(3)]
@@ -190,7 +190,7 @@ def _median(flow: Tensor) -> Tensor:
 
 
 def _resize_flow(flow: Tensor, size: torch.Size) -> Tensor:
-    """Enlarge a flow to `size` and scale its displacements."""
+    """Resize a flow to `size` (height, width) and scale its displacements."""
     ratios = flow.new_tensor([size[1] / flow.shape[-1], size[0] / flow.shape[-2]])
     resized = functional.interpolate(flow, tuple(size), mode="bilinear", align_corners=False)
     return resized * ratios.view(1, 2, 1, 1)

@@ -1,4 +1,4 @@
-"""Backward warping, and the geometry that follows from it: composition and visibility."""
+"""Backward warping, composition of flows, and visibility."""
 
 from typing import TypeAlias
 
@@ -11,16 +11,16 @@ Place: TypeAlias = tuple[int, int]
 
 
 def warp_backward(source: Tensor, flow: Tensor, mode: str = "bilinear") -> Tensor:
-    """Fetch from `source` what the flow points to.
+    """Sample `source` at the positions that the flow points to.
 
     Args:
         source: (B, C, Hs, Ws) images or features.
-        flow: (B, 2, H, W) displacement (x, y) in pixels of `source`, a constant; the grid of the
-            result may be smaller than the source.
-        mode: 'bilinear' or 'bicubic'. Points outside take the nearest border sample.
+        flow: (B, 2, H, W) displacement (x, y), pixels of `source`; a constant. Its grid may be
+            smaller than the source.
+        mode: 'bilinear' or 'bicubic'. Positions outside take the border sample.
 
     Returns:
-        (B, C, H, W) in the type of `source`; out(p) = source(p + flow(p)).
+        (B, C, H, W), data type of `source`; out(p) = source(p + flow(p)).
     """
     height, width = flow.shape[-2:]
     rows = torch.arange(height, device=flow.device, dtype=torch.float32)[:, None]
@@ -37,17 +37,17 @@ def warp_backward(source: Tensor, flow: Tensor, mode: str = "bilinear") -> Tenso
 
 
 def warp_features(features: Tensor, flow: Tensor) -> Tensor:
-    """Fetch features of several neighbours, bilinear; points outside take the border sample.
+    """Warp features of several neighbours, bilinear; positions outside take the border sample.
 
-    On a CPU every pixel is a weighted sum of four rows of a table, an order of magnitude quicker
-    than `warp_backward`, which fetches channel by channel.
+    On a CPU each pixel is a weighted sum of four rows of a table, ten times as fast as
+    `warp_backward`, which samples channel by channel.
 
     Args:
-        features: (B, N, C, Hs, Ws), best with the channels of a pixel side by side in memory.
-        flow: (B, N, 2, H, W) displacement (x, y) in pixels of `features`.
+        features: (B, N, C, Hs, Ws), best in channels-last memory format.
+        flow: (B, N, 2, H, W) displacement (x, y), pixels of `features`.
 
     Returns:
-        (B, H, W, N, C): side by side what the neighbours have for a pixel.
+        (B, H, W, N, C).
     """
     batch, channels = features.shape[:2], features.shape[2]
     if features.device.type != "cpu":
@@ -63,11 +63,11 @@ def warp_features(features: Tensor, flow: Tensor) -> Tensor:
 
 
 def _corners(flow: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
-    """Give the four pixels around the points that (B, N, 2, H, W) flows lead to.
+    """Find the four pixels around each position that (B, N, 2, H, W) flows point to.
 
     Returns:
-        Numbers of the pixels, counted through all B * N sources of `height` rows, and their
-        bilinear weights; both (B, H, W, N, 4).
+        Indices of the pixels, counted through all B * N sources, and their bilinear weights; both
+        (B, H, W, N, 4).
     """
     moved = flow.float().nan_to_num().movedim(1, -1)
     x = moved[:, 0] + torch.arange(flow.shape[-1])[:, None]
@@ -84,24 +84,30 @@ def _corners(flow: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
 
 
 def move_flow(flow: Tensor, at: Place, into: Place) -> Tensor:
-    """Let a flow on a part of the frame point into another part.
+    """Shift a flow between crops of a frame.
 
     Args:
-        flow: (B, 2, H, W) in pixels, on a grid whose first pixel lies at `at`.
-        at: row and column in the frame.
-        into: row and column of the first pixel of what is going to be warped.
+        flow: (B, 2, H, W), pixels, on a crop whose first pixel lies at `at`.
+        at: row and column of that crop in the frame.
+        into: row and column of the crop that is going to be warped.
+
+    Returns:
+        (B, 2, H, W), pixels of the second crop.
     """
     shift = flow.new_tensor([at[1] - into[1], at[0] - into[0]])
     return flow + shift[:, None, None]
 
 
 def compose_flows(first: Tensor, second: Tensor, at: Place = (0, 0)) -> Tensor:
-    """Chain V_{b->a} and V_{c->b} to V_{c->a}; each (B, 2, H, W) in pixels.
+    """Chain V_{b->a} and V_{c->b} to V_{c->a}.
 
     Args:
-        first: on a part of the frame.
-        second: on the whole frame.
+        first: (B, 2, H, W) V_{b->a}, pixels, on a crop of the frame.
+        second: (B, 2, Hs, Ws) V_{c->b}, pixels, on the whole frame.
         at: row and column of the first pixel of `first`.
+
+    Returns:
+        (B, 2, H, W), pixels.
     """
     moved = first if at == (0, 0) else move_flow(first, at, (0, 0))
     return first + warp_backward(second, moved)
@@ -114,22 +120,22 @@ def visibility(
     into: Place = (0, 0),
     size: tuple[int, int] | None = None,
 ) -> Tensor:
-    """Tell which target pixels the neighbour shows, by forward-backward consistency.
+    """Compute which target pixels the neighbour shows, by forward-backward consistency.
 
-    Geometry only: no pixel value of the target enters, so a blind estimator may use it.
+    No pixel value of the target is used, so a blind estimator may use the result.
 
     Args:
-        forward: (B, 2, H, W) V_{i->t} on the grid of the target t.
-        backward: (B, 2, H, W) V_{t->i} on the grid of the neighbour i.
+        forward: (B, 2, H, W) V_{i->t}, pixels, on the grid of the target t.
+        backward: (B, 2, H, W) V_{t->i}, pixels, on the grid of the neighbour i.
         at: row and column of the first pixel of `forward` in the frame.
-        into: the same of `backward`.
-        size: rows and columns of the frame, if `forward` is only a part of it.
+        into: the same for `backward`.
+        size: height and width of the frame, if `forward` is a crop.
 
     Returns:
-        (B, 1, H, W) in [0, 1]: 1 where the two flows cancel, 0 where they differ by many
-        pixels or the target pixel lies outside the neighbour.
+        (B, 1, H, W) in [0, 1]: 1 where the two flows cancel, 0 where they differ by many pixels or
+        the position lies outside the frame.
 
-    Source: Sundaram, Brox, Keutzer 2010, "Dense point trajectories", made soft.
+    Source: Sundaram, Brox, Keutzer 2010, "Dense point trajectories", with a soft threshold.
     """
     moved = forward if at == into else move_flow(forward, at, into)
     mismatch = (forward + warp_backward(backward, moved)).square().sum(1, keepdim=True)

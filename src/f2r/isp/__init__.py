@@ -1,1 +1,1 @@
-"""Raw to sRGB and back."""
+"""Image signal processing: raw to sRGB and back."""

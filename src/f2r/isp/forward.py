@@ -1,8 +1,7 @@
-"""A small image signal processor: packed raw frames to sRGB, for looking.
+"""Image signal processor: packed raw frames to sRGB, for display.
 
-In order: white balance, highlights cut at white, demosaicing, colour matrix, exposure, tone curve,
-sRGB gamma. Nothing is sharpened, nothing is denoised; the steps are those that
-`inverse_isp.unprocess` undoes.
+In order: white balance, clipping of highlights, demosaicing, colour matrix, exposure, sRGB curve,
+tone curve. It neither sharpens nor denoises. `f2r.isp.inverse.unprocess` is its inverse.
 
 Source: Malvar, He, Cutler 2004, "High-quality linear interpolation for demosaicing of
 Bayer-patterned color images", figure 2; IEC 61966-2-1 (sRGB); Brooks et al. 2019, "Unprocessing
@@ -39,32 +38,30 @@ DIAGONAL = (
 
 @dataclass(frozen=True)
 class Look:
-    """How a raw clip is shown; the same for all of its frames."""
+    """Rendering settings, the same for all frames of a clip."""
 
     exposure: float = 0.0
     """Brightening in stops; in [-10, 10]."""
     white_balance: tuple[float, float] | None = None
-    """Gains of red and blue for green = 1; None takes the camera's, or else makes the clip's mean
-    grey."""
+    """Gains of red and blue for green 1; None takes those of the camera, or makes the mean grey."""
     tone_curve: bool = True
-    """Add contrast by the smooth step 3 x^2 - 2 x^3; False shows plain sRGB."""
+    """Apply the smooth step 3 x^2 - 2 x^3 for contrast; False gives plain sRGB."""
 
 
 def render(packed: Tensor, mosaic: Mosaic, look: Look) -> Tensor:
     """Render packed raw frames as sRGB.
 
     Args:
-        packed: (B, 4, H, W) nominal, in the order of `mosaic.pack`.
+        packed: (B, 4, H, W), nominal units, channel order of `mosaic.pack`.
         mosaic: pattern, colours and orientation.
-        look: how to show them; its white balance must be set or the mosaic's known, else the
-            gains are 1.
+        look: rendering settings; without white balance here and in the mosaic the gains are 1.
 
     Returns:
-        (B, 3, 2H, 2W) sRGB in [0, 1], turned upright.
+        (B, 3, 2H, 2W) sRGB in [0, 1], upright.
     """
     red, blue = look.white_balance or mosaic.white_balance or (1.0, 1.0)
     gains = packed.new_tensor((red, 1.0, 1.0, blue)).view(1, 4, 1, 1)
-    balanced = (packed * gains).clamp(0, 1)  # clipped light is white whatever the gains
+    balanced = (packed * gains).clamp(0, 1)  # clipped highlights are white for any gains
     camera = demosaic(balanced, mosaic)
     linear = torch.einsum("ij,bjhw->bihw", packed.new_tensor(mosaic.matrix), camera)
     shown = (linear * 2.0**look.exposure).clamp(0, 1)
@@ -75,17 +72,20 @@ def render(packed: Tensor, mosaic: Mosaic, look: Look) -> Tensor:
 
 
 def demosaic(packed: Tensor, mosaic: Mosaic) -> Tensor:
-    """Interpolate red, green and blue at every pixel: (B, 4, H, W) to (B, 3, 2H, 2W)."""
+    """Interpolate red, green and blue at every pixel: (B, 4, H, W) to (B, 3, 2H, 2W).
+
+    Source: Malvar, He, Cutler 2004, figure 2.
+    """
     batch, _, height, width = packed.shape
     where = sites(mosaic.pattern)
     flat = packed.new_empty(batch, 1, 2 * height, 2 * width)
     for channel, (row, column) in enumerate(where):
         flat[:, 0, row::2, column::2] = packed[:, channel]
     kernels = packed.new_tensor((CROSS, ROW, tuple(zip(*ROW, strict=True)), DIAGONAL)) / 8
-    padded = functional.pad(flat, (2, 2, 2, 2), mode="reflect")  # keeps the colours' places
+    padded = functional.pad(flat, (2, 2, 2, 2), mode="reflect")  # keeps the phase of the mosaic
     green, along, across, opposite = functional.conv2d(padded, kernels[:, None]).unbind(1)
     known = flat[:, 0]
-    # per site R, G on red rows, G on blue rows, B: where red, green and blue come from
+    # red, green and blue at R, G on red rows, G on blue rows, B
     sources = (
         (known, green, opposite),
         (along, known, across),
@@ -100,15 +100,15 @@ def demosaic(packed: Tensor, mosaic: Mosaic) -> Tensor:
 
 
 def encode_srgb(linear: Tensor) -> Tensor:
-    """Turn linear light in [0, 1] into sRGB values."""
+    """Convert linear light in [0, 1] to sRGB values."""
     high = 1.055 * linear.clamp(min=0.0031308) ** (1 / 2.4) - 0.055
     return torch.where(linear <= 0.0031308, 12.92 * linear, high)
 
 
 def grey_world(packed: Tensor) -> tuple[float, float]:
-    """Find gains of red and blue that make the mean of (B, 4, H, W) frames grey.
+    """Compute gains of red and blue that make the mean of (B, 4, H, W) frames grey.
 
-    Pixels near white or black are left out; without any others the gains are 1.
+    Pixels near black and white are excluded; if none remain, the gains are 1.
     """
     inside = ((packed > 0.005) & (packed < 0.95)).all(1, keepdim=True)
     if not bool(inside.any()):

@@ -1,10 +1,10 @@
-"""From an sRGB picture back to what a sensor saw, and how noisy a sensor is.
+"""Inverse ISP: sRGB to packed raw, and noise levels of sensors.
 
-Every step of a camera's processing is undone in turn: tone curve, sRGB gamma, colour matrix, white
-balance; then three of four colours are dropped, as a mosaic of colour filters does.
+The steps of a camera are inverted in turn: tone curve, sRGB curve, colour matrix, white balance.
+Then the mosaic is sampled.
 
 Source: Brooks, Mildenhall, Xue, Chen, Sharlet, Barron 2019, "Unprocessing Images for Learned Raw
-Denoising" (CVPR), section 3. The curve of sRGB is IEC 61966-2-1 instead of a power of 2.2.
+Denoising" (CVPR), section 3. The sRGB curve is IEC 61966-2-1 instead of a power of 2.2.
 """
 
 import math
@@ -23,34 +23,34 @@ XYZ_TO_CAMERA = (
     ((0.6596, -0.2079, -0.0562), (-0.4782, 1.3016, 0.1933), (-0.0970, 0.1581, 0.5181)),
 )
 """DNG colour matrices of Nexus 6P, Sony A7R, Olympus E-M10 and Sony RX100 IV, the cameras of the
-Darmstadt noise dataset, on which the source draws."""
+Darmstadt noise dataset, as in the source."""
 
 RED_GAIN, BLUE_GAIN = (1.9, 2.4), (1.5, 1.9)
-"""White balance gains of daylight cameras, drawn evenly between these."""
+"""Ranges of uniformly drawn white balance gains for daylight."""
 BRIGHTNESS = (0.8, 0.1)
-"""Mean and deviation of the factor by which a raw is darker than the picture made of it."""
+"""Mean and standard deviation of the brightness of raw relative to the picture."""
 HIGHLIGHTS = 0.9
-"""Level above which gains give way, so that white stays white."""
+"""Level above which the gains approach 1, so that white stays white."""
 
 GAIN_RANGE = (1.5, 62.0)
-"""Digital numbers per photo-electron: the CRVD camera from ISO 700 to 25600, and a little more."""
+"""Digital numbers per photo-electron: the CRVD camera at about ISO 700 to 25600."""
 READ_SPREAD = 0.35
-"""Deviation of the logarithm of the read noise's variance around its trend over the gain."""
+"""Standard deviation of the log variance of the read noise around its trend over the gain."""
 
 
 class CameraLook(NamedTuple):
-    """What cameras did to a batch of B pictures."""
+    """Camera and light of each of B pictures."""
 
     matrix: Tensor
-    """(B, 3, 3) linear sRGB to camera colours; rows sum to 1, so grey stays grey."""
+    """(B, 3, 3), linear sRGB to camera colours; rows sum to 1, so grey stays grey."""
     gains: Tensor
-    """(B, 3) gains of red, green and blue that the camera applied; >= 1 for green = 1."""
+    """(B, 3), white balance gains of red, green and blue; >= 1, green 1."""
     brightness: Tensor
-    """(B,) factor by which the raw is darker."""
+    """(B,), brightness of the raw relative to the picture."""
 
 
 def draw_look(count: int, generator: torch.Generator) -> CameraLook:
-    """Draw `count` cameras and lights, on the generator's device."""
+    """Draw `count` cameras and lights on the device of the generator."""
     device = generator.device
 
     def evenly(low: float, high: float, *shape: int) -> Tensor:
@@ -74,14 +74,14 @@ def undo_tone_curve(picture: Tensor) -> Tensor:
 
 
 def undo_gamma(picture: Tensor) -> Tensor:
-    """Turn sRGB values into linear light (IEC 61966-2-1)."""
+    """Convert sRGB values to linear light (IEC 61966-2-1)."""
     low = picture / 12.92
     high = ((picture.clamp(min=0.04045) + 0.055) / 1.055) ** 2.4
     return torch.where(picture <= 0.04045, low, high)
 
 
 def undo_gains(linear: Tensor, look: CameraLook) -> Tensor:
-    """Divide by white balance and darken; near white less and less, so that highlights stay."""
+    """Invert white balance and brightness, less near white, so that highlights are kept."""
     factor = (look.brightness[:, None] / look.gains)[..., None, None]
     brightness = linear.mean(1, keepdim=True)
     mask = ((brightness - HIGHLIGHTS).clamp(min=0) / (1 - HIGHLIGHTS)) ** 2
@@ -89,14 +89,14 @@ def undo_gains(linear: Tensor, look: CameraLook) -> Tensor:
 
 
 def unprocess(picture: Tensor, look: CameraLook) -> Tensor:
-    """Give the linear light in camera colours that the pictures were made from.
+    """Convert sRGB to linear camera colours.
 
     Args:
         picture: (B, 3, H, W) sRGB in [0, 1]; values outside are clipped.
-        look: what the cameras did.
+        look: camera and light of each picture.
 
     Returns:
-        (B, 3, H, W) red, green, blue in [0, 1], 0 no light, 1 a full pixel.
+        (B, 3, H, W) red, green, blue in [0, 1], 0 for no light, 1 for a full pixel.
     """
     linear = undo_gamma(undo_tone_curve(picture))
     camera = torch.einsum("bij,bjhw->bihw", look.matrix, linear).clamp(0, 1)
@@ -104,24 +104,24 @@ def unprocess(picture: Tensor, look: CameraLook) -> Tensor:
 
 
 def inverse_isp(picture: Tensor, generator: torch.Generator) -> Tensor:
-    """Turn clean sRGB patches into clean packed raw, each by a camera and light of its own.
+    """Convert clean sRGB patches to clean packed raw, each with its own camera and light.
 
-    The mosaic is RGGB; `infer.planes` turns the other patterns so that they look like it. Flip the
+    The mosaic is RGGB; `f2r.method.planes` flips the other patterns to its geometry. Augment the
     pictures, not the packed patches.
 
     Args:
-        picture: (B, 3, H, W) sRGB in [0, 1], on the generator's device; H and W even.
-        generator: the only source of randomness.
+        picture: (B, 3, H, W) sRGB in [0, 1], on the device of the generator; H and W even.
+        generator: source of randomness.
 
     Returns:
-        (B, 4, H/2, W/2): red, green of the red rows, green of the blue rows, blue; linear,
-        nominal [0, 1].
+        (B, 4, H/2, W/2) red, green of the red rows, green of the blue rows, blue; linear, nominal
+        range [0, 1].
     """
     return pack_sites(unprocess(picture, draw_look(len(picture), generator)))
 
 
 def inverse_isp_of_clip(frames: Tensor, generator: torch.Generator) -> Tensor:
-    """Turn clean sRGB frames (T, 3, H, W) into clean packed raw, all by one camera and light.
+    """Convert clean sRGB frames (T, 3, H, W) to clean packed raw, with one camera and light.
 
     Returns:
         (T, 4, H/2, W/2), as `inverse_isp`.
@@ -132,7 +132,11 @@ def inverse_isp_of_clip(frames: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def pack_sites(camera: Tensor) -> Tensor:
-    """Keep what an RGGB mosaic keeps of (B, 3, H, W): (B, 4, H/2, W/2)."""
+    """Sample an RGGB mosaic: (B, 3, H, W) to (B, 4, H/2, W/2).
+
+    Raises:
+        ValueError: a side is odd.
+    """
     height, width = camera.shape[-2:]
     if height % 2 or width % 2:
         raise ValueError(f"{height} x {width}: a mosaic needs even sides")
@@ -149,17 +153,16 @@ def pack_sites(camera: Tensor) -> Tensor:
 def sample_shot_read(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Draw Poisson-Gaussian noise levels like those of the CRVD camera at ISO 700 to 25600.
 
-    The gain is drawn evenly in its logarithm; the read noise follows the camera's trend over the
-    gain, with some spread.
+    The logarithm of the gain is uniform; the read noise follows the trend of the camera over the
+    gain with a random spread.
 
     Args:
         count: number of levels.
-        generator: the only source of randomness.
+        generator: source of randomness.
 
     Returns:
-        Gain (slope of the variance over the level, about 4e-4 to 1.6e-2) and standard deviation
-        of the read noise (about 7e-4 to 1.3e-2, times exp of some tenths), each (count,), nominal
-        units: those of `PoissonGaussian`.
+        Gain (about 4e-4 to 1.6e-2) and standard deviation of the read noise (about 7e-4 to
+        1.3e-2), each (count,), nominal units, as in `PoissonGaussian`.
     """
     span = WHITE - BLACK
     low, high = (math.log(gain) for gain in GAIN_RANGE)
@@ -172,7 +175,7 @@ def sample_shot_read(count: int, generator: torch.Generator) -> tuple[Tensor, Te
 
 
 def _read_trend() -> tuple[float, float]:
-    """Fit log(read variance) = slope * log(gain) + start to the camera's calibration."""
+    """Fit log(read variance) = slope * log(gain) + start to the calibration of the camera."""
     points = [(math.log(g), math.log(v)) for g, v in GAIN_AND_READ_VARIANCE.values()]
     mean_x, mean_y = (sum(values) / len(points) for values in zip(*points, strict=True))
     slope = sum((x - mean_x) * (y - mean_y) for x, y in points)

@@ -1,8 +1,8 @@
-"""The network by which papers on CRVD show raw frames in sRGB, for figures that compare.
+"""ISP network of the CRVD papers, for comparable sRGB figures.
 
-A U-Net of three scales on packed frames that ends in a pixel shuffle. Its weights are not shipped.
+A U-Net of three scales on packed frames with a final pixel shuffle. Its weights are not shipped.
 
-Source: Yue et al. 2020 (RViDeNet); the layout is read off the published weights.
+Source: Yue et al. 2020 (RViDeNet); the layout follows from the published weights.
 """
 
 from pathlib import Path
@@ -22,7 +22,7 @@ KEYS = {
     "upv5": "raisers.1",
     "conv6_1": "last",
 }
-"""Names of layers in the published file, and here."""
+"""Names of layers in the published file and in this class."""
 WIDTHS = (32, 64, 128)
 
 
@@ -43,7 +43,7 @@ class _Pair(nn.Module):
 class IspNetwork(nn.Module):
     """Packed raw (B, 4, H, W) to blue, green, red (B, 3, 2H, 2W); H and W multiples of 4.
 
-    Its channels are red, green of the red rows, blue, green of the blue rows.
+    Channel order of the input: red, green of the red rows, blue, green of the blue rows.
     """
 
     def __init__(self) -> None:
@@ -57,7 +57,7 @@ class IspNetwork(nn.Module):
         self.last = nn.Conv2d(small, 12, 1)
 
     def forward(self, packed: Tensor) -> Tensor:
-        """Apply the network to packed frames in its own order of channels."""
+        """Apply the network to packed frames in its channel order."""
         fine = self.encoders[0](packed)
         middle = self.encoders[1](nn.functional.max_pool2d(fine, 2))
         features = self.encoders[2](nn.functional.max_pool2d(middle, 2))
@@ -69,7 +69,7 @@ class IspNetwork(nn.Module):
 
     @torch.no_grad()
     def show(self, packed: Tensor) -> Tensor:
-        """Render (B, 4, H, W) frames, packed as everywhere here, to RGB in [0, 1]."""
+        """Render (B, 4, H, W) frames, channels as in F2R, to (B, 3, 2H, 2W) RGB in [0, 1]."""
         height, width = packed.shape[-2:]
         ordered = packed[:, [0, 1, 3, 2]].clamp(0, 1)
         padded = nn.functional.pad(ordered, (0, -width % 4, 0, -height % 4), mode="replicate")
@@ -81,7 +81,7 @@ def load_isp(path: Path) -> IspNetwork:
     """Load the published weights (`isp.pth`).
 
     Raises:
-        InputError: the file cannot be read, or holds other weights.
+        InputError: the file cannot be read or holds other weights.
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
@@ -91,7 +91,7 @@ def load_isp(path: Path) -> IspNetwork:
         network.load_state_dict(renamed)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    except Exception as error:  # torch and pickle raise many kinds on files that are none
+    except Exception as error:  # torch and pickle raise many types on other files
         raise InputError(f"{path}: is not the ISP network of CRVD: pass RViDeNet's isp.pth") from (
             error
         )

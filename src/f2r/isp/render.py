@@ -1,4 +1,4 @@
-"""`f2r render`: raw clips as sRGB video or pictures, to look at."""
+"""Render raw clips as sRGB video or pictures."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -17,19 +17,19 @@ from f2r.isp.forward import Look, grey_world, render
 from f2r.isp.network import load_isp
 
 BALANCE_FRAMES = 4
-"""Frames on which the white balance is measured where the camera says nothing."""
+"""Frames on which the white balance is measured if the file holds none."""
 
 
 @dataclass(frozen=True)
 class Rendered:
-    """What was rendered."""
+    """Result of a rendering."""
 
     frames: int
     """Number of frames."""
     white_balance: tuple[float, float] | None
-    """Gains of red and blue; None if a network rendered."""
+    """Gains of red and blue; None with the ISP network."""
     losses: tuple[str, ...]
-    """What the output cannot keep."""
+    """Properties that the output cannot keep, one sentence each."""
 
 
 def render_file(
@@ -46,12 +46,12 @@ def render_file(
 
     Args:
         source: the raw clip.
-        output: video, folder of pictures, TIFF stack or `.npy`, by its extension.
+        output: video, folder of pictures, TIFF stack or `.npy`; the extension decides.
         look: exposure, white balance and tone curve.
-        mosaic: what the samples mean, where the file does not say so.
-        isp: weights of CRVD's ISP network, to render by it instead.
+        mosaic: pattern and levels of a bare mosaic.
+        isp: weights of the CRVD ISP network, which then renders instead.
         overwrite: replace an existing output.
-        on_frame: called with frames done and, if known, all frames (else 0).
+        on_frame: called with the number of finished frames and of all frames (0 if unknown).
 
     Raises:
         InputError: the clip is not raw, or input or output cannot be used.
@@ -78,7 +78,7 @@ def render_file(
 
 
 def choose_balance(reader: FrameReader, look: Look) -> Look:
-    """Settle the white balance of a clip: as asked, else the camera's, else its mean is grey."""
+    """Choose the white balance: of `look`, else of the camera, else grey world."""
     assert reader.info.mosaic is not None
     gains = look.white_balance or reader.info.mosaic.white_balance
     if gains is None:
@@ -88,7 +88,7 @@ def choose_balance(reader: FrameReader, look: Look) -> Look:
 
 
 def render_alike(mosaic: Mosaic, first: Frame, *others: Frame) -> Iterator[Frame]:
-    """Render packed frames, all with the white balance and exposure that suit the first."""
+    """Render packed frames with the white balance and exposure of the first."""
     packed = _as_batch(first)
     gains = mosaic.white_balance or grey_world(packed)
     high = float(np.quantile(first[..., 1:3], 0.99))

@@ -5,7 +5,7 @@ from torch.nn import functional
 
 from f2r.method.tiles import Box, Tile
 from f2r.noise.models import NoiseModel
-from f2r.noise.network_sigma import told_variance
+from f2r.noise.network_sigma import network_variance
 
 CELL = 8
 """Side of the squares whose means tell the level that a noise level is computed from, in pixels."""
@@ -15,13 +15,13 @@ LEVEL_REACH = 4 * CELL
 
 
 def sigma_map(noise: NoiseModel, noisy: Tensor) -> Tensor:
-    """Give the noise level that the networks are told at every sample of (B, C, H, W) noisy frames.
+    """Give the noise level that the networks receive at every sample of (B, C, H, W) noisy frames.
 
-    A signal-dependent model is asked at a smooth level, about 24 pixels wide, because the networks
-    take structure in their noise map for structure of the scene (docs/method.md, "What the networks
-    are told").
+    A signal-dependent model is evaluated at a smooth level, about 24 pixels wide, because the
+    networks take structure in their noise map for structure of the scene (docs/method.md, "Noise
+    level that the networks receive").
     """
-    return told_variance(noise, smooth_level(noisy)).sqrt()
+    return network_variance(noise, smooth_level(noisy)).sqrt()
 
 
 def smooth_level(noisy: Tensor) -> Tensor:

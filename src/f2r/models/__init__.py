@@ -1,1 +1,1 @@
-"""The networks: prior D, blind temporal estimator (stage 1), spatial refiner (stage 2)."""
+"""Networks: image prior D, temporal estimator (stage 1), spatial refiner (stage 2)."""

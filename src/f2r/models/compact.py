@@ -1,8 +1,8 @@
-"""Weights in few bytes: residual blocks in 8 bits, all else in float16.
+"""Compress weights: residual blocks to 8 bits, everything else to float16.
 
-Nine tenths of a network lie in its residual blocks. Their convolutions are stored as whole numbers
-in [-127, 127] with one scale per output channel. Head, tail and the layers between levels, which
-suffer most from it, are not. Measured: docs/weights.md.
+Residual blocks hold nine tenths of the weights. Their convolutions are stored as integers in
+[-127, 127] with one scale per output channel. Head, tail and the layers between levels lose more by
+it and keep float16. Measured: docs/weights.md.
 """
 
 from collections.abc import Mapping
@@ -11,15 +11,15 @@ import torch
 from torch import Tensor
 
 SCALE = ".scale"
-"""Added to the name of a tensor for that of its scales."""
+"""Suffix of the tensor that holds the scales of another."""
 
 
 Layout = dict[str, tuple[str, list[int]]]
-"""Type, as safetensors names it, and shape of every stored tensor."""
+"""Data type (a name of safetensors) and shape of every stored tensor."""
 
 
 def layout_of(state: Mapping[str, Tensor]) -> Layout:
-    """Say what `compact` stores for a network's state; needs shapes alone."""
+    """Give data type and shape of what `compact` stores; reads only the shapes of `state`."""
     layout: Layout = {}
     for name, tensor in state.items():
         shape = list(tensor.shape)
@@ -30,7 +30,7 @@ def layout_of(state: Mapping[str, Tensor]) -> Layout:
 
 
 def compact(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Give the tensors to be stored for a network's state."""
+    """Convert the state of a network to the tensors that are stored."""
     stored: dict[str, Tensor] = {}
     for name, tensor in state.items():
         weights = tensor.detach().cpu().float().contiguous()
@@ -44,7 +44,7 @@ def compact(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def expand(stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Give a network's state in float32 from what `compact` gave; its layout must be right."""
+    """Convert stored tensors back to a state in float32; `stored` must have the right layout."""
     return {
         name: tensor * stored[name + SCALE].view(-1, 1, 1, 1)
         if tensor.dtype == torch.int8
@@ -55,5 +55,5 @@ def expand(stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _is_residual(weights: Tensor) -> bool:
-    """Tell a convolution that keeps the number of channels."""
+    """Tell whether these are the weights of a convolution that keeps the channel count."""
     return weights.ndim == 4 and weights.shape[0] == weights.shape[1]

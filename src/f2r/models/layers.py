@@ -1,4 +1,4 @@
-"""Building blocks that the prior and both stages share."""
+"""Layers that the prior and both stages share."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -7,13 +7,13 @@ import torch
 from torch import Tensor, nn
 
 PICTURE, RAW = 3, 4
-"""Channels of the frames that networks are made for: red, green, blue, or four of a mosaic."""
+"""Channels of a frame: red, green, blue, or the four sites of a mosaic."""
 
 Network = TypeVar("Network", bound=nn.Module)
 
 
 def channels_last(network: Network) -> Network:
-    """Lay out a network's weights for channels-last convolutions, about twice as fast on CPU."""
+    """Convert weights to channels-last memory format, about twice as fast on a CPU."""
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
@@ -48,10 +48,10 @@ class Down(nn.Conv2d):
 
 
 class Fold(nn.Conv2d):
-    """A 3x3 convolution of the pixel-unshuffled image, without unshuffling it.
+    """A 3x3 convolution of the pixel-unshuffled image as one strided convolution.
 
-    What a 3x3 kernel sees of an image folded by `factor` is a kernel of side 3 * `factor` that
-    moves by `factor`. The values are the same; rearranging pixels took twice as long as convolving.
+    A 3x3 kernel on an image folded by `factor` equals a kernel of side 3 * `factor` with stride
+    `factor`. Pixel unshuffling takes twice as long as the convolution.
     """
 
     def __init__(self, channels_in: int, channels_out: int, factor: int) -> None:
@@ -63,7 +63,7 @@ class Fold(nn.Conv2d):
 
 
 def join(*images: Tensor, dim: int = 1) -> Tensor:
-    """Join along `dim` what a convolution is going to see, in the type that it computes in."""
+    """Concatenate inputs of a convolution along `dim`, in the autocast type where it is on."""
     device = images[0].device.type
     if not torch.is_autocast_enabled(device):
         return torch.cat(images, dim)
@@ -79,20 +79,21 @@ class Up(nn.ConvTranspose2d):
 
 
 def reach_of(layers: Sequence[int]) -> int:
-    """Say how far from a pixel its inputs can lie, in pixels of the image.
+    """Compute the radius of the receptive field in pixels of the image.
 
     Args:
-        layers: 3x3 convolutions on the longest way through each level; level k has a resolution
-            of 1 / 2^(k+1). The 2x2 convolutions between levels add at most a coarse pixel each.
+        layers: number of 3x3 convolutions on the longest path through each level; level k has the
+            resolution 1 / 2^(k+1). The 2x2 convolutions between levels add at most one coarse
+            pixel each.
     """
     return sum((count + 1) * 2 ** (k + 1) for k, count in enumerate(layers))
 
 
 class UNet(nn.Module):
-    """U-Net of residual blocks, the finest at half resolution.
+    """U-Net of residual blocks; its finest level has half the resolution.
 
-    Folding 2x2 pixels into channels costs nothing and lets every convolution be wide enough for the
-    matrix units of current processors.
+    2x2 pixels are folded into channels, so that every convolution is wide enough for the matrix
+    units of processors.
 
     Args:
         channels_in: channels of the image-resolution input.
@@ -127,7 +128,7 @@ class UNet(nn.Module):
 
         Args:
             image: the input.
-            guides: features that are added at each level below the finest, finest first:
+            guides: features added at each level below the finest, finest first:
                 (B, widths[k], H / 2^(k+1), W / 2^(k+1)), k = 1, 2, ...; none by default.
         """
         features = self.head(image)

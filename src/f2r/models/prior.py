@@ -1,6 +1,6 @@
-"""The prior: a frozen image denoiser D, and the joint input z = cat(D(y), y - D(y)).
+"""Image prior D, a frozen image denoiser, and the joint input z = cat(D(y), y - D(y)).
 
-Source: Frames2Residual, figure 1c and 2a (METHOD.md, section 0).
+Source: Frames2Residual, figures 1c and 2a (docs/method.md, "Preprocessing").
 """
 
 import torch
@@ -10,14 +10,14 @@ from f2r.models.layers import UNet, join
 
 
 class ImagePrior(nn.Module):
-    """Image denoiser D, told the noise level of every sample by a map.
+    """Image denoiser D that receives the noise level of every sample.
 
-    A convolutional U-Net that predicts the noise. Grey images go in as three equal channels.
+    A U-Net that predicts the noise. Grey images are given as three equal channels.
 
     Args:
         channels: C, 3 for pictures, 4 for packed raw.
-        widths: channels of the U-Net per scale, from 1/2 on.
-        depths: its residual blocks per scale.
+        widths: channels of each level, finest (1/2 resolution) first.
+        depths: residual blocks of each level.
     """
 
     def __init__(
@@ -32,30 +32,37 @@ class ImagePrior(nn.Module):
 
     @property
     def size_multiple(self) -> int:
-        """Height and width must be multiples of this."""
+        """Height and width must be multiples of it, pixels."""
         return self.net.size_multiple
 
     @property
     def reach(self) -> int:
-        """How far from a pixel its inputs can lie, in pixels."""
+        """Radius of the receptive field, pixels."""
         return self.net.reach
 
     def forward(self, frames: Tensor, sigma: Tensor) -> Tensor:
-        """Denoise.
+        """Denoise frames.
 
         Args:
             frames: (B, C, H, W), nominal range [0, 1], not clipped.
-            sigma: (B, C, H, W), standard deviation of the noise in the same unit.
+            sigma: (B, C, H, W), standard deviation of the noise, nominal units.
 
         Returns:
-            (B, C, H, W) denoised frames in the type of `frames`.
+            (B, C, H, W) denoised frames, data type of `frames`.
         """
         noise = self.net(join(frames, sigma))
         return frames - noise.to(frames.dtype)
 
 
 def joint_input(frames: Tensor, denoised: Tensor) -> Tensor:
-    """Build z = cat(D(y), y - D(y)): (B, C, H, W) twice to (B, 2C, H, W).
+    """Concatenate z = cat(D(y), y - D(y)).
+
+    Args:
+        frames: (B, C, H, W) y, nominal units.
+        denoised: (B, C, H, W) D(y).
+
+    Returns:
+        (B, 2C, H, W).
 
     Source: Frames2Residual, figure 1c.
     """

@@ -1,6 +1,6 @@
-"""Stage 2: the non-blind spatial refiner g_phi, a residual on the anchor.
+"""Stage 2: spatial refiner g_phi, which adds a residual to the anchor.
 
-Source: Frames2Residual, figure 3 (METHOD.md, section 2).
+Source: Frames2Residual, figure 3 (docs/method.md, "Stage 2").
 """
 
 import torch
@@ -10,15 +10,15 @@ from f2r.models.layers import UNet, join
 
 
 class SpatialRefiner(nn.Module):
-    """Recovers what only the centre frame shows: x~_t = x-_t + g_phi(x-_t, z'_t).
+    """Spatial refiner: x~_t = x-_t + g_phi(x-_t, z'_t).
 
-    The residual is a learned mixture of what the centre frame offers, denoised and as it is,
-    relative to the anchor, plus a free correction.
+    The residual is a learned mixture of the centre frame, denoised and noisy, relative to the
+    anchor, plus a free correction.
 
     Args:
         channels: C, 3 for pictures, 4 for packed raw.
-        widths: channels of the U-Net per scale, from 1/2 on.
-        depths: its residual blocks per scale.
+        widths: channels of each level, finest (1/2 resolution) first.
+        depths: residual blocks of each level.
     """
 
     def __init__(
@@ -31,35 +31,35 @@ class SpatialRefiner(nn.Module):
         self.config = {"channels": channels, "widths": widths, "depths": depths}
         self.net = UNet(4 * channels, 3 + channels, widths, depths)
         nn.init.zeros_(self.net.tail.weight)
-        # The first guess is half anchor, half prior, and hardly any of the noisy frame.
+        # Start from half anchor and half prior, with hardly any of the noisy frame.
         scores = torch.tensor([0.0, -3.0, 0.0, *[0.0] * channels])
         self.net.tail.bias = nn.Parameter(scores.repeat_interleave(4))
 
     @property
     def size_multiple(self) -> int:
-        """Height and width must be multiples of this."""
+        """Height and width must be multiples of it, pixels."""
         return self.net.size_multiple
 
     @property
     def reach(self) -> int:
-        """How far from a pixel its inputs can lie, in pixels."""
+        """Radius of the receptive field, pixels."""
         return self.net.reach
 
     def forward(self, anchor: Tensor, joint: Tensor, sigma: Tensor) -> Tensor:
-        """Refine.
+        """Refine the anchor.
 
         Args:
-            anchor: (B, C, H, W) float32 output of stage 1, a constant.
-            joint: (B, 2C, H, W) z'_t of the (re-corrupted) centre frame.
-            sigma: (B, C, H, W) noise level of that frame.
+            anchor: (B, C, H, W) float32 output of stage 1, nominal units; a constant.
+            joint: (B, 2C, H, W) z'_t of the centre frame, recorrupted in training.
+            sigma: (B, C, H, W) noise level of that frame, nominal units.
 
         Returns:
-            (B, C, H, W) float32 refined frame.
+            (B, C, H, W) float32 refined frame, not clipped.
         """
         return anchor + self.residual(anchor, joint, sigma)
 
     def residual(self, anchor: Tensor, joint: Tensor, sigma: Tensor) -> Tensor:
-        """Give the residual g_phi on the anchor, (B, C, H, W) float32."""
+        """Compute g_phi alone: (B, C, H, W) float32; arguments as for `forward`."""
         output = self.net(join(anchor, joint, sigma)).float()
         weights = torch.softmax(output[:, :3], dim=1)
         denoised, removed = joint.float().chunk(2, dim=1)

@@ -1,6 +1,6 @@
-"""Stage 1: the blind temporal estimator f_theta. It never receives the centre frame.
+"""Stage 1: blind temporal estimator f_theta, which never receives the centre frame.
 
-Source: Frames2Residual, figure 2 (METHOD.md, section 1).
+Source: Frames2Residual, figure 2 (docs/method.md, "Stage 1").
 """
 
 import itertools
@@ -15,37 +15,37 @@ from f2r.flow.warp import warp_backward, warp_features
 from f2r.models.layers import Down, Fold, UNet, join, reach_of, residual_blocks
 
 RADIUS = 2
-"""Neighbours on either side that the shipped estimator sees."""
+"""Neighbours on either side of the shipped estimator."""
 
 FUSION_REACH = 8
-"""What the 3x3 convolution at the coarsest scale adds to the reach of the network."""
+"""Pixels that the 3x3 convolution of the coarsest scale adds to the receptive field."""
 
 ABSENT = -1e4
-"""Score of a neighbour that does not exist (clip end, scene cut)."""
+"""Softmax score of a neighbour that does not exist (clip end, scene cut)."""
 
 
 def offsets_within(radius: int) -> tuple[int, ...]:
-    """Give the neighbours i - t that an estimator sees; the centre, 0, is not among them."""
+    """List the offsets i - t of the neighbours; 0, the centre, is not among them."""
     return (*range(-radius, 0), *range(1, radius + 1))
 
 
 class Aligned(NamedTuple):
-    """The N neighbours of a batch of targets, on the targets' grid."""
+    """The N neighbours of a batch of targets, aligned to the grid of the target."""
 
     joint: Tensor
-    """(B, N, 2C, H, W) z_i, warped at the resolution of the image."""
+    """(B, N, 2C, H, W) z_i, warped at image resolution."""
     features: tuple[Tensor, ...]
     """(B, H / 2^k, W / 2^k, N, C_k) per scale k = 2, 3, warped by the flow pyramid."""
     visible: Tensor
     """(B, N, 1, H, W) in [0, 1], from forward-backward consistency."""
     present: Tensor
-    """(B, N) bool: whether the neighbour exists."""
+    """(B, N) bool: the neighbour exists."""
 
 
 class FrameEncoder(nn.Module):
-    """Turns z_i into features at 1/4 and 1/8 of the resolution, once per frame.
+    """Encodes z_i to features at 1/4 and 1/8 resolution, once per frame.
 
-    At the resolution of the image z_i itself is warped: what is to be copied must stay sharp.
+    At image resolution z_i itself is warped, so that copied texture stays sharp.
     """
 
     def __init__(self, channels: int, widths: tuple[int, ...]) -> None:
@@ -58,11 +58,11 @@ class FrameEncoder(nn.Module):
 
     @property
     def reach(self) -> int:
-        """How far from a pixel its inputs can lie, in pixels."""
+        """Radius of the receptive field, pixels."""
         return reach_of([0, 1, *(2 for _ in self.blocks)])
 
     def forward(self, joint: Tensor, sigma: Tensor) -> tuple[Tensor, ...]:
-        """Encode (B, 2C, H, W) z and its (B, C, H, W) noise level."""
+        """Encode (B, 2C, H, W) z and its (B, C, H, W) noise level: one tensor per scale."""
         scales = [torch.relu_(self.head(join(joint, sigma)))]
         for down, block in zip(self.downs, self.blocks, strict=True):
             scales.append(block(down(scales[-1])))
@@ -70,10 +70,10 @@ class FrameEncoder(nn.Module):
 
 
 class Fusion(nn.Module):
-    """Weighs the aligned neighbours of one scale against each other and merges them.
+    """Merges the aligned neighbours of one scale by learned weights.
 
-    The weights are a softmax over the neighbours, learned from all of them and from their
-    visibility, so an occluded or badly aligned neighbour can be switched off pixel by pixel.
+    The weights are a softmax over the neighbours, computed from all of them and from their
+    visibility, so that an occluded or badly aligned neighbour can be left out per pixel.
     """
 
     def __init__(self, channels_in: int, channels_out: int, neighbours: int) -> None:
@@ -82,7 +82,16 @@ class Fusion(nn.Module):
         self.merge = nn.Conv2d(neighbours * channels_in, channels_out, 1)
 
     def forward(self, features: Tensor, visible: Tensor, present: Tensor) -> Tensor:
-        """Merge (B, h, w, N, C) given (B, N, 1, h, w) and (B, N) to (B, C_out, h, w)."""
+        """Merge the neighbours.
+
+        Args:
+            features: (B, h, w, N, C) aligned features.
+            visible: (B, N, 1, h, w) in [0, 1].
+            present: (B, N) bool.
+
+        Returns:
+            (B, C_out, h, w).
+        """
         maps = visible.to(features.dtype).permute(0, 3, 4, 1, 2)
         seen = torch.cat((features, maps), dim=-1).flatten(3)
         scores = self.score(seen.movedim(-1, 1)).masked_fill(~present[..., None, None], ABSENT)
@@ -95,15 +104,15 @@ class Fusion(nn.Module):
 class TemporalEstimator(nn.Module):
     """Blind temporal estimator: x-_t = f_theta({z_i}_{i != t}, V).
 
-    Per pixel it copies a learned mixture of the aligned neighbours, noisy and denoised, and
-    adds a residual: averaging true samples keeps texture that a network would smooth.
+    Per pixel the output is a learned mixture of the aligned neighbours, noisy and denoised, plus a
+    residual. Averages of samples keep texture that a network would smooth.
 
     Args:
         channels: C, 3 for pictures, 4 for packed raw.
-        encoded: channels of the features at 1/4 and 1/8 of the resolution.
-        widths: channels of the U-Net per scale, from 1/2 on.
-        depths: its residual blocks per scale.
-        radius: neighbours on either side; a window of 2 * radius + 1 frames.
+        encoded: channels of the features at 1/4 and 1/8 resolution.
+        widths: channels of each level of the U-Net, finest (1/2 resolution) first.
+        depths: residual blocks of each level.
+        radius: neighbours on either side; the window has 2 * radius + 1 frames.
     """
 
     def __init__(
@@ -128,11 +137,11 @@ class TemporalEstimator(nn.Module):
 
     @property
     def reach(self) -> int:
-        """How far from a target pixel its aligned neighbours can lie, in pixels."""
+        """Radius of the receptive field on the aligned neighbours, pixels."""
         return self.net.reach + FUSION_REACH
 
     def encode(self, joint: Tensor, sigma: Tensor) -> tuple[Tensor, ...]:
-        """Encode frames once; see `FrameEncoder`. Every target that needs a frame shares them."""
+        """Encode frames as `FrameEncoder` does; all targets that use a frame share the result."""
         scales: tuple[Tensor, ...] = self.encoder(joint, sigma)
         return scales
 
@@ -156,8 +165,8 @@ def copy_and_correct(aligned: Aligned, output: Tensor) -> Tensor:
 
     Args:
         aligned: neighbours of the targets.
-        output: (B, 2 N + C, H, W): a score for every neighbour denoised, for every one as it is,
-            then the residual.
+        output: (B, 2 N + C, H, W): scores of the denoised neighbours, scores of the noisy ones,
+            residual.
 
     Returns:
         (B, C, H, W) anchor.
@@ -175,11 +184,14 @@ def copy_and_correct(aligned: Aligned, output: Tensor) -> Tensor:
 
 
 def warp_pixels(joint: Tensor, flow: Tensor) -> Tensor:
-    """Bring z of the neighbours to the target's grid at the resolution of the image.
+    """Warp z of the neighbours to the grid of the target at image resolution, bicubic.
 
     Args:
         joint: (B, N, 2C, H, W) z_i.
-        flow: (B, N, 2, H, W) base flow V_{i->t}.
+        flow: (B, N, 2, H, W) base flow V_{i->t}, pixels.
+
+    Returns:
+        (B, N, 2C, H, W).
     """
     warped = warp_backward(joint.flatten(0, 1), flow.flatten(0, 1), "bicubic")
     return warped.unflatten(0, joint.shape[:2])
@@ -195,11 +207,10 @@ def align(
     """Warp the features of each neighbour to its target by the flow pyramid.
 
     Args:
-        warped: (B, N, 2C, H, W) z of the neighbours from `warp_pixels`; a constant in training,
-            so it need not be computed at every step.
+        warped: (B, N, 2C, H, W) output of `warp_pixels`, a constant in training.
         features: (B, N, C_k, Hs / 2^k, Ws / 2^k) per scale k = 2, 3.
-        flow: (B, N, 2, H, W) base flow V_{i->t}; points into the neighbour's own grid, which
-            may be larger than the target's.
+        flow: (B, N, 2, H, W) base flow V_{i->t}, pixels of the neighbour's grid, which may be
+            larger than that of the target.
         visible: (B, N, 1, H, W) in [0, 1].
         present: (B, N) bool.
     """
@@ -210,7 +221,7 @@ def align(
         for scale, level in zip(features, pyramid[2:], strict=True)
     ]
     exists = present[..., None, None, None]
-    complete = present.device.type == "cpu" and bool(present.all())  # asking a GPU would wait
+    complete = present.device.type == "cpu" and bool(present.all())  # on a GPU this would wait
     if not complete:
         warped, visible = warped * exists, visible * exists
         scales = [scale * exists.movedim(1, 3) for scale in scales]

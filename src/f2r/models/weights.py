@@ -1,4 +1,4 @@
-"""Weights on disk: safetensors with the network's configuration in the metadata, never a pickle."""
+"""Weights files: safetensors with the configuration of the network in the metadata."""
 
 import hashlib
 import json
@@ -24,7 +24,7 @@ KINDS: dict[type[nn.Module], str] = {
     TemporalEstimator: "temporal",
     SpatialRefiner: "refiner",
 }
-"""Name of each network in file metadata, and of its shipped file."""
+"""Name of each network in the metadata and of its shipped file."""
 
 LARGEST_OPTION = 1024
 """Largest width or depth that a file may ask for."""
@@ -34,7 +34,7 @@ MOST_LEVELS = 8
 
 
 def save_network(path: Path, network: nn.Module, facts: dict[str, str]) -> None:
-    """Write a network's weights, compacted, with its configuration and `facts` as metadata."""
+    """Write the compressed weights of a network; configuration and `facts` become metadata."""
     config = json.dumps(network.config)
     metadata = {"kind": KINDS[type(network)], "config": config, "licence": "Apache-2.0"}
     tensors = compact(network.state_dict())
@@ -45,8 +45,8 @@ def load_network(path: Path, kind: type[Network]) -> Network:
     """Read a network written by `save_network`.
 
     Raises:
-        InputError: the file is missing, damaged, holds another network, or does not fit the
-            network that this version builds.
+        InputError: the file is missing or damaged, or holds weights of another network or of
+            another version.
     """
     metadata = _metadata(path)
     if metadata.get("kind") != KINDS[kind]:
@@ -54,7 +54,7 @@ def load_network(path: Path, kind: type[Network]) -> Network:
         raise InputError(f"{path}: holds '{found}' weights, '{KINDS[kind]}' weights are needed")
     config = _config(path, metadata)
     try:
-        with torch.device("meta"):  # what the file says is checked before memory is taken for it
+        with torch.device("meta"):  # checked before memory is allocated
             expected = layout_of(kind(**config).state_dict())
     except (TypeError, ValueError, LookupError, RuntimeError, AttributeError):
         raise _misfit(path) from None
@@ -85,7 +85,7 @@ def _metadata(path: Path) -> dict[str, str]:
 
 
 def _config(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
-    """Read a network's options: numbers, and short lists of numbers, of sane size."""
+    """Read the options of a network: numbers and short lists of numbers within bounds."""
     try:
         values = json.loads(metadata["config"])
         config = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
@@ -102,7 +102,7 @@ def _config(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
 
 
 def check_channels(network: nn.Module, path: Path, *, raw: bool) -> None:
-    """Refuse weights for the other kind of frames.
+    """Check that weights fit pictures or raw frames.
 
     Raises:
         InputError: the network is for pictures and `raw` is true, or the reverse.
@@ -114,10 +114,10 @@ def check_channels(network: nn.Module, path: Path, *, raw: bool) -> None:
 
 
 def kind_of(path: Path) -> str:
-    """Say which network a file holds: 'prior', 'temporal' or 'refiner'.
+    """Give the kind of a weights file: 'prior', 'temporal' or 'refiner'.
 
     Raises:
-        InputError: none of them, or no readable file.
+        InputError: the file cannot be read or is of no known kind.
     """
     kind = _metadata(path).get("kind", "unknown")
     if kind not in KINDS.values():
@@ -126,35 +126,35 @@ def kind_of(path: Path) -> str:
 
 
 def fingerprint(path: Path) -> str:
-    """Give the SHA-256 of a file in hexadecimal."""
+    """Compute the SHA-256 of a file, hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def shipped(kind: type[nn.Module], *, raw: bool = False) -> Path:
-    """Give the path of the weights that come with the package, for pictures or for raw planes."""
+    """Give the path of shipped weights, for pictures or for raw."""
     folder = resources.files("f2r") / "weights" / ("raw" if raw else "")
     return Path(str(folder / f"{KINDS[kind]}.safetensors"))
 
 
 def load_shipped(kind: type[Network], device: torch.device | None = None) -> Network:
-    """Load a network with the weights for pictures that come with the package."""
+    """Load a network with the shipped weights for pictures."""
     return channels_last(load_network(shipped(kind), kind)).to(device)
 
 
 def load_prior(device: torch.device | None = None) -> ImagePrior:
-    """Load the shipped image prior D, ready for inference."""
+    """Load the shipped image prior for inference, without gradients."""
     return load_shipped(ImagePrior, device).eval().requires_grad_(False)
 
 
 def facts_of(path: Path) -> dict[str, str]:
-    """Give what a weights file says of its training."""
+    """Read the training facts of a weights file."""
     own = {"kind", "config", "licence"}
     return {key: value for key, value in _metadata(path).items() if key not in own}
 
 
 def describe_file(path: Path) -> str:
-    """Say what a weights file holds: kind, size, facts of its training, SHA-256."""
+    """Describe a weights file in one line: kind, size, training facts, SHA-256."""
     metadata = _metadata(path)
     facts = {k: v for k, v in metadata.items() if k not in {"kind", "config"}}
     listed = ", ".join(f"{key} {value}" for key, value in sorted(facts.items()))

@@ -1,7 +1,7 @@
-"""Give networks for pictures a fourth channel, so that training on raw starts from them.
+"""Extend networks for pictures to the four channels of raw, as a start for training.
 
-The two greens of packed raw take the place of the one green of a picture: each enters with half of
-its weights, and each leaves with all of them.
+Both greens of packed raw take over the weights of the green of a picture: halved at the input,
+unchanged at the output.
 """
 
 from typing import Any
@@ -14,11 +14,11 @@ from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import TemporalEstimator
 
 Picks = list[tuple[int, float]]
-"""Per new channel the old one and the share of its weights."""
+"""Per new channel: index of the old channel and the factor of its weights."""
 
 
 def widen(network: Network) -> Network:
-    """Make a network for raw of one for pictures; one for raw is returned as it is."""
+    """Extend a network for pictures to raw; a network for raw is returned unchanged."""
     options: Any = network.config
     if options["channels"] == RAW:
         return network
@@ -38,7 +38,7 @@ def widen(network: Network) -> Network:
 
 
 def _inputs(network: nn.Module) -> dict[str, list[int]]:
-    """Say of each first layer how many channels its inputs have, in order; PICTURE is widened."""
+    """List the channel counts of the inputs of each first layer; PICTURE is extended."""
     if isinstance(network, ImagePrior):
         return {"net.head": [PICTURE] * 2}
     if isinstance(network, SpatialRefiner):
@@ -49,7 +49,7 @@ def _inputs(network: nn.Module) -> dict[str, list[int]]:
 
 
 def _outputs(network: nn.Module) -> dict[str, list[int]]:
-    """Say the same of the last layer: scores come first, each a channel of its own."""
+    """List the same for the last layer: scores of one channel each, then the frame."""
     if isinstance(network, ImagePrior):
         return {"net.tail": [PICTURE]}
     if isinstance(network, SpatialRefiner):

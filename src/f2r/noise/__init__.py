@@ -1,1 +1,1 @@
-"""Noise: models, recorruption, estimation, diagnosis."""
+"""Noise: models, estimation, diagnosis, clipping, sensor defects."""

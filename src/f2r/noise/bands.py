@@ -1,4 +1,4 @@
-"""Tests of whiteness on the flattest blocks: between frequencies, channels and frames."""
+"""Measure on the flattest blocks whether noise is white: in frequency, channels and time."""
 
 import math
 from dataclasses import dataclass
@@ -18,27 +18,27 @@ FLATTEST = 0.01
 
 @dataclass(frozen=True)
 class Bands:
-    """How the noise of flat blocks is spread; tilt 1, identity and 0 for white noise."""
+    """Spectrum and correlations of the noise in flat blocks; white noise has 1, identity and 0."""
 
     tilt: float
-    """Power of the middle frequencies (order 7 and 8) over that of the top (10 and more)."""
+    """Power of the middle frequencies (order 7, 8) over that of the highest (10 and more)."""
     channels: Tensor
-    """(C, C): covariance of the channels at high frequencies; variances one on average."""
+    """(C, C): covariance of the channels at high frequencies; mean variance 1."""
     frames: float | None
-    """Correlation between successive frames but for the mean; None for one frame."""
+    """Correlation of successive frames without block means; None for one frame."""
 
 
 def measure_bands(frames: Tensor, level: Tensor, noise: NoiseModel, limits: Limits) -> Bands | None:
     """Measure the flattest hundredth of the blocks of (T, C, H, W) frames.
 
     Args:
-        frames: (T, C, H, W), noisy frames or residuals.
-        level: (T, C, H, W), levels that give each block its noise variance.
-        noise: the variance at a level; every block is divided by its deviation.
-        limits: blocks whose noise reaches them are left out, unless none remains.
+        frames: (T, C, H, W), noisy frames or residuals, nominal units.
+        level: (T, C, H, W), levels at which the noise variance is evaluated.
+        noise: noise model; every block is divided by its standard deviation.
+        limits: blocks whose noise reaches these limits are excluded, unless none remains.
 
     Returns:
-        The measures, or None where no block varies.
+        The measures; None if all blocks are constant.
     """
     spectrum = block_spectrum(frames)
     means = functional.avg_pool2d(level, SIDE)

@@ -1,4 +1,4 @@
-"""Small blocks of the frames, and how noisy the flattest of them are."""
+"""Measure the noise of the flattest 8 x 8 blocks."""
 
 import math
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ HIGH = ORDER >= 8
 
 @dataclass(frozen=True)
 class Limits:
-    """Levels at which a file clips; infinite where it does not."""
+    """Levels at which a file clips, nominal units; infinite where it does not."""
 
     low: float = -math.inf
     high: float = math.inf
     low_share: float = 0.0
-    """Share of samples that lie on the lower limit, in [0, 1]."""
+    """Share of samples on the lower limit, in [0, 1]."""
     high_share: float = 0.0
-    """Share of samples that lie on the upper limit, in [0, 1]."""
+    """Share of samples on the upper limit, in [0, 1]."""
 
     @property
     def clips(self) -> bool:
@@ -33,17 +33,17 @@ class Limits:
 
 @dataclass(frozen=True)
 class Blocks:
-    """What is measured on each of M blocks of 8 x 8 samples of one channel."""
+    """Measures of M blocks of 8 x 8 samples of one channel, nominal units."""
 
     level: Tensor
-    """(M,): mean, nominal units."""
+    """(M,): mean."""
     low: Tensor
-    """(M,): mean square of the low frequencies without the mean; scene and noise."""
+    """(M,): mean square of the low frequencies without the mean: scene and noise."""
     high: Tensor
-    """(M,): mean square of the high frequencies; little but noise in a flat block."""
+    """(M,): mean square of the high frequencies: noise, in a flat block."""
 
     def select(self, chosen: Tensor) -> "Blocks":
-        """Keep the chosen blocks (an index or a mask)."""
+        """Select blocks by an index or a mask."""
         return Blocks(self.level[chosen], self.low[chosen], self.high[chosen])
 
     def __len__(self) -> int:
@@ -52,7 +52,7 @@ class Blocks:
 
 @dataclass(frozen=True)
 class Curve:
-    """Noise variance measured at several levels."""
+    """Noise variance measured at K levels."""
 
     level: Tensor
     """(K,): rising levels, nominal units."""
@@ -61,11 +61,11 @@ class Curve:
     error: Tensor
     """(K,): standard error of each variance."""
     low: Tensor
-    """(K,): mean square of the low frequencies in the same blocks."""
+    """(K,): mean square of the low frequencies of the same blocks."""
 
 
 def find_limits(frames: Tensor) -> Limits:
-    """Find the levels at which (T, C, H, W) frames clip: extremes that many samples share."""
+    """Find the levels at which (T, C, H, W) frames clip: extremes shared by many samples."""
     low, high = float(frames.min()), float(frames.max())
     low_share = float((frames == low).float().mean())
     high_share = float((frames == high).float().mean())
@@ -79,10 +79,14 @@ def find_limits(frames: Tensor) -> Limits:
 
 
 def measure_blocks(image: Tensor, level: Tensor) -> Blocks:
-    """Measure every block of (N, C, H, W) images; `level` gives the block means.
+    """Measure all blocks of images.
 
-    The low and the high frequencies of white noise are independent, so blocks may be chosen by
-    `low` without biasing `high`.
+    Low and high frequencies of white noise are independent: selecting blocks by `low` does not bias
+    `high`.
+
+    Args:
+        image: (N, C, H, W), nominal units.
+        level: (N, C, H, W), whose block means become the levels.
 
     Source: Ponomarenko et al. 2007, "An automatic approach to lossy compression of AVIRIS
     images"; Colom, Buades 2013, IPOL, "Analysis and Extension of the Ponomarenko et al. Method".
@@ -96,13 +100,13 @@ def measure_blocks(image: Tensor, level: Tensor) -> Blocks:
 
 
 def block_spectrum(image: Tensor) -> Tensor:
-    """Transform (N, C, H, W) images to (N, C, H // 8, W // 8, 8, 8) cosine coefficients."""
+    """Compute the DCT of all blocks: (N, C, H, W) to (N, C, H // 8, W // 8, 8, 8)."""
     basis = _cosine_basis().to(image)
     return basis @ _cut(image) @ basis.T
 
 
 def join(*parts: Blocks) -> Blocks:
-    """Put the blocks of several measurements together."""
+    """Concatenate the blocks of several measurements."""
     return Blocks(
         torch.cat([part.level for part in parts]),
         torch.cat([part.low for part in parts]),
@@ -111,7 +115,7 @@ def join(*parts: Blocks) -> Blocks:
 
 
 def drop_fill(blocks: Blocks) -> Blocks:
-    """Drop exactly constant blocks when they share one level: black bars, not a noise-free file."""
+    """Remove constant blocks of one common level: black bars rather than a noise-free file."""
     constant = (blocks.low + blocks.high) < 1e-12
     levels = blocks.level[constant]
     if len(levels) == 0:
@@ -121,10 +125,15 @@ def drop_fill(blocks: Blocks) -> Blocks:
 
 
 def measure_curve(blocks: Blocks, share: float = 0.01, per_bin: int = 1500) -> Curve | None:
-    """Measure the variance at up to 24 levels on the flattest `share` of the blocks of each.
+    """Measure the variance at up to 24 levels.
+
+    Args:
+        blocks: blocks of the clip.
+        share: share of the flattest blocks that are used at each level, in (0, 1].
+        per_bin: approximate number of blocks per level.
 
     Returns:
-        The curve, or None where there are too few blocks.
+        The curve; None for fewer than 16 blocks.
     """
     if len(blocks) < 16:
         return None
@@ -145,15 +154,15 @@ def measure_curve(blocks: Blocks, share: float = 0.01, per_bin: int = 1500) -> C
 
 
 def unevenness(blocks: Blocks, noise: NoiseModel) -> float:
-    """Compare the flat blocks of a clip with each other.
+    """Measure how much the flat blocks of a clip differ from each other.
 
     Args:
         blocks: at least one block.
-        noise: variance at a level, which is divided out.
+        noise: noise model, by whose variance blocks are divided.
 
     Returns:
-        Deviation of the low frequencies in the block that 3 % fall below, over that of the block
-        that 0.2 % fall below: 1.2 to 1.35 for noise alone, more where blocks hold scene.
+        Ratio of the 3 % to the 0.2 % quantile of the standard deviation of the low frequencies:
+        1.2 to 1.35 for noise alone, more where blocks contain scene.
     """
     variance = noise.variance(blocks.level)
     scaled = blocks.low / variance.clamp(min=0.1 * float(variance.mean()) + 1e-14)

@@ -1,16 +1,16 @@
-"""The CRVD camera: its levels, its mosaic, and its noise at five ISO settings.
+"""Levels, mosaic and calibrated noise of the CRVD camera.
 
 Source: Yue, Cao, Liao, Chu, Yang 2020, "Supervised Raw Video Denoising with a Benchmark Dataset on
-Dynamic Scenes" (Sony IMX385); the numbers are those of the published noise synthesis.
+Dynamic Scenes" (Sony IMX385); values of the published noise synthesis.
 """
 
 from f2r.errors import InputError
 from f2r.noise.models import PoissonGaussian
 
 BLACK, WHITE = 240, 4095
-"""Levels of no light and of a full pixel, digital numbers."""
+"""Black and white level, digital numbers."""
 BITS = 12
-"""Bits of a sample, stored in 16."""
+"""Bits per sample, stored in 16."""
 PATTERN = "GBRG"
 """Colours of the top left 2 x 2 pixels, row by row."""
 
@@ -21,14 +21,14 @@ GAIN_AND_READ_VARIANCE = {
     12800: (26.585953, 484.539790),
     25600: (52.032536, 1819.818657),
 }
-"""By ISO: digital numbers per photo-electron, and variance of the read noise in digital numbers."""
+"""Per ISO: digital numbers per photo-electron, variance of the read noise in digital numbers."""
 
 
 def crvd_noise(iso: int) -> PoissonGaussian:
-    """Give the noise of the CRVD camera in nominal units, (value - black) / (white - black).
+    """Build the noise model at an ISO setting, nominal units (value - black) / (white - black).
 
     Raises:
-        InputError: the camera was not calibrated at this ISO.
+        InputError: there is no calibration for this ISO.
     """
     if iso not in GAIN_AND_READ_VARIANCE:
         known = ", ".join(map(str, GAIN_AND_READ_VARIANCE))

@@ -1,4 +1,4 @@
-"""Gaussian noise that is correlated between pixels and between channels."""
+"""Gaussian noise that is correlated between pixels and channels."""
 
 import math
 from collections.abc import Sequence
@@ -19,13 +19,12 @@ SCALED = 1e-6
 class Correlated:
     """Correlated Gaussian noise: y = x + sqrt(base.variance(x)) * n, with n stationary.
 
-    E[n_a(p) n_b(p + d)] = correlation[a, b, d + radius], scaled so that the variance of n,
-    averaged over channels, is one. A correlation of one channel serves any number of channels,
-    each with noise of its own.
+    E[n_a(p) n_b(p + d)] = correlation[a, b, d + radius], scaled to a mean variance of 1 over
+    channels. A correlation of one channel is applied to any number of independent channels.
     """
 
     base: NoiseModel
-    """Variance at a level, averaged over channels."""
+    """Variance at a level, mean over channels."""
     correlation: Tensor
     """(C, C, 2 * radius + 1, 2 * radius + 1), C = 1 or the channels of the frames."""
     _roots: dict[tuple[int, int], Tensor] = field(default_factory=dict, init=False, repr=False)
@@ -45,17 +44,17 @@ class Correlated:
 
     @property
     def channel_variance(self) -> Tensor:
-        """(C, 1, 1): variance of n in each channel; one on average."""
+        """(C, 1, 1): variance of n per channel; mean 1."""
         return self._variances_of(self.correlation)[:, None, None]
 
     @property
     def clumping(self) -> Tensor:
-        """(C, 1, 1): power at the lowest frequency over the mean power, 1 for white noise."""
+        """(C, 1, 1): power at the lowest frequency over the mean power; 1 for white noise."""
         own = self.correlation.sum((2, 3)).diagonal()
         return (own / self._variances_of(self.correlation)).clamp(min=1.0)[:, None, None]
 
     def variance(self, level: Tensor) -> Tensor:
-        """Give the variance at each sample of (..., C, H, W) levels."""
+        """Compute the variance at (..., C, H, W) levels, nominal units squared."""
         return self.base.variance(level) * self.channel_variance.to(level)
 
     def sample(self, clean: Tensor, generator: torch.Generator) -> Tensor:
@@ -63,7 +62,7 @@ class Correlated:
         return clean + self.draw(clean, generator)
 
     def draw(self, level: Tensor, generator: torch.Generator) -> Tensor:
-        """Draw noise alone, with the variance of each level of (..., C, H, W)."""
+        """Draw the noise alone, with the variance at (..., C, H, W) levels."""
         return self.base.variance(level).sqrt() * self._draw_unit(level, generator)
 
     def _draw_unit(self, like: Tensor, generator: torch.Generator) -> Tensor:
@@ -73,7 +72,7 @@ class Correlated:
             raise InputError(
                 f"noise: the model has {kernel_channels} channels, the frames have {channels}"
             )
-        # A margin, cut off again, keeps opposite edges of the frame from being neighbours.
+        # The margin keeps opposite edges of the frame from being correlated.
         reach = self.correlation.shape[-1] // 2
         size = (_round_up(height + 2 * reach), _round_up(width + 2 * reach))
         white = draw_normal(like.new_empty(*like.shape[:-2], *size), generator)
@@ -84,7 +83,7 @@ class Correlated:
         return noise.reshape(like.shape)
 
     def _root(self, size: tuple[int, int]) -> Tensor:
-        """(C, C, H, W // 2 + 1): square root of the power spectrum on a grid of `size`."""
+        """Square root of the power spectrum on a grid of `size`: (C, C, H, W // 2 + 1)."""
         if size not in self._roots:
             kernel = self.correlation.double()
             reach_y, reach_x = kernel.shape[2] // 2, kernel.shape[3] // 2
@@ -93,7 +92,7 @@ class Correlated:
             placed = placed.roll((-reach_y, -reach_x), (2, 3))
             power = torch.fft.fft2(placed).permute(2, 3, 1, 0)  # (H, W, C, C), Hermitian
             values, vectors = torch.linalg.eigh(power)
-            # A measured, cut-off kernel may have slightly negative power at some frequencies.
+            # A measured, truncated kernel can have slightly negative power at some frequencies.
             values = values.clamp(min=0.0)
             values = values * (kernel.shape[0] / values.sum(-1).mean())
             root = vectors * values.sqrt()[..., None, :] @ vectors.mH
@@ -106,7 +105,7 @@ class Correlated:
         return kernel[:, :, kernel.shape[2] // 2, kernel.shape[3] // 2].diagonal()
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the model as JSON values."""
+        """Convert the model to JSON values."""
         return {
             "model": "correlated",
             "base": self.base.to_dict(),
@@ -114,7 +113,7 @@ class Correlated:
         }
 
     def describe(self) -> str:
-        """Say in one line what the noise is, in 8-bit units."""
+        """Describe the noise in one line, 8-bit units."""
         own = self.correlation.diagonal().mean(-1)  # (k, k), one at distance zero
         y, x = own.shape[0] // 2, own.shape[1] // 2
         beside = float(own[y, x + 1]) if own.shape[1] > 1 else 0.0
@@ -128,7 +127,7 @@ class Correlated:
 
 
 def gaussian_correlation(blur: float) -> Tensor:
-    """Give the (1, 1, k, k) correlation of white noise filtered by a Gaussian.
+    """Compute the (1, 1, k, k) correlation of white noise filtered by a Gaussian.
 
     Args:
         blur: standard deviation of the filter in pixels; > 0.
@@ -144,7 +143,11 @@ def _round_up(side: int) -> int:
 
 
 def correlation_from_lists(values: Sequence[Any]) -> Tensor:
-    """Read a correlation from nested lists, as a JSON file holds them."""
+    """Read a correlation from the nested lists of a JSON file.
+
+    Raises:
+        InputError: the values are no nested lists of numbers.
+    """
     try:
         return torch.tensor(values, dtype=torch.float32)
     except (TypeError, ValueError) as error:

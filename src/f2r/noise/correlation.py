@@ -1,4 +1,4 @@
-"""Spatial covariance of noise, measured where the scene does not disturb."""
+"""Measure the spatial covariance of noise in flat blocks."""
 
 import torch
 from torch import Tensor
@@ -15,14 +15,14 @@ OUTLIER = 1.6
 
 
 def difference_scores(differences: Tensor) -> Tensor:
-    """Score the blocks of each frame difference by the differences beside it in time.
+    """Score the blocks of each frame difference by nearby differences in time.
 
     Args:
         differences: (N, C, H, W), frame t + 1 less frame t; N >= 4.
 
     Returns:
-        (N, H // 16, W // 16): largest energy among those that share no frame with it and lie
-        within two steps more, so that the score is independent of the noise it is used for.
+        (N, H // 16, W // 16): largest energy among differences two and three steps away, which
+        share no frame with the scored one, so that the score is independent of its noise.
     """
     energy = score_blocks(differences)
     count = len(energy)
@@ -31,17 +31,20 @@ def difference_scores(differences: Tensor) -> Tensor:
 
 
 def score_blocks(images: Tensor) -> Tensor:
-    """Mean square over channels and 16 x 16 samples: (N, C, H, W) to (N, H // 16, W // 16)."""
+    """Mean square over channels and 16 x 16 pixels: (N, C, H, W) to (N, H // 16, W // 16)."""
     return functional.avg_pool2d(images.square().mean(1, keepdim=True), SIDE)[:, 0]
 
 
 def total_blocks(residual: Tensor, level: Tensor, score: Tensor) -> Blocks:
-    """Measure all frequencies of blocks of 16 x 16; chosen later by `score`, held as `low`.
+    """Measure the energy of 16 x 16 blocks over all frequencies.
 
     Args:
-        residual: (N, C, H, W), the noise and little else.
-        level: (N, C, H, W), the clean level as far as it is known.
-        score: (N, H // 16, W // 16), low where scene is absent; independent of `residual`.
+        residual: (N, C, H, W), mostly noise, nominal units.
+        level: (N, C, H, W), estimate of the clean level.
+        score: (N, H // 16, W // 16), low in flat blocks; independent of `residual`.
+
+    Returns:
+        Blocks whose `low` is the score and whose `high` is the energy.
     """
     energy = functional.avg_pool2d(residual.square(), SIDE)
     means = functional.avg_pool2d(level, SIDE)
@@ -50,25 +53,29 @@ def total_blocks(residual: Tensor, level: Tensor, score: Tensor) -> Blocks:
 
 
 def slopes(image: Tensor) -> Tensor:
-    """(N, C, H, W): root of the summed squares of the steps to the right and downwards."""
+    """Gradient magnitude of (N, C, H, W) images, by differences to the right and downwards."""
     across = image - image.roll(-1, -1)
     down = image - image.roll(-1, -2)
     return (across.square() + down.square()).sqrt()
 
 
 def flat_mask(residual: Tensor, score: Tensor) -> Tensor:
-    """(N, 1, 16 * rows, 16 * columns): one in the blocks of the lowest `score`, else zero."""
+    """Mask of the blocks of lowest `score`: (N, 1, 16 * rows, 16 * columns), 1 or 0."""
     wanted = min(max(FLAT_BLOCKS, score.numel() // 50), score.numel())
     flat = score <= score.flatten().kthvalue(wanted).values
     energy = score_blocks(residual)
-    # Blocks of far more than the usual energy hold moving scene, whatever their score says.
+    # Blocks of unusually high energy contain moving scene, whatever their score.
     flat &= energy < OUTLIER * energy[flat].median()
     mask = flat[:, None].to(residual.dtype)
     return functional.interpolate(mask, scale_factor=SIDE, mode="nearest")
 
 
 def measure_covariance(residual: Tensor, score: Tensor) -> Tensor:
-    """Measure the spatial covariance on the blocks of the lowest `score`.
+    """Measure the spatial covariance on the blocks of lowest `score`.
+
+    Args:
+        residual: (N, C, H, W), mostly noise.
+        score: (N, H // 16, W // 16), low in flat blocks; independent of `residual`.
 
     Returns:
         (C, C, 2 * REACH + 1, 2 * REACH + 1): mean of n_a(p) n_b(p + d) over p.
@@ -82,17 +89,17 @@ def measure_covariance(residual: Tensor, score: Tensor) -> Tensor:
     pairs = torch.einsum("nahw,nbhw->abhw", counted.conj(), counted)
     sums = _near(torch.fft.irfft2(products, s=size))
     covariance = sums / _near(torch.fft.irfft2(pairs, s=size)).clamp(min=1.0)
-    # What is left at the farthest distance is slowly varying scene, not noise.
+    # The remainder at the largest distance is slowly varying scene, not noise.
     edge = torch.cat([covariance[..., 0, :], covariance[..., -1, :]], -1)
     return covariance - edge.mean(-1)[..., None, None]
 
 
 def trim(correlation: Tensor, floor: float = 0.03) -> Tensor:
-    """Cut a correlation down to the smallest square beyond which all is below `floor`.
+    """Crop a correlation to the smallest square outside which all values are below `floor`.
 
     Args:
-        correlation: (C, C, k, k) with a variance of about one.
-        floor: values below it count as measurement error.
+        correlation: (C, C, k, k) with a variance of about 1.
+        floor: values below it are measurement error.
     """
     centre = correlation.shape[-1] // 2
     offsets = torch.arange(-centre, centre + 1).abs()
@@ -105,10 +112,10 @@ def trim(correlation: Tensor, floor: float = 0.03) -> Tensor:
 
 
 def flattest_low(correlation: Tensor) -> float:
-    """Low band in the flattest blocks of pure noise of this correlation and variance one.
+    """Simulate the low band in the flattest blocks of noise with this correlation.
 
     Args:
-        correlation: (C, C, k, k), variance one on average.
+        correlation: (C, C, k, k), mean variance 1.
     """
     noise = Correlated(Gaussian(1.0), correlation.diagonal().mean(-1)[None, None])
     drawn = noise.sample(torch.zeros(4, 1, 512, 512), torch.Generator().manual_seed(0))
@@ -117,6 +124,6 @@ def flattest_low(correlation: Tensor) -> float:
 
 
 def _near(correlated: Tensor) -> Tensor:
-    """Take distances up to REACH out of a circular correlation, distance zero in the middle."""
+    """Crop a circular correlation to distances up to REACH, distance 0 in the centre."""
     rolled = correlated.roll((REACH, REACH), (-2, -1))
     return rolled[..., : 2 * REACH + 1, : 2 * REACH + 1]

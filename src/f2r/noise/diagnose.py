@@ -1,4 +1,4 @@
-"""Does the noise keep to what the method assumes, and what to do where it does not."""
+"""Check the assumptions of the method on the noise of a clip."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +18,7 @@ PIXELS_LIMIT = 0.12
 LEVEL_LIMIT = 0.15
 FIXED_LIMIT = 0.25
 LINES_LIMIT = 0.1
-"""Offsets of rows or columns show earlier than those of pixels."""
+"""Limit for offsets of rows or columns, which are more visible than those of pixels."""
 MOST_LAGS = 5
 CLIPPED_LIMIT = 0.02
 HARDLY_ANY = 1e-3
@@ -26,37 +26,37 @@ HARDLY_ANY = 1e-3
 
 @dataclass(frozen=True)
 class Finding:
-    """One assumption, and whether it holds."""
+    """One assumption and whether it holds."""
 
     holds: bool
     text: str
-    """What was found and, where the assumption fails, what to do; one line."""
+    """Result and, where the assumption fails, advice; one line."""
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What the residual y - reference says about the noise."""
+    """Measures of the residual y - reference and the findings."""
 
     autocorrelation: Tensor
-    """(k, k): spatial correlation of the residual, averaged over channels; centre 1."""
+    """(k, k): spatial correlation of the residual, mean over channels; centre 1."""
     pixels: float
-    """Correlation of neighbouring pixels less what the model says."""
+    """Correlation of adjacent pixels minus that of the model."""
     frames: float | None
     """Correlation of successive frames; None for a single frame."""
     level: float
-    """Standard deviation found over that of the model; 1 when the model is right."""
+    """Measured standard deviation over that of the model; 1 if the model is right."""
     fixed_pattern: float | None
-    """Standard deviation of what stays in place, nominal units; None below four frames."""
+    """Standard deviation of the fixed pattern, nominal units; None below four frames."""
     pattern: FixedPattern | None
-    """Offsets that stay in place; None below four frames."""
+    """Fixed pattern; None below four frames."""
     standing: Tensor
-    """(C, H, W): mean over time of y - reference, nominal units."""
+    """(C, H, W): mean of y - reference over time, nominal units."""
     lags: tuple[float, ...]
-    """Correlation of frames 1, 2, ... apart, at most five."""
+    """Correlation of frames at distances 1, 2, ..., at most five."""
     hot: Tensor
-    """(C, H, W): true at hot and dead pixels."""
+    """(C, H, W) bool: hot and dead pixels."""
     limits: Limits
-    """Where the frames clip, and how many samples do."""
+    """Levels at which the frames clip, and shares of samples."""
     findings: tuple[Finding, ...]
 
     @property
@@ -65,7 +65,7 @@ class Diagnosis:
         return all(finding.holds for finding in self.findings)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the diagnosis as JSON values."""
+        """Convert the diagnosis to JSON values."""
         return {
             "autocorrelation": self.autocorrelation.tolist(),
             "pixel_correlation": self.pixels,
@@ -83,13 +83,15 @@ class Diagnosis:
 
 
 def diagnose(noisy: Tensor, reference: Tensor, noise: NoiseModel) -> Diagnosis:
-    """Compare the residual y - reference with a noise model, where the reference is flat.
+    """Compare the residual y - reference with a noise model in flat blocks.
 
     Args:
-        noisy: y, (T, C, H, W), nominal units.
-        reference: estimate of the clean frames, (T, C, H, W); best stage 1's anchor, which is
-            blind to y. A prior's output has seen y, and takes some of its noise away.
-        noise: the model that is to be used.
+        noisy: (T, C, H, W) y, nominal units.
+        reference: (T, C, H, W) estimate of the clean frames, best the anchor, which is blind to y.
+        noise: noise model to check.
+
+    Raises:
+        InputError: the shapes differ.
     """
     if noisy.shape != reference.shape:
         raise InputError("noise: the reference and the noisy frames differ in shape")
@@ -112,7 +114,7 @@ def diagnose(noisy: Tensor, reference: Tensor, noise: NoiseModel) -> Diagnosis:
     hot = find_hot_pixels(noisy, sigma)
     findings = [_judge_frames(frames), _judge_clipping(limits)]
     if sigma < HARDLY_ANY * float(reference.max() - reference.min()):
-        # Against a model without noise, all that is left is scene.
+        # Without noise in the model, the residual is scene.
         findings.insert(0, Finding(True, "the model says that there is hardly any noise to remove"))
     else:
         findings += [
@@ -148,7 +150,7 @@ def _expected_beside(noise: NoiseModel) -> float:
 
 
 def _between_frames(residual: Tensor, mask: Tensor) -> tuple[float, ...]:
-    """Correlate frames 1, 2, ... apart where both are flat."""
+    """Correlate frames at distances 1, 2, ... in blocks that are flat in both."""
     found = []
     for lag in range(1, min(len(residual), MOST_LAGS + 1)):
         both = mask[lag:] * mask[:-lag]
@@ -159,7 +161,7 @@ def _between_frames(residual: Tensor, mask: Tensor) -> tuple[float, ...]:
 
 
 def _fixed_pattern(residual: Tensor, mask: Tensor) -> float | None:
-    """Deviation of the mean over time beyond what independent frames would leave."""
+    """Standard deviation of the mean over time beyond that of independent frames."""
     if len(residual) < 4:
         return None
     count = mask.sum(0)

@@ -1,4 +1,4 @@
-"""Which noise a clip carries, measured on the clip itself or on what the anchor leaves."""
+"""Estimate the noise model of a clip, from the clip or from the residual of the anchor."""
 
 import math
 from collections.abc import Iterable
@@ -40,7 +40,7 @@ SMALLEST_SIDE = 32
 MOST_FRAMES = 48
 MOST_SAMPLES = 12_000_000
 NOISE_FREE = 3e-3
-"""Noise below this share of the range of levels in use (50 dB) counts as none."""
+"""Noise below this share of the used range of levels (50 dB) counts as none."""
 WHITE_TILT = 1.8
 WHITE_NEIGHBOUR = 0.12
 WHITE_CHANNELS = 0.25
@@ -48,28 +48,28 @@ UNEVEN_CHANNELS = 1.6
 REPEATED = 0.3
 COPIED_SHARE = 0.1
 UNEVEN_BLOCKS = 1.65
-"""Unevenness above this is scene: most clips without noise have 1.7 to 5, correlated noise that is
-stronger than the texture 1.2 to 1.5."""
+"""Unevenness above this limit is scene: clips without noise have 1.7 to 5, correlated noise that is
+stronger than texture 1.2 to 1.5."""
 
 
 @dataclass(frozen=True)
 class _Spatial:
-    """Where the spatial correlation can be measured."""
+    """Input for the measurement of the spatial correlation."""
 
     residual: Tensor
-    """(N, C, H, W): noise and little else."""
+    """(N, C, H, W): mostly noise."""
     level: Tensor
-    """(N, C, H, W): clean level, as far as it is known."""
+    """(N, C, H, W): estimate of the clean level."""
     scores: Tensor
-    """(N, H // 16, W // 16): low where there is no scene; independent of `residual`."""
+    """(N, H // 16, W // 16): low in flat blocks; independent of `residual`."""
 
 
 def estimate_sigma(frames: Iterable[Tensor]) -> float:
-    """Estimate the standard deviation of white noise, averaged over all levels.
+    """Estimate the standard deviation of white noise, root mean square over levels.
 
     Args:
         frames: (T, C, H, W) tensor or an iterable of (C, H, W) tensors, nominal units;
-            `gather` says how many are read. Two or more let static texture cancel.
+            `gather` limits how many are read. Two or more frames cancel static texture.
 
     Returns:
         Standard deviation in nominal units; 0 for a constant clip.
@@ -82,13 +82,13 @@ def estimate_sigma(frames: Iterable[Tensor]) -> float:
 def estimate_noise(frames: Iterable[Tensor]) -> NoiseEstimate:
     """Estimate the noise model of a clip from the clip alone.
 
-    Levels and variances come from the flattest blocks of the frames and of their differences;
-    the spatial correlation from frame differences, where other frames show no motion. Fewer
-    than five frames are taken for noise that is white in space.
+    Levels and variances come from the flattest blocks of the frames and of their differences, the
+    spatial correlation from frame differences without motion. With fewer than five frames the
+    noise is assumed to be white in space.
 
     Args:
         frames: (T, C, H, W) tensor or an iterable of (C, H, W) tensors, nominal units;
-            `gather` says how many are read.
+            `gather` limits how many are read.
 
     Raises:
         InputError: the frames are smaller than 32 x 32 or hold NaN or infinity.
@@ -99,7 +99,7 @@ def estimate_noise(frames: Iterable[Tensor]) -> NoiseEstimate:
     white = _fit_white(blocks, limits)
     bands = measure_bands(clip, clip, white[0].model, limits) if white else None
     if bands and (bands.frames or 0.0) > REPEATED:
-        # Differences of frames that share their noise would hide it.
+        # Differences of frames cancel the noise that they share.
         alone = drop_fill(measure_blocks(clip, clip))
         white = _fit_white(alone, limits) or white
         blocks = alone if len(alone) else blocks
@@ -114,18 +114,21 @@ def estimate_noise(frames: Iterable[Tensor]) -> NoiseEstimate:
 
 
 def estimate_noise_from_anchor(noisy: Tensor, anchor: Tensor) -> NoiseEstimate:
-    """Estimate the noise model from what the anchor leaves of the noisy frames.
+    """Estimate the noise model from the residual y - anchor.
 
-    The residual y - anchor is the noise and the anchor's own error, independent of each other,
-    so their variances add. It is measured where the anchor errs least: for white noise in the
-    blocks and at the frequencies with least scene, for correlated noise in the blocks where the
-    anchor is flattest. An anchor is blind to y, so neither choice biases the noise.
+    The residual is the noise plus the error of the anchor, which is independent of it, so their
+    variances add. It is measured where the error is smallest: for white noise in the flattest
+    blocks at the highest frequencies, for correlated noise in the blocks where the anchor is
+    flattest. The anchor is blind to y, so this selection does not bias the noise.
 
     Args:
-        noisy: y, (T, C, H, W), nominal units.
-        anchor: stage 1's output for the same frames, (T, C, H, W).
+        noisy: (T, C, H, W) y, nominal units.
+        anchor: (T, C, H, W) output of stage 1 for the same frames.
 
-    Source: METHOD, section 3.
+    Raises:
+        InputError: the shapes differ, or the frames cannot be measured.
+
+    Source: docs/method.md, "Noise estimation".
     """
     if noisy.shape != anchor.shape:
         raise InputError("noise: the anchor and the noisy frames differ in shape")
@@ -157,7 +160,7 @@ def _conclude(
         correlation = _measure_correlation(spatial, model)
         neighbours = _neighbours(correlation)
         is_correlated = bands.tilt > WHITE_TILT and neighbours > WHITE_NEIGHBOUR
-        # What frames share is rather scene than noise, and could not be removed anyway.
+        # A component that frames share is scene rather than noise, and cannot be removed.
         if is_correlated and not is_shared and uneven < UNEVEN_BLOCKS:
             fit, curve = _fit_correlated(spatial, correlation, curve, limits)
             model, channels = Correlated(fit.model, trim(correlation)), _at_centre(correlation)
@@ -181,7 +184,7 @@ def _conclude(
 def _fit_correlated(
     spatial: _Spatial, correlation: Tensor, curve: Curve, limits: Limits
 ) -> tuple[Fit, Curve]:
-    """Fit the variance at all frequencies; the lower of two measurements, as scene only adds."""
+    """Fit the variance over all frequencies; the lower of two measures, as scene only adds."""
     share = flattest_low(correlation)
     flattest = replace(curve, variance=curve.low / share, error=0.1 * curve.low / share)
     candidates = [(fit_model(flattest), flattest)]
@@ -194,15 +197,18 @@ def _fit_correlated(
 
 
 def _nothing(limits: Limits) -> NoiseEstimate:
-    """The estimate for a clip in which no block varies."""
+    """Estimate for a clip of constant blocks."""
     evidence = Evidence(None, 1.0, None, 0.0, None, limits, 0.0)
     return NoiseEstimate(Gaussian(0.0), 0.0, {"sigma": 0.0}, True, evidence)
 
 
 def gather(frames: Iterable[Tensor]) -> Tensor:
-    """Stack frames to (T, C, H, W) float32 and check that they can be measured.
+    """Stack the first frames to (T, C, H, W) float32.
 
-    Takes the first 8 frames, and up to 48 while they hold fewer than 12 million samples.
+    Takes 8 frames, and up to 48 while they hold fewer than 12 million samples.
+
+    Raises:
+        InputError: there are no frames, or they are smaller than 32 x 32 or hold NaN or infinity.
     """
     taken: list[Tensor] = []
     for frame in islice(frames, MOST_FRAMES):
@@ -223,18 +229,18 @@ def gather(frames: Iterable[Tensor]) -> Tensor:
 
 
 def _differences(clip: Tensor) -> Tensor:
-    """(T - 1, C, H, W): differences of successive frames, scaled to the noise of one."""
+    """Differences of successive frames with the variance of one frame: (T - 1, C, H, W)."""
     return (clip[1:] - clip[:-1]) / math.sqrt(2)
 
 
 def _white_blocks(clip: Tensor) -> Blocks:
-    """Measure the frames and, unless parts of them are copied, their differences."""
+    """Measure the blocks of frames and, unless parts are copied, of their differences."""
     alone = drop_fill(measure_blocks(clip, clip))
     if len(clip) < 2:
         return alone
     between = measure_blocks(_differences(clip), (clip[1:] + clip[:-1]) / 2)
     differs = (between.low + between.high) > 1e-12
-    # A codec that copies still parts from the frame before hides their noise.
+    # Parts that a codec copies from the previous frame have no difference.
     if float(differs.float().mean()) < 1 - COPIED_SHARE:
         return alone
     return join(alone, between.select(differs))
@@ -248,7 +254,7 @@ def _fit_white(blocks: Blocks, limits: Limits) -> tuple[Fit, Curve] | None:
     fit = fit_model(curve)
     whole = measure_curve(blocks, per_bin=len(blocks))
     if isinstance(fit.model, Gaussian) and not limits.clips and whole is not None:
-        # One level for all noise: the flattest blocks of the whole clip hold the least scene.
+        # For level-independent noise the flattest blocks of the whole clip contain the least scene.
         sigma = math.sqrt(float(without_scene(whole).variance[0]))
         fit = replace(fit, model=Gaussian(min(sigma, 1.0)))
     return fit, curve
@@ -259,7 +265,7 @@ def _mean_sigma(model: NoiseModel, curve: Curve) -> float:
 
 
 def _measure_correlation(spatial: _Spatial, model: NoiseModel) -> Tensor:
-    """(C, C, k, k): covariance of the residual in units of the model's deviation."""
+    """Correlation of the residual over the model's standard deviation: (C, C, k, k)."""
     floor = float(model.variance(spatial.level).mean()) * 1e-2
     deviation = model.variance(spatial.level).clamp(min=floor).sqrt()
     covariance = measure_covariance(spatial.residual / deviation, spatial.scores)
@@ -283,7 +289,7 @@ def _is_white_between_channels(covariance: Tensor) -> bool:
 
 
 def is_noise_free(sigma: float, clip: Tensor) -> bool:
-    """Tell whether noise of this deviation is too weak in (T, C, H, W) frames to be removed."""
+    """Tell whether noise of standard deviation `sigma` is too weak to be removed from `clip`."""
     some = clip.flatten()[:: max(1, clip.numel() // 100_000)]
     low, high = torch.quantile(some, some.new_tensor([0.001, 0.999]))
     return sigma <= NOISE_FREE * float(high - low)

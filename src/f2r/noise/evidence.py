@@ -1,4 +1,4 @@
-"""What an estimate of the noise says, and what it rests on."""
+"""Result of a noise estimation with its measurements."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,29 +9,29 @@ from f2r.noise.models import NoiseModel
 
 @dataclass(frozen=True)
 class Evidence:
-    """What an estimate rests on."""
+    """Measurements behind an estimate."""
 
     curve: Curve | None
-    """Variance at each level; None where no block could be measured."""
+    """Variance at each level; None if no block could be measured."""
     tilt: float
-    """Middle over top frequencies of the noise in flat blocks; 1 for white noise."""
+    """Power of middle over highest frequencies in flat blocks; 1 for white noise."""
     neighbours: float | None
-    """Correlation of neighbouring pixels; None where it could not be measured."""
+    """Correlation of adjacent pixels; None if it could not be measured."""
     channels: float
     """Largest correlation between two channels, in [-1, 1]; 0 for one channel."""
     frames: float | None
     """Correlation of successive frames in flat blocks; None for a single frame."""
     limits: Limits
-    """Where the file clips, and how many samples do."""
+    """Levels at which the file clips, and shares of samples."""
     misfit: float
-    """Relative root mean square error of the model over the levels of the curve."""
+    """Relative root mean square error of the model over the curve."""
     unevenness: float | None = None
-    """How much the flat blocks differ, see `f2r.noise.blocks`; None where there are none."""
+    """Result of `f2r.noise.blocks.unevenness`; None without blocks."""
 
 
 @dataclass(frozen=True)
 class NoiseEstimate:
-    """A noise model with its evidence."""
+    """Estimated noise model with its evidence."""
 
     model: NoiseModel
     sigma: float
@@ -39,11 +39,11 @@ class NoiseEstimate:
     errors: dict[str, float]
     """Standard error of each parameter of the model, nominal units."""
     is_noise_free: bool
-    """Whether the noise is too weak to be worth removing."""
+    """Whether the noise is too weak to be removed."""
     evidence: Evidence
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the estimate as JSON values; `load_noise` takes its file back."""
+        """Convert the estimate to JSON values that `load_noise` reads."""
         found = self.evidence
         return {
             "noise": self.model.to_dict(),

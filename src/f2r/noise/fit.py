@@ -1,4 +1,4 @@
-"""From a measured variance curve to a noise model."""
+"""Fit noise models to a measured variance curve."""
 
 import math
 from dataclasses import dataclass, replace
@@ -10,14 +10,14 @@ from f2r.noise.blocks import Curve, Limits
 from f2r.noise.models import Gamma, Gaussian, NoiseModel, PoissonGaussian
 
 SCENE_SHARE = 0.12
-"""Power of the scene's high band relative to its low band, in blocks that are nearly flat."""
+"""High-band over low-band power of the scene in nearly flat blocks."""
 PURE_LOW = 0.5
-"""Low band relative to the noise variance in the flattest blocks, where there is no scene."""
+"""Low-band power over noise variance in the flattest blocks without scene."""
 
 
 @dataclass(frozen=True)
 class Fit:
-    """A model and how sure it is."""
+    """Fitted model with its errors."""
 
     model: NoiseModel
     errors: dict[str, float]
@@ -27,7 +27,7 @@ class Fit:
 
 
 def without_scene(curve: Curve) -> Curve:
-    """Subtract the scene that reaches the high band and widen the errors accordingly."""
+    """Subtract the scene in the high band and increase the errors accordingly."""
     excess = (curve.low - PURE_LOW * curve.variance).clamp(min=0.0)
     scene = torch.minimum(SCENE_SHARE * excess, 0.5 * curve.variance)
     error = (curve.error**2 + (0.5 * scene) ** 2).sqrt()
@@ -35,12 +35,12 @@ def without_scene(curve: Curve) -> Curve:
 
 
 def without_clipping(curve: Curve, limits: Limits) -> Curve:
-    """Undo what clipping does to mean and variance, taking the noise for Gaussian.
+    """Correct mean and variance for clipping, assuming Gaussian noise.
 
-    Levels at which the correction is large get a large error.
+    A large correction gives a large error.
 
-    Source: moments of the censored normal distribution; the use for noise curves is due to
-    Foi 2009, "Clipped noisy images: heteroskedastic modeling and practical denoising".
+    Source: Foi 2009, "Clipped noisy images: heteroskedastic modeling and practical denoising";
+    moments of the censored normal distribution.
     """
     if not limits.clips:
         return curve
@@ -57,7 +57,7 @@ def without_clipping(curve: Curve, limits: Limits) -> Curve:
 
 
 def fit_model(curve: Curve) -> Fit:
-    """Choose the simplest of Gaussian, Poisson-Gaussian and gamma noise that fits the curve."""
+    """Fit the simplest of Gaussian, Poisson-Gaussian and gamma noise that suits the curve."""
     constant, constant_error = _robust_line(curve, torch.ones_like(curve.level)[:, None])
     sigma = math.sqrt(max(float(constant[0]), 0.0))
     sigma_error = float(constant_error[0]) / max(2 * sigma, 1e-9)
@@ -96,7 +96,7 @@ def _misfit(curve: Curve, model: NoiseModel) -> float:
 
 
 def _robust_line(curve: Curve, design: Tensor) -> tuple[Tensor, Tensor]:
-    """Least squares in relative error; levels above the fit count less, as scene only adds."""
+    """Least squares in relative error; points above the fit weigh less, as scene only adds."""
     expected = curve.variance.clamp(min=1e-14)
     weight_down = torch.ones_like(expected)
     relative = (curve.error / expected) ** 2 + 0.02**2
@@ -111,7 +111,7 @@ def _robust_line(curve: Curve, design: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def censored_moments(level: Tensor, deviation: Tensor, limits: Limits) -> tuple[Tensor, Tensor]:
-    """Mean and variance of N(level, deviation^2) clipped to the limits."""
+    """Compute mean and variance of N(level, deviation^2) clipped to the limits."""
     low = torch.full_like(level, max(limits.low, -1e3))
     high = torch.full_like(level, min(limits.high, 1e3))
     a, b = (low - level) / deviation, (high - level) / deviation

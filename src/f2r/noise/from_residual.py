@@ -1,4 +1,4 @@
-"""Which estimate of the noise to believe: of the clip alone, or of what the anchor leaves."""
+"""Choose between the noise estimates of the clip and of the residual of the anchor."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,43 +11,43 @@ from f2r.noise.models import NoiseModel
 from f2r.noise.scale import scale_noise
 
 LOWER = 0.93
-"""The second estimate counts as lower below this share of the first variance."""
+"""Ratio of variances below which the second estimate is lower."""
 HIGHER = 1.15
-"""It counts as higher above this share."""
+"""Ratio of variances above which the second estimate is higher."""
 MOST = 4.0
-"""Estimates that differ by more than this factor in variance are not about the same noise."""
+"""Largest ratio of variances at which the second estimate can be used."""
 
 
 @dataclass(frozen=True)
 class Revision:
-    """Two estimates and the choice between them."""
+    """Two noise estimates and the choice between them."""
 
     first: NoiseModel
-    """From the clip alone, or what the user says."""
+    """Estimate from the clip, or the model that the user gives."""
     second: NoiseEstimate
-    """From noisy frames less their anchors."""
+    """Estimate from y - anchor."""
     ratio: float
-    """Mean variance of the second over that of the first, at the anchor's levels."""
+    """Mean variance of the second over that of the first at the levels of the anchor."""
     is_even: bool
-    """Whether the flat blocks of y - anchor are as alike as blocks of noise."""
+    """Whether the flat blocks of y - anchor differ no more than those of noise."""
 
     @property
     def contradicts(self) -> bool:
-        """Whether the first model cannot be right."""
+        """Whether the second estimate rules out the first."""
         return self.ratio < LOWER or (self.ratio > HIGHER and self.is_even)
 
     @property
     def takes_second(self) -> bool:
-        """Whether the second estimate is believed."""
+        """Whether the second estimate is used."""
         return self.contradicts and 1 / MOST < self.ratio < MOST
 
     @property
     def model(self) -> NoiseModel:
-        """The estimate that is believed."""
+        """The estimate in use."""
         return self.second.model if self.takes_second else self.first
 
     def in_units(self, factor: float) -> "Revision":
-        """Give the same choice for noise of `factor * y`."""
+        """Convert both estimates to the noise of `factor * y`."""
         return replace(
             self,
             first=scale_noise(self.first, factor),
@@ -55,7 +55,7 @@ class Revision:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Give both estimates as JSON values."""
+        """Convert both estimates to JSON values."""
         return {
             "first": self.first.to_dict() | {"text": self.first.describe()},
             "second": self.second.model.to_dict() | {"text": self.second.model.describe()},
@@ -65,22 +65,22 @@ class Revision:
 
 
 def revise(first: NoiseModel, noisy: Tensor, anchor: Tensor) -> Revision:
-    """Estimate the noise again from y - anchor and choose between both estimates.
+    """Estimate the noise from y - anchor and choose between both estimates.
 
-    Scene that is taken for noise only adds to a variance, in the first estimate as in the second,
-    where it is the anchor's own error. So a lower second estimate is the better one. A higher one
-    is believed only where its flat blocks are as alike as blocks of noise: the error of an anchor
-    differs from place to place. Far apart, the first stays.
+    Scene in the first estimate and the error of the anchor in the second only add variance. So a
+    lower second estimate is used. A higher one is used only if its flat blocks differ no more than
+    those of noise, because the error of an anchor varies over the frame. Estimates that differ by
+    more than a factor of four keep the first.
 
     Args:
-        first: estimate from the clip alone.
-        noisy: y, (T, C, H, W), nominal units.
-        anchor: stage 1's output for the same frames.
+        first: estimate from the clip.
+        noisy: (T, C, H, W) y, nominal units.
+        anchor: (T, C, H, W) output of stage 1 for the same frames.
 
     Raises:
         InputError: the frames cannot be measured.
 
-    Source: METHOD, section 3, and what is said above; the choice is ours.
+    Source: docs/method.md, "Noise estimation"; the choice is ours.
     """
     second = estimate_noise_from_anchor(noisy, anchor)
     before = float(first.variance(anchor).mean())

@@ -1,4 +1,4 @@
-"""Hot and dead pixels: single pixels that stand out in every frame."""
+"""Find and replace hot and dead pixels."""
 
 import torch
 from torch import Tensor
@@ -8,17 +8,17 @@ FEWEST_FRAMES = 4
 
 
 def find_hot_pixels(frames: Tensor, sigma: float) -> Tensor:
-    """Find pixels that stand out from their neighbours in the mean over time.
+    """Find pixels that differ from their neighbours in the mean over time.
 
-    A pixel counts when its mean lies far outside the range of its eight neighbours' means, and
-    on the same side of their median in nearly every frame. A scene that moves has no such pixel.
+    The mean of a hot pixel lies far outside the range of the means of its eight neighbours, and its
+    samples lie on the same side of their median in more than 90 % of the frames.
 
     Args:
         frames: (T, C, H, W), nominal units.
         sigma: standard deviation of the noise, nominal units.
 
     Returns:
-        (C, H, W), true where hot or dead; all false for fewer than four frames.
+        (C, H, W) bool, true at hot and dead pixels; all false for fewer than four frames.
     """
     if len(frames) < FEWEST_FRAMES:
         return torch.zeros(frames.shape[1:], dtype=torch.bool)
@@ -35,18 +35,18 @@ def find_hot_pixels(frames: Tensor, sigma: float) -> Tensor:
 
 
 def replace_hot_pixels(frames: Tensor, hot: Tensor) -> Tensor:
-    """Put the median of its eight neighbours in place of every hot pixel.
+    """Replace hot pixels by the median of their eight neighbours.
 
     Args:
         frames: (T, C, H, W).
-        hot: (C, H, W), as `find_hot_pixels` gives it.
+        hot: (C, H, W) bool, result of `find_hot_pixels`.
     """
     repaired = [torch.where(hot, _neighbours(frame).median(0).values, frame) for frame in frames]
     return torch.stack(repaired)
 
 
 def _neighbours(image: Tensor) -> Tensor:
-    """(C, H, W) to (8, C, H, W): the pixels around each."""
+    """Eight neighbours of each pixel: (C, H, W) to (8, C, H, W)."""
     height, width = image.shape[-2:]
     padded = functional.pad(image[None], (1, 1, 1, 1), mode="reflect")[0]
     shifts = [(y, x) for y in range(3) for x in range(3) if (y, x) != (1, 1)]

@@ -1,7 +1,7 @@
-"""What the noise is: one small protocol and the models that follow it.
+"""Noise models: the protocol and Gaussian, Poisson, Poisson-Gaussian and gamma noise.
 
-Levels and frames are (..., C, H, W) float32 in nominal range [0, 1], not clipped. `describe` alone
-speaks 8-bit units.
+Levels and frames are (..., C, H, W) float32, nominal range [0, 1], not clipped. Only `describe`
+uses 8-bit units.
 """
 
 import math
@@ -14,31 +14,31 @@ from torch import Tensor
 from f2r.errors import InputError
 
 LARGEST = 1e9
-"""Bound of every parameter; float files may count photons instead of shares of white."""
+"""Upper bound of parameters; files of photon counts have large values."""
 
 
 class NoiseModel(Protocol):
     """Zero-mean noise whose variance may depend on the clean level."""
 
     def variance(self, level: Tensor) -> Tensor:
-        """Give the noise variance at each sample, shaped as `level`, nominal units squared."""
+        """Compute the noise variance at each level: shape of `level`, nominal units squared."""
         ...
 
     def sample(self, clean: Tensor, generator: torch.Generator) -> Tensor:
-        """Draw a noisy version of `clean`, of the same shape; not clipped."""
+        """Draw a noisy version of `clean`: same shape, not clipped."""
         ...
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the model as JSON values, with its name under "model"."""
+        """Convert the model to JSON values, with its name under "model"."""
         ...
 
     def describe(self) -> str:
-        """Say in one line what the noise is, in 8-bit units."""
+        """Describe the noise in one line, 8-bit units."""
         ...
 
 
 def draw_normal(like: Tensor, generator: torch.Generator) -> Tensor:
-    """Draw standard normal values of the shape, type and device of `like`."""
+    """Draw standard normal values with shape, data type and device of `like`."""
     drawn = torch.randn(like.shape, generator=generator, device=generator.device, dtype=like.dtype)
     return drawn.to(like.device)
 
@@ -59,7 +59,7 @@ class Gaussian:
         _require("sigma", self.sigma, 0.0, LARGEST)
 
     def variance(self, level: Tensor) -> Tensor:
-        """Give sigma^2 at every sample."""
+        """Compute sigma^2 at every sample."""
         return torch.full_like(level, self.sigma**2)
 
     def sample(self, clean: Tensor, generator: torch.Generator) -> Tensor:
@@ -67,11 +67,11 @@ class Gaussian:
         return clean + self.sigma * draw_normal(clean, generator)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the model as JSON values."""
+        """Convert the model to JSON values."""
         return {"model": "gaussian", "sigma": self.sigma}
 
     def describe(self) -> str:
-        """Say in one line what the noise is, in 8-bit units."""
+        """Describe the noise in one line, 8-bit units."""
         return f"Gaussian noise, sd {255 * self.sigma:.2f} of 255"
 
 
@@ -80,25 +80,25 @@ class Poisson:
     """Photon noise: y = gain * Poisson(x / gain)."""
 
     gain: float
-    """Nominal units per photon: variance over level; > 0."""
+    """Nominal units per photon, variance over level; > 0."""
 
     def __post_init__(self) -> None:
         _require("gain", self.gain, 1e-12, LARGEST)
 
     def variance(self, level: Tensor) -> Tensor:
-        """Give gain * level, zero below black."""
+        """Compute gain * level; 0 below black."""
         return self.gain * level.clamp(min=0.0)
 
     def sample(self, clean: Tensor, generator: torch.Generator) -> Tensor:
-        """Draw photon counts and scale them back to levels."""
+        """Draw photon counts and scale them to levels."""
         return self.gain * _draw_poisson(clean / self.gain, generator)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the model as JSON values."""
+        """Convert the model to JSON values."""
         return {"model": "poisson", "gain": self.gain}
 
     def describe(self) -> str:
-        """Say in one line what the noise is, in 8-bit units."""
+        """Describe the noise in one line, 8-bit units."""
         return f"Poisson noise, gain {255 * self.gain:.3f} of 255; {_levels(self)}"
 
 
@@ -111,11 +111,11 @@ class PoissonGaussian:
     """
 
     gain: float
-    """Nominal units per photon: slope of variance over level; > 0."""
+    """Nominal units per photon, slope of variance over level; > 0."""
     read: float
     """Standard deviation of the signal-independent part, nominal units; >= 0."""
     offset: float = 0.0
-    """Level at which no light arrives (black level), nominal units."""
+    """Black level, nominal units."""
 
     def __post_init__(self) -> None:
         _require("gain", self.gain, 1e-12, LARGEST)
@@ -123,16 +123,16 @@ class PoissonGaussian:
         _require("offset", self.offset, -LARGEST, LARGEST)
 
     def variance(self, level: Tensor) -> Tensor:
-        """Give gain * (level - offset) + read^2; read^2 below the offset."""
+        """Compute gain * (level - offset) + read^2; read^2 below the offset."""
         return self.gain * (level - self.offset).clamp(min=0.0) + self.read**2
 
     def sample(self, clean: Tensor, generator: torch.Generator) -> Tensor:
-        """Draw photon counts, scale them back to levels and add the read noise."""
+        """Draw photon counts, scale them to levels and add read noise."""
         counts = _draw_poisson((clean - self.offset) / self.gain, generator)
         return self.offset + self.gain * counts + self.read * draw_normal(clean, generator)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the model as JSON values."""
+        """Convert the model to JSON values."""
         return {
             "model": "poisson-gaussian",
             "gain": self.gain,
@@ -141,7 +141,7 @@ class PoissonGaussian:
         }
 
     def describe(self) -> str:
-        """Say in one line what the noise is, in 8-bit units."""
+        """Describe the noise in one line, 8-bit units."""
         gain, read, offset = (255 * v for v in (self.gain, self.read, self.offset))
         return (
             f"Poisson-Gaussian noise, gain {gain:.3f}, read noise {read:.2f}, "
@@ -154,26 +154,26 @@ class Gamma:
     """Speckle: y = x * Gamma(looks, 1 / looks), which has mean x and variance x^2 / looks."""
 
     looks: float
-    """Number of independent looks that were averaged; in [0.1, 1e6]."""
+    """Number of averaged independent looks; in [0.1, 1e6]."""
 
     def __post_init__(self) -> None:
         _require("looks", self.looks, 0.1, 1e6)
 
     def variance(self, level: Tensor) -> Tensor:
-        """Give level^2 / looks, zero below black."""
+        """Compute level^2 / looks; 0 below black."""
         return level.clamp(min=0.0) ** 2 / self.looks
 
     def sample(self, clean: Tensor, generator: torch.Generator) -> Tensor:
-        """Multiply by speckle of mean one."""
+        """Multiply by speckle of mean 1."""
         looks = torch.full_like(clean, self.looks)
         return clean * draw_gamma(looks, generator) / self.looks
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the model as JSON values."""
+        """Convert the model to JSON values."""
         return {"model": "gamma", "looks": self.looks}
 
     def describe(self) -> str:
-        """Say in one line what the noise is, in 8-bit units."""
+        """Describe the noise in one line, 8-bit units."""
         return f"Gamma (speckle) noise, {self.looks:.2f} looks; {_levels(self)}"
 
 
@@ -183,8 +183,8 @@ def _draw_poisson(rate: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def draw_gamma(shape: Tensor, generator: torch.Generator) -> Tensor:
-    """Draw gamma values of scale one; `shape` holds the shape parameter of each value."""
-    # torch.distributions takes no generator; this is what it calls inside.
+    """Draw gamma values of scale 1; `shape` holds the shape parameter of each value."""
+    # torch.distributions accepts no generator; this is the function that it calls.
     drawn = torch._standard_gamma(shape.to(generator.device), generator=generator)
     return drawn.to(shape.device)
 

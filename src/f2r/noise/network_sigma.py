@@ -1,4 +1,4 @@
-"""What the networks are told of a noise: they know white noise that nothing has cut off."""
+"""Noise level that the networks receive."""
 
 from torch import Tensor
 
@@ -7,17 +7,21 @@ from f2r.noise.correlated import Correlated
 from f2r.noise.models import NoiseModel
 
 
-def told_variance(noise: NoiseModel, level: Tensor) -> Tensor:
-    """Give the variance of the white noise that a noise is most like.
+def network_variance(noise: NoiseModel, level: Tensor) -> Tensor:
+    """Compute the variance of the white, unclipped noise that represents a noise model.
 
-    Of clipped noise it is the one before clipping: what clipping leaves falls steeply towards black
-    and white. Correlated noise has its power at low frequencies, where the scene is, and must be
-    told stronger than it is: by the geometric mean of its power per sample and its power at the
-    lowest frequency. Both are ours, and measured (docs/method.md).
+    The networks are trained on such noise. Clipped noise is represented by the noise before
+    clipping. Correlated noise has most of its power at low frequencies, as the scene has, and is
+    represented by the geometric mean of its power per sample and its power at the lowest frequency.
 
     Args:
-        noise: model of the noise in y.
-        level: mean of samples of y, (..., C, H, W), nominal units.
+        noise: noise model of y.
+        level: (..., C, H, W), mean of samples of y, nominal units.
+
+    Returns:
+        (..., C, H, W), nominal units squared.
+
+    Source: docs/method.md, "Noise level that the networks receive".
     """
     variance = variance_before_clipping(noise, level)
     if isinstance(noise, Correlated):

@@ -1,4 +1,4 @@
-"""Bring a clip's levels to where the networks were trained: white near 1."""
+"""Scale the levels of a clip to the range that the networks were trained on."""
 
 from collections.abc import Sequence
 
@@ -10,24 +10,24 @@ from f2r.noise.models import NoiseModel
 from f2r.noise.scale import scale_noise
 
 USUAL_WHITE = (0.5, 1.5)
-"""Clips whose white lies in this range stay as they are."""
+"""Range of white in which a clip is not scaled, nominal units."""
 
 MOST_NOISE = 50 / 255
-"""A dim clip is not brightened beyond this noise level."""
+"""Largest noise level to which a dim clip is scaled, nominal units."""
 
 
 def normalise(frames: Sequence[Tensor], noise: NoiseModel | None) -> tuple[float, NoiseModel]:
-    """Choose the factor that the frames of a clip are multiplied by, and their noise then.
+    """Choose the factor for the levels of a clip and scale its noise model.
 
-    A 12-bit camera in a 16-bit file uses a sixteenth of the range; photon counts in float use
-    thousands. White is the 99.8 % quantile.
+    12-bit data in a 16-bit file use a sixteenth of the range; photon counts reach thousands. White
+    is the 99.8 % quantile.
 
     Args:
         frames: (C, H, W) sample of the clip, nominal units.
         noise: noise model in nominal units; None estimates it.
 
     Returns:
-        Factor, and noise model of the multiplied frames.
+        Factor, and noise model of the scaled frames.
     """
     levels = torch.stack([frame[:, ::3, ::3] for frame in frames]).flatten()
     white = float(torch.quantile(levels[:: levels.numel() // 200_000 + 1], 0.998))

@@ -1,4 +1,4 @@
-"""Noise models from what a user writes: an option of the command line or a JSON file."""
+"""Read noise models from command-line options and JSON files."""
 
 import json
 import math
@@ -24,7 +24,7 @@ _BUILDERS: dict[str, tuple[tuple[int, ...], Callable[..., NoiseModel]]] = {
 
 
 def parse_noise(text: str) -> NoiseModel:
-    """Read a noise model as the command line gives it.
+    """Read a noise model from the text of an option.
 
     Every number is in 8-bit units (0 to 255), looks excepted: SIGMA and READ are standard
     deviations, OFFSET is the black level, and GAIN is the slope of the variance (8-bit units
@@ -36,7 +36,7 @@ def parse_noise(text: str) -> NoiseModel:
             the path of a JSON file.
 
     Raises:
-        InputError: the text names no model, or a number makes no sense.
+        InputError: the model is unknown or a number is out of range.
     """
     if text.lower().endswith(".json"):
         return load_noise(Path(text))
@@ -61,7 +61,7 @@ def parse_noise(text: str) -> NoiseModel:
 
 
 def _crvd_noise(text: str, iso: str) -> NoiseModel:
-    """Take the noise of the CRVD camera, for raw clips whose black is 0 and white 1."""
+    """Build the noise of the CRVD camera for raw clips with black 0 and white 1."""
     from f2r.noise.camera import crvd_noise
 
     if not iso.strip().isdecimal():
@@ -80,7 +80,11 @@ def _numbers(text: str, listed: str) -> list[float]:
 
 
 def load_noise(path: Path) -> NoiseModel:
-    """Read the model of a JSON file: a model alone, or a report that holds one as "noise"."""
+    """Read a noise model from a JSON file: a model, or a report with a model as "noise".
+
+    Raises:
+        InputError: the file cannot be read or holds no noise model.
+    """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -96,7 +100,11 @@ def load_noise(path: Path) -> NoiseModel:
 
 
 def noise_from_dict(values: Any) -> NoiseModel:
-    """Build the model that `to_dict` wrote; its numbers are in nominal units."""
+    """Build a model from the result of `to_dict`, nominal units.
+
+    Raises:
+        InputError: the model is unknown or its fields are wrong.
+    """
     if not isinstance(values, dict) or "model" not in values:
         raise InputError('a noise model is an object with a "model"; make one with f2r noise')
     fields = {key: value for key, value in values.items() if key != "model"}

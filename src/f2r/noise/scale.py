@@ -1,15 +1,18 @@
-"""The same noise in other units."""
+"""Convert noise models to other units."""
 
 from f2r.noise.correlated import Correlated
 from f2r.noise.models import Gamma, Gaussian, NoiseModel, Poisson, PoissonGaussian
 
 
 def scale_noise(noise: NoiseModel, factor: float) -> NoiseModel:
-    """Give the noise of `factor * y`, when `noise` is that of y.
+    """Convert the noise model of y to that of `factor * y`.
 
     Args:
-        noise: model in the units of y.
+        noise: noise model of y.
         factor: new units per old unit; > 0.
+
+    Raises:
+        TypeError: the model cannot be scaled.
     """
     match noise:
         case Gaussian(sigma):

@@ -1,1 +1,1 @@
-"""Before/after pictures and charts."""
+"""Before/after pictures and noise charts."""

@@ -1,4 +1,4 @@
-"""The before/after picture: whole frames above, the most telling region enlarged below."""
+"""Before/after picture: whole frames above, an enlarged region below."""
 
 import math
 from dataclasses import dataclass
@@ -12,35 +12,35 @@ from f2r.io.clip import Frame
 from f2r.io.images.picture import write_picture
 
 Pixels: TypeAlias = NDArray[np.uint8]
-"""(H, W, 3) RGB, ready to show."""
+"""(H, W, 3) RGB."""
 
 PICTURE_WIDTH = 1440
-"""Width of the whole picture in pixels, about."""
+"""Approximate width of the picture, pixels."""
 MAX_HEIGHT = 640
-"""Height of a frame in the picture, at most."""
+"""Largest height of a frame in the picture, pixels."""
 ENLARGEMENT = 5
-"""The region's width and height are this fraction of the frame's."""
+"""Side of the frame over side of the region."""
 MIN_REGION = 96
-"""Pixels across a region, at least, unless that were more than half of the frame."""
+"""Smallest width of a region, pixels, up to half of the frame."""
 GAP, MARGIN, STRIP = 12, 16, 40
-"""Pixels between columns, around them, and for the labels above them."""
+"""Space between columns, around them and above them for labels, pixels."""
 PAPER, INK, MARK = (255, 255, 255), (32, 32, 32), (255, 196, 0)
-"""Colours of the background, the labels, and the frame around the region."""
+"""Colours of background, labels and the mark around the region."""
 
 
 @dataclass(frozen=True)
 class Tone:
-    """How levels become shades; the same for every version of a frame."""
+    """Tone mapping, the same for every version of a frame."""
 
     black: float = 0.0
     """Level shown as black, nominal units."""
     white: float = 1.0
     """Level shown as white; > black."""
     gamma: float = 1.0
-    """Exponent of the curve between them; below 1 it lifts the shadows."""
+    """Exponent of the curve; values below 1 lift the shadows."""
 
     def shade(self, frame: Frame) -> Frame:
-        """Map levels to shades in [0, 1]."""
+        """Map levels to [0, 1]."""
         linear = (frame - self.black) / (self.white - self.black)
         return np.asarray(linear.clip(0, 1) ** self.gamma, np.float32)
 
@@ -55,22 +55,23 @@ class Region:
     width: int
 
     def cut(self, frame: NDArray[Any]) -> NDArray[Any]:
-        """Take the region out of an (H, W, ...) frame."""
+        """Crop an (H, W, ...) frame."""
         return frame[self.top : self.top + self.height, self.left : self.left + self.width]
 
 
 def write_before_after(
     path: Path, noisy: Frame, denoised: Frame, clean: Frame | None = None
 ) -> None:
-    """Write a PNG that shows a frame before and after, and its reference where there is one.
+    """Write a picture of a frame before and after denoising, and of its reference if given.
 
-    A recording that uses little of its range is stretched, every version by the same amount.
+    Frames that use little of their range are stretched, all by the same amount.
 
     Args:
-        path: picture to write, by its suffix; replaced if it exists.
-        noisy: (H, W, C) input frame, nominal units; 1 or 3 channels, of others the first is shown.
+        path: picture to write; replaced if it exists.
+        noisy: (H, W, C) input frame, nominal units; of other channel counts than 1 and 3 the first
+            channel is shown.
         denoised: output frame, likewise.
-        clean: reference, likewise; then the labels give the PSNR.
+        clean: reference, likewise; the labels then show the PSNR.
     """
     versions = {"noisy": noisy, "denoised": denoised}
     if clean is not None:
@@ -86,10 +87,10 @@ def write_before_after(
 
 
 def choose_tone(frame: Frame) -> Tone:
-    """Choose how to show a frame.
+    """Choose the tone mapping of an (H, W, C) frame.
 
-    A frame that uses a good part of [0, 1] is shown as it is, a dim or flat one from its lowest to
-    its highest levels. Few bright spots on a dark ground, as in fluorescence, get lifted shadows.
+    A frame that uses most of [0, 1] is not changed; a dim or flat one is stretched. A mostly dark
+    frame, as in fluorescence, gets lifted shadows.
     """
     low, middle, high = (float(v) for v in np.percentile(frame, (0.5, 50, 99.9)))
     spread = max(high - low, 1e-4)
@@ -100,10 +101,10 @@ def choose_tone(frame: Frame) -> Tone:
 
 
 def telling_region(frame: Frame) -> Region:
-    """Find the region with the most structure, by the contrast of a slightly blurred frame.
+    """Find the region of an (H, W, C) frame with the most structure.
 
-    Gradients are bounded before they are averaged, so that one hard edge does not outweigh
-    texture, and the middle of the frame is preferred a little.
+    The score is the mean gradient of a blurred frame. Gradients are bounded, so that one hard edge
+    does not outweigh texture; the centre is slightly preferred.
     """
     import cv2
 
@@ -123,13 +124,13 @@ def telling_region(frame: Frame) -> Region:
 
 
 def to_pixels(frame: Frame, tone: Tone) -> Pixels:
-    """Turn an (H, W, C) nominal frame into RGB pixels."""
+    """Convert an (H, W, C) frame, nominal units, to RGB pixels."""
     pixels: Pixels = np.rint(255 * tone.shade(_shown_channels(frame))).astype(np.uint8)
     return np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels
 
 
 def _shown_channels(frame: Frame) -> Frame:
-    """Keep three channels as a colour, otherwise the first."""
+    """Keep three channels as colour, of others the first."""
     return frame if frame.shape[2] == 3 else frame[..., :1]
 
 
@@ -147,7 +148,7 @@ def _frame_size(shape: tuple[int, ...], columns: int) -> tuple[int, int]:
 
 
 def _column(label: str, pixels: Pixels, region: Region, size: tuple[int, int]) -> Pixels:
-    """Stack a label, the whole frame with the region marked, and the region enlarged."""
+    """Stack label, whole frame with the marked region, and enlarged region."""
     import cv2
 
     whole = _resize(pixels, size)
@@ -164,7 +165,7 @@ def _column(label: str, pixels: Pixels, region: Region, size: tuple[int, int]) -
 
 
 def _resize(pixels: Pixels, size: tuple[int, int]) -> Pixels:
-    """Average when reducing; when enlarging keep the pixels visible, but not their staircase."""
+    """Resize by area averaging, or enlarge with visible pixels and smooth borders."""
     import cv2
 
     height, width = size
@@ -176,7 +177,7 @@ def _resize(pixels: Pixels, size: tuple[int, int]) -> Pixels:
 
 
 def _strip(label: str, width: int) -> Pixels:
-    """Write a label on paper."""
+    """Draw a label on the background."""
     import cv2
 
     strip = np.full((STRIP, width, 3), PAPER, np.uint8)
@@ -185,7 +186,7 @@ def _strip(label: str, width: int) -> Pixels:
 
 
 def _beside(columns: list[Pixels]) -> Pixels:
-    """Put columns side by side on paper."""
+    """Join columns side by side."""
     space = np.full((columns[0].shape[0], GAP, 3), PAPER, np.uint8)
     parts = [part for column in columns for part in (space, column)][1:]
     page = np.hstack(parts)

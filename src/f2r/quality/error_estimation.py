@@ -22,7 +22,7 @@ LEAK_FRAMES = 2
 """Frames on which the leak is measured; each costs ten flows and two anchors."""
 
 ESTIMATED_DOUBT = 0.015
-"""Relative standard error of an estimated noise variance, as docs/benchmarks.md measures it."""
+"""Relative standard error of an estimated noise variance, as docs/results.md measures it."""
 
 FEW = 3
 """So few frames say little of their own scatter."""

@@ -1,7 +1,7 @@
 """How much of a frame's own noise reaches its anchor, although stage 1 never sees the frame.
 
-The way is the flow: it is estimated on D(y_t), which carries traces of n_t (METHOD.md,
-section 4). The measure needs no clean frame: shake y_t by a little noise n', run the whole
+The way is the flow: it is estimated on D(y_t), which carries traces of n_t (docs/method.md,
+"Leak"). The measure needs no clean frame: shake y_t by a little noise n', run the whole
 preprocessing and stage 1 again, and see how much of n' is in the anchor.
 """
 

@@ -1,6 +1,5 @@
 """Measure the noise of a clip and judge whether the method can work on it."""
 
-from dataclasses import dataclass
 from itertools import islice
 
 import torch
@@ -13,67 +12,13 @@ from f2r.method.networks import Networks, load_networks
 from f2r.method.planes import PlaneLayout, layout_of
 from f2r.method.preprocess import Preprocessor
 from f2r.method.stream import PlaneStream
-from f2r.noise.diagnose import Diagnosis, diagnose
+from f2r.noise.diagnose import diagnose
 from f2r.noise.estimate import estimate_noise
-from f2r.noise.evidence import NoiseEstimate
 from f2r.noise.normalise import normalise
+from f2r.noise.plane_noise import PlaneNoise
 
 FRAMES = 12
 """Frames that are looked at, from the start of the clip."""
-
-
-@dataclass(frozen=True)
-class PlaneNoise:
-    """The noise of one plane of a clip."""
-
-    name: str
-    """'colour', 'grey', 'channel N' or 'raw'."""
-    estimate: NoiseEstimate
-    """Fitted model and its evidence."""
-    diagnosis: Diagnosis
-    """Which assumptions hold, judged against the anchor of the shipped stage 1; levels are
-    multiplied by `scale`."""
-    scale: float
-    """What levels were multiplied by before they were judged."""
-
-    def measures(self) -> list[tuple[str, str]]:
-        """Name every figure and write it, in 8-bit units."""
-        found, judged = self.estimate.evidence, self.diagnosis
-        fixed, near = judged.fixed_pattern, judged.autocorrelation
-        y, x = near.shape[0] // 2, near.shape[1] // 2
-        beside = (near[y, x + 1] + near[y + 1, x]) / 2
-        return [
-            ("noise, root mean square", f"{255 * self.estimate.sigma:.2f} of 255"),
-            ("found over predicted", f"{judged.level:.2f}"),
-            ("fit of variance, misfit", f"{100 * found.misfit:.0f} %"),
-            ("next pixels", f"{float(beside):.2f}"),
-            ("channels", f"{found.channels:.2f}"),
-            ("next frames", _number(judged.frames)),
-            ("fixed pattern", "?" if fixed is None else f"{255 * fixed / self.scale:.2f} of 255"),
-            ("hot or dead pixels", str(int(judged.hot.any(0).sum()))),
-            (
-                "at black, at white",
-                f"{_share(found.limits.low_share)}, {_share(found.limits.high_share)}",
-            ),
-        ]
-
-    def advice(self) -> str:
-        """Say in one line what to do."""
-        if self.estimate.is_noise_free:
-            return "hardly any noise: nothing needs to be removed"
-        if self.diagnosis.holds:
-            return "F2R can work on this clip: run f2r denoise as it is"
-        if self.diagnosis.frames is None:
-            return "only the image prior can work on a single frame; give a clip"
-        return "f2r denoise will work, less well where an assumption fails; do what is said above"
-
-
-def _number(value: float | None) -> str:
-    return "?" if value is None else f"{value:.2f}"
-
-
-def _share(value: float) -> str:
-    return f"{100 * value:.1f} %"
 
 
 def inspect_noise(source: str, mosaic: Mosaic | None = None) -> list[PlaneNoise]:

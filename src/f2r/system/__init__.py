@@ -1,1 +1,1 @@
-"""Device, processes, files that are whole or absent."""
+"""Device, processes, durable files, memory and reports."""

@@ -1,8 +1,7 @@
-"""How the C library treats freed memory, where it is glibc; elsewhere nothing happens.
+"""Control whether glibc keeps freed memory; no effect with other C libraries.
 
-By default it returns every large block to the system at once, and the next intermediate result of
-the same size costs thousands of page faults. It keeps smaller ones between others that are in use,
-and with large frames that is more than all that is needed.
+By default glibc returns each large block to the system at once, and the next tensor of the same
+size costs thousands of page faults.
 """
 
 import ctypes
@@ -10,28 +9,27 @@ import sys
 from functools import cache
 
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
-"""Numbers of the two options in malloc.h: what is kept at the end of the heap, and from which size
-on a block is the system's own, both in bytes."""
+"""M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of malloc.h."""
 
 LARGEST = 64 * 2**20
-"""Blocks up to this size are kept."""
+"""Blocks up to this size are kept, bytes."""
 
 KEEP = 512 * 2**20
-"""Of the end of the heap so much is kept."""
+"""Free memory kept at the end of the heap, bytes."""
 
 
 def keep_freed_memory() -> None:
-    """Let freed blocks be used again by this process.
+    """Keep freed blocks for reuse by this process.
 
-    For programs, where memory is not scarce: tiles of 4K frames would take half a gigabyte more.
+    Faster training; tiled 4K frames would take half a gigabyte more.
     """
     adjust = getattr(_c_library(), "mallopt", None)
-    if adjust is not None and adjust(MMAP_THRESHOLD, LARGEST):  # older ones take half at most
+    if adjust is not None and adjust(MMAP_THRESHOLD, LARGEST):  # older versions accept half at most
         adjust(TRIM_THRESHOLD, KEEP)
 
 
 def give_memory_back() -> None:
-    """Return what was freed to the system now."""
+    """Return freed memory to the system now."""
     trim = getattr(_c_library(), "malloc_trim", None)
     if trim is not None:
         trim(0)

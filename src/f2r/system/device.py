@@ -1,4 +1,4 @@
-"""Where to compute."""
+"""Choose and describe the compute device."""
 
 import os
 
@@ -8,9 +8,12 @@ from f2r.errors import InputError
 
 
 def choose_device(name: str) -> torch.device:
-    """Turn 'auto', 'cpu', 'cuda' or 'mps' into a device that is really there.
+    """Choose an available device by 'auto', 'cpu', 'cuda' or 'mps'.
 
     Launched processes of one machine take its CUDA devices in turn.
+
+    Raises:
+        InputError: the name is unknown or the device is not available.
     """
     available = {"cpu": True, "cuda": torch.cuda.is_available()}
     available["mps"] = torch.backends.mps.is_available()
@@ -28,7 +31,7 @@ def choose_device(name: str) -> torch.device:
 
 
 def describe_device(device: torch.device) -> str:
-    """Name the device for people."""
+    """Describe a device in a few words."""
     if device.type == "cuda":
         return f"CUDA, {torch.cuda.get_device_name(device)}"
     threads = torch.get_num_threads()
@@ -36,9 +39,9 @@ def describe_device(device: torch.device) -> str:
 
 
 def branch(generator: torch.Generator, device: torch.device) -> torch.Generator:
-    """Give a generator on `device` that follows from `generator`, so that draws need no copy.
+    """Derive a generator on `device` from `generator`, so that draws need no copy.
 
-    On the generator's own device that is the generator itself.
+    On the device of the generator, that is the generator itself.
     """
     if generator.device.type == device.type:
         return generator

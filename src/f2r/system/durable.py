@@ -1,4 +1,4 @@
-"""Files that are whole or not there, whenever the process or the machine stops."""
+"""Write files that are complete or absent after a crash."""
 
 import os
 import secrets
@@ -7,10 +7,13 @@ from pathlib import Path
 
 
 def write_durably(path: Path, write: Callable[[Path], None]) -> None:
-    """Let `write` fill a file beside `path`, bring it to the disk, and give it its name.
+    """Write a file atomically: write a temporary file, sync it, rename it.
 
-    A crash at any instant leaves the old file or the new one, never a part of one. The unfinished
-    file has a name that nothing else can have.
+    A crash at any instant leaves the old file or the new one. The temporary file has a unique name.
+
+    Args:
+        path: file to write.
+        write: called with the path of the temporary file.
     """
     partial = path.with_name(f".f2r-{secrets.token_hex(8)}{path.suffix}")
     try:
@@ -25,9 +28,9 @@ def write_durably(path: Path, write: Callable[[Path], None]) -> None:
 
 
 def sync(path: Path) -> None:
-    """Wait until a file, or the names in a folder, are on the disk."""
+    """Wait until a file, or the entries of a folder, are on disk."""
     if path.is_dir() and os.name == "nt":
-        return  # Windows opens no folders; it keeps its names in a journal
+        return  # Windows cannot open folders; NTFS journals their entries
     handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:
         os.fsync(handle)

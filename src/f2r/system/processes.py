@@ -1,4 +1,4 @@
-"""Processes that work together, started by `accelerate launch`; a process alone otherwise."""
+"""Processes started by `accelerate launch`; a single process otherwise."""
 
 import os
 from collections.abc import Sequence
@@ -14,12 +14,12 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True)
 class Processes:
-    """This process among those that work together."""
+    """Index of this process and number of processes."""
 
     index: int = 0
-    """Number of this process; 0 is the main one, which writes files and reports."""
+    """Index of this process; 0 is the main process."""
     count: int = 1
-    """How many there are; >= 1."""
+    """Number of processes; >= 1."""
 
     @property
     def is_main(self) -> bool:
@@ -27,11 +27,11 @@ class Processes:
         return self.index == 0
 
     def share(self, items: Sequence[Value]) -> list[Value]:
-        """Give this process's part of `items`: each goes to exactly one process."""
+        """Select the items of this process; every item goes to exactly one process."""
         return list(items[self.index :: self.count])
 
     def mean(self, values: Tensor) -> Tensor:
-        """Average a tensor over the connected processes; all get the same."""
+        """Average a tensor over all connected processes."""
         if self.count == 1:
             return values
         from accelerate.utils import reduce
@@ -40,7 +40,7 @@ class Processes:
         return averaged
 
     def same(self, value: Value) -> Value:
-        """Give every connected process the value of the main one."""
+        """Broadcast the value of the main process."""
         if self.count == 1:
             return value
         from accelerate.utils import broadcast_object_list
@@ -50,7 +50,7 @@ class Processes:
 
 
 def launched() -> Processes:
-    """Say which of the launched processes this is, without connecting to the others."""
+    """Read index and number of processes from the environment, without connecting."""
     if "RANK" not in os.environ:
         return Processes()
     return Processes(int(os.environ["RANK"]), int(os.environ.get("WORLD_SIZE", "1")))
@@ -60,7 +60,7 @@ def connect(device_type: str) -> Processes:
     """Connect the launched processes: gloo between CPUs, NCCL between CUDA devices.
 
     Raises:
-        InputError: there are several, and accelerate is not installed.
+        InputError: there are several processes and accelerate is not installed.
     """
     processes = launched()
     if processes.count > 1:

@@ -1,4 +1,4 @@
-"""The JSON beside an output: what was decided, measured and used."""
+"""Write JSON reports and describe the environment of a run."""
 
 import json
 import math
@@ -14,33 +14,33 @@ from f2r.system.claim import Claim
 from f2r.system.durable import write_durably
 
 LIBRARIES = ("torch", "numpy", "opencv-python-headless", "av", "tifffile")
-"""Distributions whose version can change a result."""
+"""Distributions whose version is reported."""
 
 
 @dataclass(frozen=True)
 class Environment:
-    """The machine and the software of a run; nothing that names a person or a folder."""
+    """Machine and software of a run, without names of persons or folders."""
 
     f2r: str
     """Version of F2R."""
     python: str
     """Version of Python."""
     libraries: dict[str, str]
-    """Version of each library that is installed."""
+    """Version of each installed library."""
     platform: str
     """Operating system and processor architecture."""
     cpu_threads: int
-    """Threads that torch computes with."""
+    """Number of threads of torch."""
     cuda_device: str | None
-    """Name of the CUDA device, None without one."""
+    """Name of the CUDA device; None without one."""
     peak_memory_mib: float | None
-    """Largest resident memory of the process so far, in MiB; None where it cannot be asked for."""
+    """Peak resident memory of the process so far, MiB; None where it is not available."""
     date: str
-    """Now, UTC, ISO 8601."""
+    """Time of the report, UTC, ISO 8601."""
 
 
 def environment() -> dict[str, Any]:
-    """Describe the machine, the software and the memory used so far, as JSON values."""
+    """Describe machine, software and peak memory as JSON values."""
     import torch
 
     from f2r import __version__
@@ -61,7 +61,7 @@ def environment() -> dict[str, Any]:
 
 
 def peak_memory_mib() -> float | None:
-    """Return the largest resident memory of this process so far in MiB, None on Windows."""
+    """Give the peak resident memory of this process so far, MiB; None on Windows."""
     try:
         import resource
     except ImportError:
@@ -100,7 +100,7 @@ def _versions() -> dict[str, str]:
 
 
 def _plain(value: Any) -> Any:
-    """Turn what reports are made of into JSON values."""
+    """Convert paths, arrays and tensors to JSON values."""
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""Camera colours and sRGB.
+"""Convert between camera colours, CIE XYZ and sRGB.
 
 Source: Adobe, Digital Negative Specification 1.4, chapter 6, for matrices from XYZ to camera
 colours; IEC 61966-2-1 for sRGB.
@@ -18,12 +18,13 @@ SRGB_TO_XYZ: Matrix = (
 
 
 def camera_to_srgb(from_xyz: NDArray[np.floating]) -> Matrix | None:
-    """Turn a camera's (3, 3) matrix from XYZ into one from balanced camera colours to linear sRGB.
+    """Convert a camera matrix, XYZ to camera, to white-balanced camera colours to linear sRGB.
 
-    Rows sum to 1, so that white balance alone decides what is grey.
+    Args:
+        from_xyz: (3, 3) matrix from CIE XYZ to camera colours.
 
     Returns:
-        The matrix, or None if the camera's makes no sense.
+        (3, 3) matrix whose rows sum to 1; None if the camera matrix is singular or not finite.
     """
     to_camera = np.asarray(from_xyz, float) @ np.array(SRGB_TO_XYZ)
     white = to_camera.sum(1, keepdims=True)
@@ -36,7 +37,7 @@ def camera_to_srgb(from_xyz: NDArray[np.floating]) -> Matrix | None:
 
 
 def xyz_to_camera(mosaic: Mosaic) -> NDArray[np.float64]:
-    """Give a matrix from XYZ to camera colours that agrees with a mosaic's colours."""
+    """Compute the (3, 3) matrix from XYZ to camera colours of a mosaic."""
     to_balanced = np.linalg.inv(np.array(mosaic.matrix))
     red, blue = mosaic.white_balance or (1.0, 1.0)
     to_camera = to_balanced / np.array([[red], [1.0], [blue]])
@@ -44,5 +45,5 @@ def xyz_to_camera(mosaic: Mosaic) -> NDArray[np.float64]:
 
 
 def as_matrix(values: NDArray[np.floating]) -> Matrix:
-    """Turn a (3, 3) array into tuples."""
+    """Convert a (3, 3) array to tuples."""
     return tuple((float(a), float(b), float(c)) for a, b, c in values)
