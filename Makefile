@@ -9,7 +9,7 @@ TORCH ?= torch==2.13.0
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-SOURCES := src tests benchmarks demo
+SOURCES := src tests demo
 
 .PHONY: demo test lint format clean
 

@@ -11,7 +11,7 @@ from f2r.errors import InputError
 from f2r.io import open_reader
 from f2r.noise.camera import crvd_noise
 from f2r.run.file_noise import file_noise
-from f2r_bench.crvd_protocol import compare, evaluate_crvd, uniform_ssim
+from f2r_bench.raw.protocol import compare, evaluate_crvd, uniform_ssim
 
 
 def write_scene(root, scene, iso, frames=3):
