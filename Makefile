@@ -10,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 READY := $(VENV)/.ready
 DOCS_READY := $(VENV)/.docs-ready
-SOURCES := src tests benchmarks demo docs
+SOURCES := src tests demo docs
 
 .PHONY: demo test lint format docs house clean
 

@@ -1,1 +1,1 @@
-"""The comparison: datasets, methods, figures, tables, ablations."""
+"""Measurements: peers, ablations, codecs, raw video, speed and memory."""

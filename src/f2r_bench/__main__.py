@@ -2,7 +2,7 @@
 
 import sys
 
-from f2r_bench.command import main
+from f2r_bench.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -7,6 +7,7 @@ GPL-3.0 and not part of this repository.
 Source: Tassano, Delon, Veit 2019, "DVDnet: A fast network for deep video denoising".
 """
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -80,6 +81,39 @@ class DvdTemporal(nn.Module):
         packed = self.down_conv(torch.cat((level, stack), 1))
         features = self.block_conv(packed) + self.conv1x1(packed)
         return functional.pixel_shuffle(self.out_conv(features), 2)[..., :height, :width]
+
+
+class DvdFrames(Untrained):
+    """The spatial network of DVDnet on every frame alone, with the authors' weights.
+
+    Three equal channels with one noise, as of a grey clip, look to it like noise sqrt(3) times as
+    strong in three channels, and so it is told.
+
+    Args:
+        device: where to compute.
+        weights: published checkpoint of the spatial network.
+    """
+
+    name = "dvdnet-frames"
+    learning = Learning.SUPERVISED
+    takes_grey = True
+
+    def __init__(self, device: torch.device, weights: Path) -> None:
+        self.device, self.network = device, DvdSpatial()
+        fit_checkpoint(self.network, read_checkpoint(weights), weights, self.name)
+        self.network.to(device)
+
+    def networks(self) -> Sequence[nn.Module]:
+        """Give the spatial network."""
+        return (self.network,)
+
+    @torch.no_grad()
+    def infer(self, noisy: Tensor, noise: NoiseModel) -> Tensor:
+        """Denoise frame by frame."""
+        is_grey = bool((noisy[:, :1] == noisy).all())
+        sigma = mean_sigma(noise, noisy) * (math.sqrt(3) if is_grey else 1)
+        frames = noisy.to(self.device)
+        return torch.cat([self.network(frame[None], sigma).cpu() for frame in frames])
 
 
 class DvdNet(Untrained):

@@ -24,11 +24,10 @@ from torch.nn import functional
 
 from f2r.flow.estimator import FINE, DisFlow
 from f2r.flow.warp import warp_backward
-from f2r.method.noise_map import sigma_map
-from f2r.method.preprocess import Preprocessor
 from f2r.models.layers import channels_last
 from f2r.models.weights import load_prior
 from f2r.noise.models import NoiseModel
+from f2r_bench.core import Preprocessor, sigma_map
 from f2r_bench.methods.checkpoints import count_blocks, fit_checkpoint, read_checkpoint
 from f2r_bench.methods.frames import mirror_index
 from f2r_bench.methods.method import Learning, Untrained

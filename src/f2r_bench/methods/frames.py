@@ -9,11 +9,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from f2r.flow.warp import visibility
-from f2r.method.alignment import chained_flow
-from f2r.method.noise_map import sigma_map
-from f2r.method.preprocess import PreparedFrame, Preprocessor
-from f2r.method.two_pass_flow import Linker
 from f2r.noise.models import NoiseModel
+from f2r_bench.core import (
+    PreparedFrame,
+    Preprocessor,
+    chained_flow,
+    link_frames,
+    sigma_map,
+)
 
 Item = TypeVar("Item")
 
@@ -50,10 +53,7 @@ def noise_map(noise: NoiseModel, noisy: Tensor) -> Tensor:
 def prepare_frames(noisy: Tensor, preprocessor: Preprocessor) -> list[PreparedFrame]:
     """Apply prior and flow to (T, 3, H, W) frames whose sides suit the prior."""
     prepared = [preprocessor.prepare(frame) for frame in noisy]
-    linker = Linker(preprocessor.flow)
-    for frame in prepared:
-        linker.push(frame)
-    linker.finish()
+    link_frames(prepared, preprocessor.flow)
     return prepared
 
 

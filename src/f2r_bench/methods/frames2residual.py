@@ -7,14 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from f2r.flow.estimator import DisFlow
-from f2r.method.networks import Networks
-from f2r.method.preprocess import Preprocessor
-from f2r.method.stream import PlaneStream
-from f2r.models.refiner import SpatialRefiner
-from f2r.models.temporal import TemporalEstimator
-from f2r.models.weights import load_prior, load_shipped
 from f2r.noise.models import NoiseModel
-from f2r.run.arrays import denoise
+from f2r_bench.core import Preprocessor, denoise, estimate_clip, facts_of, load_networks
 from f2r_bench.methods.frames import pad_sides
 from f2r_bench.methods.method import Learning, Outcome
 
@@ -29,15 +23,12 @@ class FramesToResidual:
 
     learning = Learning.SELF_SUPERVISED
     takes_grey = True
+    least_steps = 0  # its shipped weights serve as they are
 
     def __init__(self, device: torch.device, trains: bool = True) -> None:
         self.device, self.trains = device, trains
         self.name = "f2r" if trains else "f2r-fast"
-        self.shipped = Networks(
-            load_prior(device),
-            load_shipped(TemporalEstimator, device).eval(),
-            load_shipped(SpatialRefiner, device).eval(),
-        )
+        self.shipped = load_networks(device)
 
     def networks(self) -> Sequence[nn.Module]:
         """Give prior, temporal estimator and refiner."""
@@ -55,17 +46,13 @@ class FramesToResidual:
             seed=seed,
         )
         frames = torch.from_numpy(np.ascontiguousarray(result.frames)).permute(0, 3, 1, 2)
-        spent, training = result.report["seconds"], result.report.get("training")
-        steps = training["temporal_steps"] + training["refiner_steps"] if training else 0
-        return Outcome(frames, spent["total"] - spent["denoise"], steps)
+        facts = facts_of(result.report)
+        spent = facts.seconds["total"] - facts.seconds["denoise"]
+        return Outcome(frames, spent, facts.steps)
 
-    @torch.no_grad()
     def infer(self, noisy: Tensor, noise: NoiseModel) -> Tensor:
         """Denoise with the shipped weights."""
         height, width = noisy.shape[-2:]
-        stream = PlaneStream(self.shipped, Preprocessor(self.shipped.prior, noise, DisFlow()))
-        refined = []
-        for frame in pad_sides(noisy, 8):
-            refined += [estimate.refined.cpu() for estimate in stream.push(frame)]
-        refined += [estimate.refined.cpu() for estimate in stream.finish()]
-        return torch.stack(refined)[..., :height, :width]
+        preprocessor = Preprocessor(self.shipped.prior, noise, DisFlow())
+        estimates = estimate_clip(self.shipped, preprocessor, pad_sides(noisy, 8))
+        return torch.stack([e.refined.cpu() for e in estimates])[..., :height, :width]

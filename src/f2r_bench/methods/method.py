@@ -59,6 +59,10 @@ class Method(Protocol):
     def takes_grey(self) -> bool:
         """Whether it knows that three equal channels have one noise."""
 
+    @property
+    def least_steps(self) -> int:
+        """Optimiser steps on the clip below which its figures say nothing of it; 0: none needed."""
+
     def networks(self) -> Sequence[nn.Module]:
         """Give the networks that inference needs; empty for a method without any."""
 
@@ -92,6 +96,7 @@ class Untrained:
     """A method that learns nothing from the clip."""
 
     takes_grey = False
+    least_steps = 0
 
     @abstractmethod
     def infer(self, noisy: Tensor, noise: NoiseModel) -> Tensor:
@@ -112,6 +117,7 @@ class TrainsOnClip:
     """A method whose network learns from the noisy clip before it denoises it."""
 
     takes_grey = False
+    least_steps = 0
 
     @abstractmethod
     def fit(self, noisy: Tensor, noise: NoiseModel, seconds: float, seed: int) -> int:

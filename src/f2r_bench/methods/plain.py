@@ -1,14 +1,17 @@
 """What the others are measured against: the noisy clip as it is, and our prior frame by frame."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from f2r.flow.estimator import DisFlow
-from f2r.method.preprocess import Preprocessor
-from f2r.models.weights import load_prior
+from f2r.models.layers import channels_last
+from f2r.models.prior import ImagePrior
+from f2r.models.weights import load_network, load_prior
 from f2r.noise.models import NoiseModel
+from f2r_bench.core import Preprocessor
 from f2r_bench.methods.frames import pad_sides
 from f2r_bench.methods.method import Learning, Untrained
 
@@ -30,18 +33,22 @@ class Noisy(Untrained):
 
 
 class Prior(Untrained):
-    """The shipped image prior D on every frame alone, at the precision in which F2R runs it.
+    """The image prior D on every frame alone, at the precision in which F2R runs it.
 
     Args:
         device: where to compute.
+        weights: safetensors file of the prior; None takes the shipped weights.
     """
 
     name = "prior"
     learning = Learning.SUPERVISED
     takes_grey = True
 
-    def __init__(self, device: torch.device) -> None:
-        self.prior = load_prior(device)
+    def __init__(self, device: torch.device, weights: Path | None = None) -> None:
+        if weights is None:
+            self.prior = load_prior(device)
+        else:
+            self.prior = channels_last(load_network(weights, ImagePrior)).to(device).eval()
 
     def networks(self) -> Sequence[nn.Module]:
         """Give the prior."""

@@ -9,7 +9,7 @@ import torch
 from f2r.errors import InputError
 from f2r_bench.methods.classical import Classical
 from f2r_bench.methods.deepflow import DeepFlow
-from f2r_bench.methods.dvdnet import DvdNet
+from f2r_bench.methods.dvdnet import DvdFrames, DvdNet
 from f2r_bench.methods.fastdvdnet import FastDvdNet
 from f2r_bench.methods.flornn import FloRnn
 from f2r_bench.methods.frames2residual import FramesToResidual
@@ -28,8 +28,8 @@ class Resources:
     device: torch.device
     """Where to compute."""
     weights: Mapping[str, Path] = field(default_factory=dict)
-    """Published checkpoints by name: that of the method, for DVDnet `dvdnet-spatial` and
-    `dvdnet-temporal`."""
+    """Checkpoints by name: that of the method; for DVDnet `dvdnet-spatial` and `dvdnet-temporal`;
+    `prior` for other weights of ours."""
 
     def need(self, name: str) -> Path:
         """Give the checkpoint of that name, or say how to pass it."""
@@ -47,13 +47,14 @@ class Resources:
 
 METHODS: dict[str, Callable[[Resources], Method]] = {
     "noisy": lambda _: Noisy(),
-    "prior": lambda r: Prior(r.device),
+    "prior": lambda r: Prior(r.device, r.weights.get("prior")),
     "f2r": lambda r: FramesToResidual(r.device),
     "f2r-fast": lambda r: FramesToResidual(r.device, trains=False),
     "video-noise2noise": lambda r: VideoNoise2Noise(r.device),
     "udvd": lambda r: Udvd(r.device, WIDTH, r.weights.get("udvd")),
     "udvd-slim": lambda r: Udvd(r.device, SLIM_WIDTH),
     "tap": lambda r: Tap(r.device),
+    "dvdnet-frames": lambda r: DvdFrames(r.device, r.need("dvdnet-spatial")),
     "dvdnet": lambda r: DvdNet(*r.dvdnet()),
     "dvdnet-deepflow": lambda r: DvdNet(*r.dvdnet(), DeepFlow(), "dvdnet-deepflow"),
     "fastdvdnet": lambda r: FastDvdNet(r.device, r.need("fastdvdnet")),
@@ -64,8 +65,23 @@ METHODS: dict[str, Callable[[Resources], Method]] = {
 }
 """How each method is made."""
 
-WEIGHTS = ("udvd", "dvdnet-spatial", "dvdnet-temporal", "fastdvdnet", "flornn", "nafnet")
+WEIGHTS = ("prior", "udvd", "dvdnet-spatial", "dvdnet-temporal", "fastdvdnet", "flornn", "nafnet")
 """Names of the checkpoints that can be given."""
+
+
+def read_weights(pairs: Sequence[str]) -> dict[str, Path]:
+    """Read options of the form NAME=FILE.
+
+    Raises:
+        InputError: an option has another form.
+    """
+    weights = {}
+    for pair in pairs:
+        name, equals, file = pair.partition("=")
+        if not (name and equals and file):
+            raise InputError(f"--weights {pair}: give NAME=FILE")
+        weights[name] = Path(file)
+    return weights
 
 
 def build_methods(names: Sequence[str], resources: Resources) -> list[Method]:

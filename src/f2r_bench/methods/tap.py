@@ -23,12 +23,10 @@ from torch.nn import functional
 
 from f2r.flow.estimator import DisFlow
 from f2r.flow.warp import warp_backward
-from f2r.method.noise_map import sigma_map
-from f2r.method.preprocess import PreparedFrame, Preprocessor
 from f2r.models.layers import ResidualBlock, UNet, channels_last, join
 from f2r.models.weights import load_prior
 from f2r.noise.models import NoiseModel
-from f2r.train.loop import FitConfig, Trainer
+from f2r_bench.core import PreparedFrame, Preprocessor, fit_network, sigma_map
 from f2r_bench.methods.frames import (
     Around,
     chosen,
@@ -46,6 +44,8 @@ NEIGHBOURS = tuple(offset for offset in range(-REACH, REACH + 1) if offset)
 """Offsets of the neighbours."""
 LEARNING_RATE = 5e-4
 """Peak rate of every module."""
+LEAST_STEPS = 300
+"""100 for each of the three modules, which begin at nothing and build on one another."""
 BATCH, SIDE = 4, 96
 """Crops a step, and their side in pixels."""
 
@@ -142,6 +142,7 @@ class Tap(TrainsOnClip):
     name = "tap"
     learning = Learning.SELF_SUPERVISED
     takes_grey = True
+    least_steps = LEAST_STEPS
 
     def __init__(self, device: torch.device) -> None:
         self.device, self.prior = device, load_prior(device)
@@ -168,16 +169,10 @@ class Tap(TrainsOnClip):
             share = (end - time.monotonic()) / (k + 1)
             begin = time.monotonic()
             pseudo_clean = self._denoise(noisy_clip, around, noise)
-            left = max(share - (time.monotonic() - begin), 0.1)
-            trainer = Trainer(
-                self.name,
-                self.network.modules_in_skips[k],
-                partial(plugged_loss, self.network, pseudo_clean, around, noise),
-                FitConfig(left, learning_rate=LEARNING_RATE),
-                generator,
-            )
-            trainer.run()
-            steps += trainer.step
+            left = share - (time.monotonic() - begin)
+            module = self.network.modules_in_skips[k]
+            loss = partial(plugged_loss, self.network, pseudo_clean, around, noise)
+            steps += fit_network(self.name, module, loss, left, LEARNING_RATE, generator)
         return steps
 
     def infer(self, noisy: Tensor, noise: NoiseModel) -> Tensor:
@@ -234,22 +229,10 @@ def plugged_loss(
         generator: the only source of randomness.
     """
     size = (clean.shape[-2], clean.shape[-1])
-    crops = []
-    for choice, rows, columns in draw_places(BATCH, size, SIDE, generator):
-        t = chosen(range(len(clean)), choice)
-        flow = around[t].flow[..., rows, columns]
-        visible = around[t].visible[..., rows, columns]
-        neighbours = []
-        for n, offset in enumerate(NEIGHBOURS):
-            other = clean[mirror_index(t + offset, len(clean))]
-            top, left = _follow(flow[n], rows.start, columns.start, size, visible.shape[-2:])
-            neighbours.append((other, top, left))
-        height, width = visible.shape[-2:]
-        cut = [clean[t][:, rows, columns]]
-        cut += [o[:, top : top + height, left : left + width] for o, top, left in neighbours]
-        shift = flow.new_tensor([(columns.start - x, rows.start - y) for _, y, x in neighbours])
-        moved = flow + shift[..., None, None]
-        crops.append((torch.stack(cut), moved, visible * _lands_inside(moved)))
+    crops = [
+        _crop(clean, around, chosen(range(len(clean)), choice), rows, columns)
+        for choice, rows, columns in draw_places(BATCH, size, SIDE, generator)
+    ]
     frames, flow, visible = (torch.stack(part) for part in zip(*crops, strict=True))
     noisy = noise.sample(frames, generator)
     sigma = sigma_map(noise, noisy.flatten(0, 1)).unflatten(0, noisy.shape[:2])
@@ -257,6 +240,23 @@ def plugged_loss(
         denoised = network(noisy, sigma, flow, visible)
     variance = sigma[:, 0].square().mean().clamp(min=1e-6)
     return (denoised - frames[:, 0]).square().mean() / variance
+
+
+def _crop(
+    clean: Tensor, around: Sequence[Around], t: int, rows: slice, columns: slice
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Cut frame t and its neighbours, each where the flow points: frames, flow, visibility."""
+    size = (clean.shape[-2], clean.shape[-1])
+    flow, visible = (part[..., rows, columns] for part in (around[t].flow, around[t].visible))
+    height, width = visible.shape[-2:]
+    cut, places = [clean[t][:, rows, columns]], []
+    for n, offset in enumerate(NEIGHBOURS):
+        top, left = _follow(flow[n], rows.start, columns.start, size, visible.shape[-2:])
+        other = clean[mirror_index(t + offset, len(clean))]
+        cut.append(other[:, top : top + height, left : left + width])
+        places.append((columns.start - left, rows.start - top))
+    moved = flow + flow.new_tensor(places)[..., None, None]
+    return torch.stack(cut), moved, visible * _lands_inside(moved)
 
 
 def _lands_inside(flow: Tensor) -> Tensor:

@@ -17,16 +17,16 @@ Source: Sheth, Mohan, Vincent, Manzorro, Crozier, Khapra, Simoncelli, Fernandez-
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from f2r.method.noise_map import sigma_map
 from f2r.models.layers import channels_last
 from f2r.noise.models import NoiseModel
-from f2r.train.loop import FitConfig, Trainer
+from f2r_bench.core import fit_network, sigma_map
 from f2r_bench.methods.checkpoints import fit_checkpoint, read_checkpoint
 from f2r_bench.methods.frames import (
     chosen,
@@ -43,6 +43,8 @@ TURNS = (0, -1, 2, 1)
 """Quarter turns of the four branches, in the published order."""
 COVARIANCE_FLOOR = 1e-5
 """Added to every variance, nominal units squared."""
+LEAST_STEPS = 2000
+"""It starts from random weights, and its output is no picture before."""
 LEARNING_RATE = 1e-3
 """Peak rate, as published for training on one clip."""
 BATCH, SIDE = 2, 96
@@ -209,6 +211,7 @@ class Udvd(TrainsOnClip):
     ) -> None:
         self.name = "udvd" if width == WIDTH else "udvd-slim"
         self.device, self.width, self.trains = device, width, weights is None
+        self.least_steps = LEAST_STEPS if self.trains else 0
         torch.manual_seed(0)
         self.network = channels_last(BlindVideoNet(width)).to(device).eval()
         if weights is not None:
@@ -229,16 +232,11 @@ class Udvd(TrainsOnClip):
         network = channels_last(BlindVideoNet(self.width)).to(self.device).train()
         height, width = (side // 4 * 4 for side in noisy.shape[-2:])
         windows = stack_windows(noisy[..., :height, :width].to(self.device), 2)
-        trainer = Trainer(
-            self.name,
-            network,
-            lambda generator: window_loss(network, windows, noise, generator),
-            FitConfig(max(seconds - (time.monotonic() - begin), 0.1), learning_rate=LEARNING_RATE),
-            torch.Generator().manual_seed(seed),
-        )
-        trainer.run()
+        loss = partial(window_loss, network, windows, noise)
+        left, generator = seconds - (time.monotonic() - begin), torch.Generator().manual_seed(seed)
+        steps = fit_network(self.name, network, loss, left, LEARNING_RATE, generator)
         self.network = network.eval()
-        return trainer.step
+        return steps
 
     @torch.no_grad()
     def infer(self, noisy: Tensor, noise: NoiseModel) -> Tensor:

@@ -12,6 +12,7 @@ import copy
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 import torch
@@ -19,17 +20,18 @@ from torch import Tensor, nn
 
 from f2r.flow.estimator import DisFlow
 from f2r.flow.warp import visibility, warp_backward
-from f2r.method.preprocess import PreparedFrame, Preprocessor
 from f2r.models.layers import channels_last
 from f2r.models.weights import load_prior
 from f2r.noise.models import NoiseModel
-from f2r.train.loop import FitConfig, Trainer
+from f2r_bench.core import PreparedFrame, Preprocessor, fit_network
 from f2r_bench.methods.frames import chosen, draw_places, pad_sides, prepare_frames
 from f2r_bench.methods.method import Learning, TrainsOnClip
 from f2r_bench.methods.plain import apply_prior
 
 LEARNING_RATE = 2e-4
 """Peak rate of the fine-tuning."""
+LEAST_STEPS = 100
+"""The prior that it starts from denoises already; fine-tuning it takes few steps."""
 BATCH, SIDE = 8, 96
 """Crops a step, and their side in pixels."""
 
@@ -58,6 +60,7 @@ class VideoNoise2Noise(TrainsOnClip):
     name = "video-noise2noise"
     learning = Learning.SELF_SUPERVISED
     takes_grey = True
+    least_steps = LEAST_STEPS
 
     def __init__(self, device: torch.device) -> None:
         self.start = load_prior(device)
@@ -76,16 +79,11 @@ class VideoNoise2Noise(TrainsOnClip):
         if not pairs:
             return 0
         tuned = channels_last(copy.deepcopy(self.start)).requires_grad_(True).train()
-        trainer = Trainer(
-            self.name,
-            tuned,
-            lambda generator: pair_loss(tuned, pairs, generator),
-            FitConfig(max(seconds - (time.monotonic() - begin), 0.1), learning_rate=LEARNING_RATE),
-            torch.Generator().manual_seed(seed),
-        )
-        trainer.run()
+        loss = partial(pair_loss, tuned, pairs)
+        left, generator = seconds - (time.monotonic() - begin), torch.Generator().manual_seed(seed)
+        steps = fit_network(self.name, tuned, loss, left, LEARNING_RATE, generator)
         self.network = tuned.eval().requires_grad_(False)
-        return trainer.step
+        return steps
 
     def infer(self, noisy: Tensor, noise: NoiseModel) -> Tensor:
         """Denoise frame by frame."""

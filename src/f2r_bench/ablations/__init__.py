@@ -1,0 +1,1 @@
+"""F2R with one part changed."""

@@ -1,0 +1,67 @@
+"""`f2r-bench`: choose the command."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Annotated, Any
+
+import tyro
+from tyro.conf import subcommand
+
+from f2r.cli.main import run_command
+from f2r_bench.cli import commands
+from f2r_bench.options.comparison import AblationsArgs, CompareArgs, CrvdArgs, RawArgs
+from f2r_bench.options.compressed import CompressedArgs
+from f2r_bench.options.studies import (
+    FlowArgs,
+    KillArgs,
+    MemoryArgs,
+    NoiseEstimationArgs,
+    QualityArgs,
+    RealNoiseArgs,
+    SpeedArgs,
+    UnknownNoiseArgs,
+)
+
+Command = (
+    Annotated[CompareArgs, subcommand("compare", prefix_name=False)]
+    | Annotated[AblationsArgs, subcommand("ablations", prefix_name=False)]
+    | Annotated[CrvdArgs, subcommand("crvd", prefix_name=False)]
+    | Annotated[RawArgs, subcommand("raw", prefix_name=False)]
+    | Annotated[CompressedArgs, subcommand("compressed", prefix_name=False)]
+    | Annotated[QualityArgs, subcommand("quality", prefix_name=False)]
+    | Annotated[NoiseEstimationArgs, subcommand("noise-estimation", prefix_name=False)]
+    | Annotated[UnknownNoiseArgs, subcommand("unknown-noise", prefix_name=False)]
+    | Annotated[RealNoiseArgs, subcommand("real-noise", prefix_name=False)]
+    | Annotated[FlowArgs, subcommand("flow", prefix_name=False)]
+    | Annotated[SpeedArgs, subcommand("speed", prefix_name=False)]
+    | Annotated[MemoryArgs, subcommand("memory", prefix_name=False)]
+    | Annotated[KillArgs, subcommand("kill", prefix_name=False)]
+)
+
+COMMANDS: dict[type, Callable[[Any], None]] = {
+    CompareArgs: commands.compare,
+    AblationsArgs: commands.ablations,
+    CrvdArgs: commands.crvd,
+    RawArgs: commands.raw,
+    CompressedArgs: commands.compressed,
+    QualityArgs: commands.quality,
+    NoiseEstimationArgs: commands.noise_estimation,
+    UnknownNoiseArgs: commands.unknown_noise,
+    RealNoiseArgs: commands.real_noise,
+    FlowArgs: commands.flow,
+    SpeedArgs: commands.speed,
+    MemoryArgs: commands.memory,
+    KillArgs: commands.kill,
+}
+
+RESUMABLE = (CompareArgs, AblationsArgs, CompressedArgs)
+"""Commands that go on where they were interrupted."""
+
+DESCRIPTION = "Measure F2R and its peers."
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; exit codes are those of `f2r`."""
+    args = tyro.cli(Command, prog="f2r-bench", args=arguments, description=DESCRIPTION)
+    hint = ": repeat the command to go on" if isinstance(args, RESUMABLE) else ""
+    return run_command(partial(COMMANDS[type(args)], args), hint)

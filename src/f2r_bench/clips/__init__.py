@@ -1,0 +1,1 @@
+"""Clips to measure on, and noise for them."""

@@ -1,0 +1,1 @@
+"""Methods side by side on clean clips with known noise."""

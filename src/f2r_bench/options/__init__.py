@@ -1,0 +1,1 @@
+"""What can be chosen on the command line: one frozen dataclass for each command."""

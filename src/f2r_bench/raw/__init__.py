@@ -1,0 +1,1 @@
+"""Raw clips: the protocol of CRVD and a stand-in for its data."""

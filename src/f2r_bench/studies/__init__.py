@@ -1,0 +1,1 @@
+"""Measurements of single properties: quality, noise, flow, speed, memory, kills."""
