@@ -2,21 +2,20 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from f2r.run.denoiser import Denoiser
 from torch import Tensor, nn
 
-from f2r.config import DenoiseConfig, Preset
+from f2r.config import DenoiseConfig, Preset, Tuning
 from f2r.flow.estimator import FlowEstimator
 from f2r.io.clip import FrameReader
 from f2r.method.alignment import chained_flow
 from f2r.method.fusion import FusedStream
 from f2r.method.networks import Networks
+from f2r.method.networks import load_networks as networks_of
 from f2r.method.noise_map import sigma_map
 from f2r.method.prepared_clip import prepare_clip
 from f2r.method.preprocess import PreparedFrame, Preprocessor
@@ -28,11 +27,14 @@ from f2r.models.temporal import RADIUS, TemporalEstimator
 from f2r.models.weights import load_prior, load_shipped
 from f2r.noise.models import NoiseModel
 from f2r.run.arrays import Denoised, denoise
-from f2r.run.files import FileOptions, denoise_file
+from f2r.run.files import denoise_file
+from f2r.run.infer import denoise_frames
 from f2r.run.inspect import inspect_noise
+from f2r.run.job import FileOptions
+from f2r.run.prepare import prepare
 from f2r.run.result import Result
-from f2r.system.progress import Progress, ProgressCallback
-from f2r.train import stage_2
+from f2r.run.setup import set_up
+from f2r.system.progress import Progress, ProgressCallback, StageClock
 from f2r.train.adapt import Adaptation, AdaptConfig, adapt
 from f2r.train.loop import FitConfig, Trainer
 
@@ -64,7 +66,7 @@ __all__ = [
     "train_stages",
 ]
 
-ALPHA = stage_2.ALPHA
+ALPHA = Tuning.alpha
 """Usual strength of the recorruption in stage 2's training."""
 
 
@@ -153,27 +155,20 @@ def train_stages(
     clip = prepare_clip(frames, preprocessor, radius=plan.radius)
     if not clip.targets:
         return None
-    config = AdaptConfig(max(plan.seconds - (time.monotonic() - begin), 0.1))
-    with _recorruption(plan.alpha):
-        return adapt(networks, preprocessor, [clip], config, plan.seed)
-
-
-@contextmanager
-def _recorruption(alpha: float) -> Iterator[None]:
-    usual, stage_2.ALPHA = stage_2.ALPHA, alpha
-    try:
-        yield
-    finally:
-        stage_2.ALPHA = usual
+    left = max(plan.seconds - (time.monotonic() - begin), 0.1)
+    config = AdaptConfig(left, tuning=Tuning(alpha=plan.alpha))
+    return adapt(networks, [clip], config, plan.seed)[1]
 
 
 def run_reader(
     reader: FrameReader, noise: NoiseModel | None, config: DenoiseConfig
 ) -> tuple[Iterator[Result], dict[str, Any]]:
     """Run F2R on an open clip: results frame by frame, and the report of what was decided."""
-    run = Denoiser(reader, noise, config)
-    run.prepare()
-    return run.results(), run.report
+    setup, clock = set_up(reader.info, noise, config), StageClock()
+    networks = networks_of(config.weights, setup.device, raw=setup.is_raw)
+    prepared = prepare(reader, networks, setup, clock)
+    results = denoise_frames(reader, prepared.decisions, networks, setup)
+    return results, {**prepared.report, "seconds": clock.seconds}
 
 
 @dataclass(frozen=True)
@@ -227,9 +222,16 @@ def facts_of(report: dict[str, Any]) -> Facts:
 
 
 def denoise_coded(
-    source: Path, output: Path, noise: NoiseModel | None, preset: str, seed: int
+    source: Path, output: Path, sigma: float | None, preset: str, seed: int
 ) -> dict[str, Any]:
-    """Denoise a file into a file as `f2r denoise` does and give the report."""
-    config = DenoiseConfig(Preset(preset), seed=seed)
-    files = FileOptions(overwrite=True)
-    return denoise_file(str(source), output, noise, config, files).report
+    """Denoise a file into a file as `f2r denoise` does and give the report.
+
+    Args:
+        source: the clip.
+        output: where to write; replaced if it exists.
+        sigma: standard deviation of Gaussian noise, nominal units; None estimates the noise.
+        preset: 'fast', 'balanced' or 'best'.
+        seed: seed of all randomness.
+    """
+    config = DenoiseConfig(Preset(preset), sigma=sigma, seed=seed)
+    return denoise_file(str(source), output, config, FileOptions(overwrite=True)).report

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Annotated, Any
 
 import tyro
@@ -53,21 +54,29 @@ def main(arguments: list[str] | None = None) -> int:
     Returns:
         0 done, 1 failure, 2 bad input or usage, 130 interrupted.
     """
-    return run_command(lambda: read_arguments(Command, "f2r", arguments), COMMANDS)
+    read = partial(read_arguments, Command, "f2r", arguments, DESCRIPTION)
+    return run_command(read, COMMANDS, RESUMABLE)
 
 
-def read_arguments(command: Any, program: str, arguments: list[str] | None) -> Any:
+def read_arguments(
+    command: Any, program: str, arguments: list[str] | None, description: str
+) -> Any:
     """Read the arguments of a program by the dataclasses of its commands."""
     options = (tyro.conf.EnumChoicesFromValues,)
-    return tyro.cli(command, prog=program, args=arguments, description=DESCRIPTION, config=options)
+    return tyro.cli(command, prog=program, args=arguments, description=description, config=options)
 
 
-def run_command(read: Callable[[], Any], commands: Mapping[type, Callable[[Any], None]]) -> int:
+def run_command(
+    read: Callable[[], Any],
+    commands: Mapping[type, Callable[[Any], None]],
+    resumable: tuple[type, ...] = (),
+) -> int:
     """Read the arguments and run their command; a foreseen failure gives one line and a code.
 
     Args:
         read: reads the arguments of one command.
         commands: what to call, by the type of the arguments.
+        resumable: commands that go on where they were interrupted.
     """
     args: Any = None
     try:
@@ -78,7 +87,7 @@ def run_command(read: Callable[[], Any], commands: Mapping[type, Callable[[Any],
     except F2RError as error:
         return _fail(str(error), FAILED)
     except KeyboardInterrupt:
-        hint = ": repeat the command to go on" if isinstance(args, TrainClipsArgs) else ""
+        hint = ": repeat the command to go on" if isinstance(args, resumable) else ""
         return _fail(f"interrupted{hint}", INTERRUPTED)
     except OSError as error:  # a full disk, a folder that went away
         return _fail(f"{error.filename or 'disk'}: {error.strerror or error}", FAILED)
@@ -86,6 +95,9 @@ def run_command(read: Callable[[], Any], commands: Mapping[type, Callable[[Any],
         return _fail("out of memory: use a smaller clip or close other programs", FAILED)
     return DONE
 
+
+RESUMABLE = (TrainClipsArgs, TrainPriorArgs)
+"""Commands that go on where they were interrupted."""
 
 DESCRIPTION = "Denoise a noisy video without a clean one."
 

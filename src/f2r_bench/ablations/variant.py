@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -59,25 +60,22 @@ class Recipe:
     """Every frame comes twice, so that the target is its own neighbour."""
 
 
-class ToldPreprocessor(Preprocessor):
-    """Preprocessing whose prior is told a multiple of the noise level.
+class ToldPrior(nn.Module):
+    """A prior that receives a multiple of the noise level.
 
     Args:
         prior: frozen image denoiser.
-        noise: the noise model of the clip.
-        flow: estimates flow between denoised frames.
         told: the factor; 0 leaves frames as they are.
     """
 
-    def __init__(
-        self, prior: ImagePrior, noise: NoiseModel, flow: FlowEstimator, told: float
-    ) -> None:
-        super().__init__(prior, noise, flow)
-        self.told = told
+    def __init__(self, prior: ImagePrior, told: float) -> None:
+        super().__init__()
+        self.prior, self.told, self.reach = prior, told, prior.reach
 
-    def denoise(self, noisy: Tensor, sigma: Tensor) -> Tensor:
-        """Apply D to (B, 3, H, W) frames."""
-        return noisy if self.told == 0 else super().denoise(noisy, self.told * sigma)
+    def forward(self, noisy: Tensor, sigma: Tensor) -> Tensor:
+        """Denoise (B, 3, H, W) frames."""
+        denoised: Tensor = noisy if self.told == 0 else self.prior(noisy, self.told * sigma)
+        return denoised
 
 
 @dataclass
@@ -139,8 +137,9 @@ class Variant(TrainsOnClip):
             return part.cpu()
         return refine_by_draws(
             self.current.refiner,
-            preprocessor,
-            preprocessor.prepare(estimate.noisy),
+            preprocessor.prior,
+            preprocessor.noise,
+            estimate.noisy,
             estimate.anchor,
             self.recipe.alpha,
             self.recipe.draws,
@@ -150,8 +149,10 @@ class Variant(TrainsOnClip):
     def _start(self, seed: int) -> Networks:
         """Make networks to train, with the recipe's hooks."""
         torch.manual_seed(seed)
+        prior = load_prior(self.device)
+        told: Any = prior if self.recipe.told == 1 else ToldPrior(prior, self.recipe.told)
         networks = Networks(
-            load_prior(self.device),
+            told,
             channels_last(TemporalEstimator(radius=self.recipe.radius)).to(self.device)
             if self.recipe.fresh
             else load_shipped(TemporalEstimator, self.device),
@@ -163,7 +164,7 @@ class Variant(TrainsOnClip):
         return networks
 
     def _preprocessor(self, networks: Networks, noise: NoiseModel) -> Preprocessor:
-        return ToldPreprocessor(networks.prior, noise, self.recipe.flow(), self.recipe.told)
+        return Preprocessor(networks.prior, noise, self.recipe.flow())
 
     def _shown(self, noisy: Tensor) -> Tensor:
         padded = pad_sides(noisy, MULTIPLE)

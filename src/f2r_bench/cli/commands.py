@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from f2r.cli.quantities import seconds_of
-
+from f2r.config import seconds_of
 from f2r.errors import InputError
 from f2r_bench.options.comparison import AblationsArgs, CompareArgs, CrvdArgs, RawArgs
 from f2r_bench.options.compressed import CompressedArgs

@@ -4,10 +4,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any
 
-import tyro
 from tyro.conf import subcommand
 
-from f2r.cli.main import run_command
+from f2r.cli.main import read_arguments, run_command
 from f2r_bench.cli import commands
 from f2r_bench.options.comparison import AblationsArgs, CompareArgs, CrvdArgs, RawArgs
 from f2r_bench.options.compressed import CompressedArgs
@@ -62,6 +61,5 @@ DESCRIPTION = "Measure F2R and its peers."
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; exit codes are those of `f2r`."""
-    args = tyro.cli(Command, prog="f2r-bench", args=arguments, description=DESCRIPTION)
-    hint = ": repeat the command to go on" if isinstance(args, RESUMABLE) else ""
-    return run_command(partial(COMMANDS[type(args)], args), hint)
+    read = partial(read_arguments, Command, "f2r-bench", arguments, DESCRIPTION)
+    return run_command(read, COMMANDS, RESUMABLE)

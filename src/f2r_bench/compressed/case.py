@@ -11,7 +11,6 @@ import numpy as np
 from torch import Tensor
 
 from f2r.io import open_reader
-from f2r.noise.models import Gaussian
 from f2r_bench.clips.noise import clip_psnr, to_bytes, to_clip
 from f2r_bench.compressed.codecs import ENCODINGS, encode
 from f2r_bench.compressed.filters import SETTINGS, filter_file, has_filter
@@ -102,9 +101,9 @@ def measure_case(
 def _run_f2r(coded: Coded, sigma: float | None, preset: str, seed: int) -> dict[str, Any]:
     """Run F2R on the coded file through the file API; `sigma` None estimates the noise."""
     output = coded.path.with_name("f2r.npy")
-    noise = None if sigma is None else Gaussian(sigma / 255)
+    level = None if sigma is None else sigma / 255
     start = time.monotonic()
-    facts = facts_of(denoise_coded(coded.path, output, noise, preset, seed))
+    facts = facts_of(denoise_coded(coded.path, output, level, preset, seed))
     return {
         "psnr": coded.score(output),
         "noise": facts.noise,

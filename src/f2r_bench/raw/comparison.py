@@ -84,7 +84,8 @@ def _method(name: str, plan: CrvdPlan) -> Method:
 
 def _denoise(name: str, plan: CrvdPlan, reader: FrameReader, noise: NoiseModel) -> Iterator[Frame]:
     budget = plan.budget if name == "f2r" else None
-    config = DenoiseConfig(Preset.FAST, budget, device=plan.device, seed=plan.seed)
+    device: Any = plan.device
+    config = DenoiseConfig(Preset.FAST, time_budget=budget, device=device, seed=plan.seed)
     results, _ = run_reader(reader, noise, config)
     for result in results:
         yield result.prior if name == "prior" else result.denoised

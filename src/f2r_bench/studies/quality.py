@@ -7,9 +7,9 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from f2r.cli.quantities import seconds_of
 from torch import Tensor
 
+from f2r.config import seconds_of
 from f2r.io.images.picture import write_picture
 from f2r.noise.models import Gaussian
 from f2r_bench.clips.datasets import find_dataset, read_clip
