@@ -52,7 +52,7 @@ def test_the_recorruption_of_a_recipe_is_what_stage_2_trains_with(clean, monkeyp
         seen.append(args[2])
         return recorrupt(*args, **kwargs)
 
-    monkeypatch.setattr("f2r.train.stage_2.recorrupt", record)
+    monkeypatch.setattr("f2r.train.refiner_loss.recorrupt", record)
     noisy = NOISE.sample(clean[:3, :, :32, :32], torch.Generator().manual_seed(0))
     for alpha in (2.0, ALPHA):
         Variant(Recipe("shaken", alpha=alpha), CPU, Trainings()).denoise(noisy, NOISE, 0.5, 0)

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import tifffile
 import torch
-from f2r.run.file_noise import file_noise
 from raw_samples import camera_clip
 from skimage.metrics import structural_similarity
 
 from f2r.errors import InputError
 from f2r.io import open_reader
 from f2r.noise.camera import crvd_noise
+from f2r.run.given_noise import noise_profile
 from f2r_bench.raw.protocol import compare, evaluate_crvd, uniform_ssim
 
 
@@ -40,7 +40,7 @@ def test_a_scene_is_read_as_its_first_shot(tmp_path):
             assert mosaic.iso == 6400
             samples = [mosaic.to_samples(frame) for frame in reader]
         assert np.array_equal(np.rint(samples), expected)
-    assert file_noise(noisy) == crvd_noise(6400)
+    assert noise_profile(open_reader(noisy).info) == crvd_noise(6400)
 
 
 def test_outdoor_clips_are_read_in_order(tmp_path):
