@@ -57,6 +57,9 @@ class ClipInfo:
     """White in file units: nominal = sample / scale; 1 for float."""
     chroma_subsampled: bool = False
     """Colour was stored at lower resolution, so its noise is not independent between pixels."""
+    coding: str | None = None
+    """Name of the lossy codec that the frames went through, such as 'H.264'; None if there was none
+    or nobody knows."""
     fps: Fraction | None = None
     """Mean frames per second, None when the file has no clock."""
     time_base: Fraction | None = None

@@ -1,7 +1,7 @@
 """Look at a sample of each plane: levels, noise model, limits, defects."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 import torch
@@ -11,12 +11,16 @@ from f2r.method.networks import Networks
 from f2r.method.preprocess import Preprocessor
 from f2r.noise.blocks import Limits
 from f2r.noise.clipping import before_clipping, clip_noise, find_clipping
+from f2r.noise.coded import CodedNoise, estimate_coded_noise
 from f2r.noise.estimate import is_noise_free
 from f2r.noise.hot_pixels import find_hot_pixels
-from f2r.noise.models import NoiseModel
+from f2r.noise.models import Gaussian, NoiseModel
 from f2r.noise.normalise import normalise
 from f2r.noise.scale import scale_noise
 from f2r.run.setup import Setup
+
+INTACT = (0.9, 1.25)
+"""Measured noise relative to that before coding, between which the codec left it intact."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,10 @@ class PlaneLook:
     """Whether the noise was estimated and is too weak to be worth removing."""
     hot_pixels: int
     """Hot and dead pixels that were found."""
+    coded: CodedNoise | None = None
+    """Noise before a lossy codec, where the clip went through one and the noise was estimated."""
+    coding: str | None = None
+    """Name of the lossy codec; None if there was none."""
 
     @property
     def working_noise(self) -> NoiseModel:
@@ -60,6 +68,8 @@ class PlaneLook:
             "clipped_low": self.limits.low_share,
             "clipped_high": self.limits.high_share,
             "hot_pixels": self.hot_pixels,
+            **({} if self.coding is None else {"coding": self.coding}),
+            **({} if self.coded is None else {"before_coding": asdict(self.coded)}),
         }
 
 
@@ -71,15 +81,46 @@ def look_at_plane(frames: Sequence[Tensor], setup: Setup, networks: Networks) ->
         setup: what the run works with.
         networks: the networks of the run.
     """
+    coded = _estimate_coded(frames, setup)
     scale, model = normalise(frames, setup.noise)
     clip = scale * torch.stack(list(frames))
-    limits = find_clipping(clip)
-    sigma = float(model.variance(clip[:1]).mean().sqrt())
+    limits, sigma = find_clipping(clip), _sigma(model, clip)
+    is_free = setup.noise is None and is_noise_free(sigma, clip)
+    if coded is not None:
+        model, is_free = _noise_before_coding(coded, scale, sigma, model), coded.is_noise_free
     return PlaneLook(
         Preprocessor(networks.prior, clip_noise(model, limits), setup.flow, setup.tiling),
         scale,
         (clip.shape[-2], clip.shape[-1]),
         limits,
-        setup.noise is None and is_noise_free(sigma, clip),
+        is_free,
         int(find_hot_pixels(clip, sigma).any(0).sum()),
+        coded,
+        setup.info.coding,
     )
+
+
+def _estimate_coded(frames: Sequence[Tensor], setup: Setup) -> CodedNoise | None:
+    """Estimate the noise before a lossy codec; None without one, or where the noise is given."""
+    if setup.noise is not None or setup.info.coding is None or setup.is_raw:
+        return None
+    return estimate_coded_noise(torch.stack(list(frames)))
+
+
+def _noise_before_coding(
+    coded: CodedNoise, scale: float, sigma: float, measured: NoiseModel
+) -> NoiseModel:
+    """Choose the noise model of a coded clip: what was measured where the codec left it intact.
+
+    Args:
+        coded: noise before coding, in the units of the input.
+        scale: what levels are multiplied by.
+        sigma: root mean square of the measured noise at the multiplied levels.
+        measured: noise model measured on the decoded frames.
+    """
+    ratio = sigma / max(scale * coded.sigma, 1e-9)
+    return measured if INTACT[0] < ratio < INTACT[1] else Gaussian(scale * coded.sigma)
+
+
+def _sigma(model: NoiseModel, clip: Tensor) -> float:
+    return float(model.variance(clip[:1]).mean().sqrt())

@@ -76,12 +76,23 @@ def describe_looks(
 
 def describe_noise(look: PlaneLook) -> list[str]:
     """Say what was found out about the noise of one plane."""
-    said = [f"noise: {look.noise.describe()}"]
+    said = [_describe_model(look)]
     if look.is_noise_free:
         said.append("hardly any noise: the clip is returned as it is; --sigma overrides that")
     if look.hot_pixels:
         said.append(f"{look.hot_pixels} hot or dead pixels: --hot-pixels remove repairs them")
     return said
+
+
+def _describe_model(look: PlaneLook) -> str:
+    """Name the noise; for coded video, what it was before coding and how many blocks repeat."""
+    if look.coded is None:
+        return f"noise: {look.noise.describe()}"
+    level, repeated = 255 * look.coded.sigma, 100 * look.coded.copied_share
+    return (
+        f"noise: {look.coding}: {repeated:.0f} % of the blocks repeat the frame before; noise of "
+        f"about {level:.0f} of 255 before coding"
+    )
 
 
 def describe_repair(repair: Repair) -> str:
@@ -111,6 +122,8 @@ def describe_quality(
     """Say which estimate becomes the output, and how good it is thought to be."""
     said = []
     for decision, one in zip(decisions, judgements, strict=True):
+        if one.look.coding is not None and one.shots:
+            said.append("estimated PSNR: unknown, because a codec has changed the noise")
         if one.errors is None:
             continue
         said.append(f"estimated PSNR in dB: {figures_of(one.errors)}; output: {decision.output}")

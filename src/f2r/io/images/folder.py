@@ -93,6 +93,7 @@ class FolderReader(Closing):
             dtype=dtype,
             scale=white(dtype),
             chroma_subsampled=_kind(self._files[0]) == ".jpg" and frame.shape[2] == 3,
+            coding="JPEG" if _kind(self._files[0]) == ".jpg" else None,
             source=FolderSource(self._path, unread, tuple(file.name for file in self._files)),
         )
 

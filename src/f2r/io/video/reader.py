@@ -14,6 +14,7 @@ from av.video.stream import VideoStream
 
 from f2r.errors import InputError
 from f2r.io.clip import ClipInfo, Closing, Frame, Source, check_frame_size
+from f2r.io.video.codings import lossy_coding
 from f2r.io.video.pixels import UNSPECIFIED, Colour, PixelLayout, decode_frame, parse_layout
 from f2r.io.video.timeline import Timeline, scan
 
@@ -233,6 +234,7 @@ def _describe(source: VideoSource, stream: VideoStream, first: av.VideoFrame) ->
         dtype="uint8" if layout.depth == 8 else "uint16",
         scale=float(layout.peak),
         chroma_subsampled=layout.subsampling != (1, 1),
+        coding=lossy_coding(source.codec),
         fps=_positive(stream.average_rate) or _positive(stream.guessed_rate),
         time_base=stream.time_base,
         source=source,
