@@ -90,7 +90,7 @@ def options():
 
 def test_the_reference_describes_every_command_and_option():
     found = options()
-    assert {"f2r denoise", "f2r train clips", "f2r-bench"} <= set(found)
+    assert {"f2r denoise", "f2r train clips", "f2r-bench compare"} <= set(found)
     assert {"-o", "--output", "--sigma", "--preset", "--pattern"} <= found["f2r denoise"]
     rows = generated.f2r_commands().splitlines()
     empty = [row for row in rows if row.startswith("| `") and row.endswith("|  |")]
@@ -106,9 +106,9 @@ def test_commands_on_a_page_use_options_that_exist(page):
 
 
 def check_command(line):
-    found = re.search(r"(?:^|[|;] |do |-m )(f2r(?:-bench)?(?: (?:train )?[a-z]+)?)\b(.*)", line)
+    found = re.search(r"(?:^|[|;] |do |-m )(f2r(?:-bench)? (?:train )?[a-z-]+)\b(.*)", line)
     if not found:
         return
-    name = "f2r-bench" if found[1].startswith("f2r-bench") else found[1]
+    assert found[1] in options(), line
     used = set(re.findall(r"(?<=\s)--?[a-z][a-z-]*", found[2].partition(" | ")[0]))
-    assert used <= options().get(name, set()) | {"--help"}, line
+    assert used <= options()[found[1]] | {"--help"}, line
