@@ -85,7 +85,7 @@ def options():
     """Give the options of every command."""
     pages = generated.f2r_commands() + generated.bench_commands()
     sections = re.split(r"^## ", pages, flags=re.MULTILINE)[1:]
-    return {s.split("\n")[0]: set(re.findall(r"`(--?[a-z][a-z-]*)`", s)) for s in sections}
+    return {s.split("\n")[0]: set(re.findall(r"`(--?[a-z][a-z0-9-]*)`", s)) for s in sections}
 
 
 def test_the_reference_describes_every_command_and_option():
@@ -110,5 +110,5 @@ def check_command(line):
     if not found:
         return
     assert found[1] in options(), line
-    used = set(re.findall(r"(?<=\s)--?[a-z][a-z-]*", found[2].partition(" | ")[0]))
+    used = set(re.findall(r"(?<=\s)--?[a-z][a-z0-9-]*", found[2].partition(" | ")[0]))
     assert used <= options()[found[1]] | {"--help"}, line
