@@ -41,6 +41,13 @@ def test_imported_rooms_stand_below():
     assert ("cli", "run") in house.drawn_arrows(graph)
 
 
+def test_an_arrow_past_a_floor_runs_beside_its_rooms():
+    graph = {"a": {"b", "d"}, "b": {"c"}, "c": set(), "d": set()}
+    place = house.places(graph)
+    points = [house._on_arrow(place["a"], place["d"], k / 20) for k in range(21)]
+    assert not any(house._inside(point, place["b"]) for point in points)
+
+
 def test_functions_named_on_the_method_page_exist():
     named = re.findall(r"`(f2r\.[a-z0-9_.]+\.\w+)`", (DOCS / "method.md").read_text("utf-8"))
     assert len(named) > 15
