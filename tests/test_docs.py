@@ -41,6 +41,13 @@ def test_imported_rooms_stand_below():
     assert ("cli", "run") in house.drawn_arrows(graph)
 
 
+def test_an_arrow_past_a_floor_runs_beside_its_rooms():
+    graph = {"a": {"b", "d"}, "b": {"c"}, "c": set(), "d": set()}
+    place = house.places(graph)
+    points = [house._on_arrow(place["a"], place["d"], k / 20) for k in range(21)]
+    assert not any(house._inside(point, place["b"]) for point in points)
+
+
 def test_functions_named_on_the_method_page_exist():
     named = re.findall(r"`(f2r\.[a-z0-9_.]+\.\w+)`", (DOCS / "method.md").read_text("utf-8"))
     assert len(named) > 15
@@ -85,12 +92,12 @@ def options():
     """Give the options of every command."""
     pages = generated.f2r_commands() + generated.bench_commands()
     sections = re.split(r"^## ", pages, flags=re.MULTILINE)[1:]
-    return {s.split("\n")[0]: set(re.findall(r"`(--?[a-z][a-z-]*)`", s)) for s in sections}
+    return {s.split("\n")[0]: set(re.findall(r"`(--?[a-z][a-z0-9-]*)`", s)) for s in sections}
 
 
 def test_the_reference_describes_every_command_and_option():
     found = options()
-    assert {"f2r denoise", "f2r train clips", "f2r-bench"} <= set(found)
+    assert {"f2r denoise", "f2r train clips", "f2r-bench compare"} <= set(found)
     assert {"-o", "--output", "--sigma", "--preset", "--pattern"} <= found["f2r denoise"]
     rows = generated.f2r_commands().splitlines()
     empty = [row for row in rows if row.startswith("| `") and row.endswith("|  |")]
@@ -106,9 +113,9 @@ def test_commands_on_a_page_use_options_that_exist(page):
 
 
 def check_command(line):
-    found = re.search(r"(?:^|[|;] |do |-m )(f2r(?:-bench)?(?: (?:train )?[a-z]+)?)\b(.*)", line)
+    found = re.search(r"(?:^|[|;] |do |-m )(f2r(?:-bench)? (?:train )?[a-z-]+)\b(.*)", line)
     if not found:
         return
-    name = "f2r-bench" if found[1].startswith("f2r-bench") else found[1]
-    used = set(re.findall(r"(?<=\s)--?[a-z][a-z-]*", found[2].partition(" | ")[0]))
-    assert used <= options().get(name, set()) | {"--help"}, line
+    assert found[1] in options(), line
+    used = set(re.findall(r"(?<=\s)--?[a-z][a-z0-9-]*", found[2].partition(" | ")[0]))
+    assert used <= options()[found[1]] | {"--help"}, line

@@ -101,9 +101,9 @@ def f2r_commands() -> str:
 
 def bench_commands() -> str:
     """Describe the commands of `f2r-bench`."""
-    from f2r_bench.command import BenchmarkArgs
+    from f2r_bench.cli.main import Command
 
-    return command_page(BenchmarkArgs, "f2r-bench")
+    return command_page(Command, "f2r-bench")
 
 
 def public_names() -> str:

@@ -4,14 +4,18 @@ Run it as a script, or let Sphinx do it at every build.
 """
 
 import ast
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
 PICTURE = ROOT / "docs" / "pictures" / "house.svg"
-WIDTH, BOX, ROW = 880, (104, 34), 92
-"""Width of the picture, size of a room, and distance of the floors, in pixels."""
+WIDTH, BOX, ROW, SLOTS = 880, (104, 34), 92, 5
+"""Width of the picture, size of a room, distance of the floors, in pixels; rooms side by side."""
+
+Point = tuple[float, float]
+"""Column and row in the picture, pixels."""
 
 Graph = dict[str, set[str]]
 """Per room the rooms that it imports."""
@@ -78,25 +82,70 @@ def drawn_arrows(graph: Graph) -> list[tuple[str, str]]:
     ]
 
 
-def draw(graph: Graph) -> str:
-    """Draw the graph as SVG; upper rooms import lower ones."""
+def places(graph: Graph) -> dict[str, Point]:
+    """Place the rooms so that arrows are short and run through no room.
+
+    The rooms of a floor are spread over all slots in every order; floor by floor the best is kept.
+    """
     level = floors(graph)
     top = max(level.values())
-    place: dict[str, tuple[float, float]] = {}
-    for floor in range(top + 1):
-        row = sorted(room for room in graph if level[room] == floor)
-        for k, room in enumerate(row):
-            shift = 60 * (floor % 2) - 30  # so that no arrow runs through a room
-            place[room] = (WIDTH * (k + 0.5) / len(row) + shift, ROW * (top - floor) + 30)
+    rows = [sorted(room for room in graph if level[room] == floor) for floor in range(top + 1)]
+    slots = [WIDTH * (k + 0.5) / SLOTS for k in range(SLOTS)]
+    arrows = drawn_arrows(graph)
+    place: dict[str, Point] = {}
+
+    def put(floor: int, at: Sequence[float]) -> dict[str, Point]:
+        height = ROW * (top - floor) + 30
+        return place | {room: (x, height) for room, x in zip(rows[floor], at, strict=True)}
+
+    for floor, row in enumerate(rows):
+        place = put(floor, slots[: len(row)])
+    for floor in [*range(top + 1), *reversed(range(top + 1))] * 3:
+        ways = itertools.permutations(slots, len(rows[floor]))
+        place = put(floor, min(ways, key=lambda at: _cost(put(floor, at), arrows)))
+    return place
+
+
+def _cost(place: dict[str, Point], arrows: list[tuple[str, str]]) -> float:
+    """Sum the lengths of the arrows, with a fine for every room that one runs through."""
+    total = 0.0
+    for start, end in arrows:
+        (x, _), (to_x, _) = place[start], place[end]
+        others = [at for room, at in place.items() if room not in {start, end}]
+        points = [_on_arrow(place[start], place[end], k / 24) for k in range(1, 24)]
+        hit = sum(any(_inside(point, at) for point in points) for at in others)
+        total += abs(x - to_x) / WIDTH + 4 * hit
+    return total
+
+
+def _inside(point: Point, room: Point) -> bool:
+    return abs(point[0] - room[0]) < BOX[0] / 2 + 6 and abs(point[1] - room[1]) < BOX[1] / 2 + 2
+
+
+def _on_arrow(start: Point, end: Point, t: float) -> Point:
+    """Give a point of the curve from a room to one below it."""
+    half = BOX[1] / 2
+    low, high = start[1] + half, end[1] - half
+    ends, middle = (1 - t) ** 2, t**2
+    x = start[0] * ends * (1 + 2 * t) + end[0] * middle * (3 - 2 * t)
+    bow = (end[1] - start[1]) / 2
+    turns = (low, start[1] + bow, end[1] - bow, high)
+    weights = ((1 - t) ** 3, 3 * t * ends, 3 * middle * (1 - t), t**3)
+    return x, sum(w * y for w, y in zip(weights, turns, strict=True))
+
+
+def draw(graph: Graph) -> str:
+    """Draw the graph as SVG; upper rooms import lower ones."""
+    place = places(graph)
     parts = [_arrow(place[start], place[end]) for start, end in drawn_arrows(graph)]
     parts += [_room(room, *at) for room, at in place.items()]
-    height = ROW * top + 60
+    height = max(y for _, y in place.values()) + 30
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" '
-        f'width="{WIDTH}" height="{height}" font-family="sans-serif" font-size="14">\n'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:g}" '
+        f'width="{WIDTH}" height="{height:g}" font-family="sans-serif" font-size="14">\n'
         '<defs><marker id="head" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" '
         'markerHeight="7" orient="auto"><path d="M0 0 L8 4 L0 8 z" fill="#7a8794"/></marker></defs>'
-        f'\n<rect width="{WIDTH}" height="{height}" fill="#ffffff"/>\n' + "\n".join(parts)
+        f'\n<rect width="{WIDTH}" height="{height:g}" fill="#ffffff"/>\n' + "\n".join(parts)
     ) + "\n</svg>\n"
 
 
@@ -109,7 +158,7 @@ def _room(name: str, x: float, y: float) -> str:
     )
 
 
-def _arrow(start: tuple[float, float], end: tuple[float, float]) -> str:
+def _arrow(start: Point, end: Point) -> str:
     (x, y), (to_x, to_y) = start, end
     half = BOX[1] / 2
     bow = (to_y - y) / 2
