@@ -67,7 +67,7 @@ def test_a_part_can_be_measured_again_and_other_cases_stay(data):
 def test_more_levels_are_added_to_those_that_are_known(data, monkeypatch):
     given = []
 
-    def fake(coded, sigma, preset, seed):
+    def fake(_, sigma, *__):
         given.append(sigma)
         return {"psnr": 30.0 + (sigma or 0) / 100, "noise": [], "estimated_psnr": None}
 
