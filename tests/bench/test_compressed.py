@@ -64,9 +64,24 @@ def test_a_part_can_be_measured_again_and_other_cases_stay(data):
     assert after["auto"]["seconds"] != before["auto"]["seconds"]
 
 
+def test_more_levels_are_added_to_those_that_are_known(data, monkeypatch):
+    given = []
+
+    def fake(_, sigma, *__):
+        given.append(sigma)
+        return {"psnr": 30.0 + (sigma or 0) / 100, "noise": [], "estimated_psnr": None}
+
+    monkeypatch.setattr("f2r_bench.compressed.case._run_f2r", fake)
+    for levels in (("10", "15"), ("15", "20")):
+        assert grid(data, "--codecs", "x264-23", "--no-filters", "--told", *levels) == 0
+    assert given == [None, 10, 15, 20]
+    assert "30.20 (20)" in (data.parent / "out" / "compressed.md").read_text()
+
+
 @pytest.mark.parametrize("name", ENCODINGS)
 def test_what_is_encoded_is_near_and_a_filter_that_does_nothing_keeps_it(tmp_path, name):
-    frames = to_bytes(moving_clip(4, 48, 64))
+    grey = moving_clip(4, 48, 64).mean(1, keepdim=True)
+    frames = to_bytes(grey.expand(-1, 3, -1, -1))
     coded, kept = tmp_path / f"coded{ENCODINGS[name].suffix}", tmp_path / "kept.mkv"
     encode(coded, frames, ENCODINGS[name])
     filter_file(coded, kept, "null", "")

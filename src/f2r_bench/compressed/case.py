@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -48,24 +49,26 @@ class Ways:
     balanced: bool
     """Whether the preset `balanced` is run as well."""
 
-    def parts(self) -> dict[str, Callable[[Coded], Any]]:
-        """Give the parts of a case by name."""
+    def missing(self, known: Mapping[str, Any]) -> dict[str, Callable[[Coded], Any]]:
+        """Give the parts of a case that are not known, by name."""
         parts: dict[str, Callable[[Coded], Any]] = {
             "input": lambda coded: {"psnr": coded.score(coded.path)},
             "auto": lambda coded: _run_f2r(coded, None, self.preset, self.seed),
-            "told": self._run_told,
         }
         if self.filters:
             parts["filters"] = _run_filters
         if self.balanced:
             parts["balanced"] = lambda coded: _run_f2r(coded, None, "balanced", self.seed)
-        return parts
+        missing = {name: part for name, part in parts.items() if name not in known}
+        told = known.get("told", {})
+        if any(f"{sigma:g}" not in told for sigma in self.told):
+            missing["told"] = partial(self._run_told, told)
+        return missing
 
-    def _run_told(self, coded: Coded) -> dict[str, float]:
-        return {
-            f"{sigma:g}": _run_f2r(coded, sigma, self.preset, self.seed)["psnr"]
-            for sigma in self.told
-        }
+    def _run_told(self, known: Mapping[str, float], coded: Coded) -> dict[str, float]:
+        levels = [sigma for sigma in self.told if f"{sigma:g}" not in known]
+        found = {f"{s:g}": _run_f2r(coded, s, self.preset, self.seed)["psnr"] for s in levels}
+        return {**known, **found}
 
 
 def measure_case(
@@ -86,7 +89,7 @@ def measure_case(
         known: parts that were measured before.
         keep: takes the name and the figures of every part that is measured.
     """
-    missing = {name: part for name, part in ways.parts().items() if name not in known}
+    missing = ways.missing(known)
     if not missing:
         return
     encoding = ENCODINGS[codec]

@@ -38,6 +38,17 @@ class Encoding:
     """Fixed quantiser of all frames; None leaves the quality to the options."""
 
 
+def _x264(crf: int) -> Encoding:
+    return Encoding("libx264", ".mkv", {"crf": str(crf)} | _steady())
+
+
+def _steady() -> dict[str, str]:
+    """Keep x264 from AVX-512, with which it makes different streams of the same frames."""
+    cpuinfo = Path("/proc/cpuinfo")
+    has_avx512 = cpuinfo.exists() and "avx512" in cpuinfo.read_text()
+    return {"x264-params": "asm=AVX2"} if has_avx512 else {}
+
+
 def _x265(crf: int) -> Encoding:
     options = {"crf": str(crf), "x265-params": "log-level=none:pools=none"}
     return Encoding("libx265", ".mkv", options, least=(64, 48))
@@ -48,9 +59,9 @@ def _mjpeg(quality: int) -> Encoding:
 
 
 ENCODINGS: Mapping[str, Encoding] = {
-    "x264-18": Encoding("libx264", ".mkv", {"crf": "18"}),
-    "x264-23": Encoding("libx264", ".mkv", {"crf": "23"}),
-    "x264-28": Encoding("libx264", ".mkv", {"crf": "28"}),
+    "x264-18": _x264(18),
+    "x264-23": _x264(23),
+    "x264-28": _x264(28),
     "x265-23": _x265(23),
     "x265-28": _x265(28),
     "vp9-32": Encoding("libvpx-vp9", ".mkv", {"crf": "32", "b": "0", "cpu-used": "4"}),

@@ -63,7 +63,7 @@ def _measure(
     args: CompressedArgs, case: Case, clean: Tensor, keep: Callable[[str, Any], None]
 ) -> None:
     sigma = case["identity"]["sigma"]
-    told = case["identity"]["told"]
+    told = args.told or told_levels(sigma)
     noisy = draw_noisy(clean, Gaussian(sigma / 255), args.seed) if sigma else clean
     ways = Ways(args.preset, args.seed, told, args.filters, args.balanced)
     measure_case(clean, noisy, case["identity"]["codec"], ways, case, keep)
@@ -77,28 +77,16 @@ def _scenes(args: CompressedArgs) -> Iterator[tuple[Case, Tensor]]:
             clean = clean.expand(-1, 3, -1, -1).contiguous()
         digest = hashlib.sha256(clean.numpy().tobytes()).hexdigest()
         for sigma in args.sigmas:
-            told = args.told or told_levels(sigma)
             for codec in args.codecs:
-                yield _identity(args, clip.name, digest, sigma, codec, told), clean
-
-
-def _identity(
-    args: CompressedArgs,
-    clip: str,
-    digest: str,
-    sigma: float,
-    codec: str,
-    told: tuple[float, ...],
-) -> Case:
-    return {
-        "clip": clip,
-        "sigma": sigma,
-        "codec": codec,
-        "clean_sha256": digest,
-        "seed": args.seed,
-        "preset": args.preset,
-        "told": list(told),
-    }
+                identity = {
+                    "clip": clip.name,
+                    "sigma": sigma,
+                    "codec": codec,
+                    "clean_sha256": digest,
+                    "seed": args.seed,
+                    "preset": args.preset,
+                }
+                yield identity, clean
 
 
 def told_levels(sigma: float) -> tuple[float, ...]:
