@@ -25,6 +25,10 @@ from f2r.run.judge import PlaneJudgement
 from f2r.run.setup import Setup
 from f2r.train.adapt import Change
 
+CODED_ERROR_SHARE = 0.1
+"""Error of the refined frame relative to the noise, assumed for coded video, where it cannot be
+estimated: 0.05 dB better than no fusion on training clips."""
+
 
 @dataclass(frozen=True)
 class PlaneDecision:
@@ -129,7 +133,8 @@ def decide_plane(judgement: PlaneJudgement) -> PlaneDecision:
     if look.is_noise_free:
         decision = replace(decision, output=Output.NOISY)
     if errors is None:
-        return decision
+        fuses = look.coding is not None and decision.output is Output.REFINED
+        return replace(decision, error_share=CODED_ERROR_SHARE) if fuses else decision
     if not look.is_noise_free:
         decision = replace(decision, output=errors.best())
     fuses = decision.output is Output.REFINED and errors.fuses

@@ -1,11 +1,13 @@
 """Denoise the whole clip, frame by frame, as it was decided."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 
 from f2r.io.clip import Frame
 from f2r.method.fusion import FusedStream
 from f2r.method.networks import Networks
 from f2r.method.stream import Estimate
+from f2r.quality.estimated_errors import Output
 from f2r.run.decide import PlaneDecision
 from f2r.run.result import PlaneEstimate, Result
 from f2r.run.setup import Setup
@@ -27,6 +29,9 @@ def denoise_frames(
         setup: what the run works with.
         start: frames that are finished and are left out.
     """
+    if all(decision.output is Output.NOISY for decision in decisions):
+        yield from _untouched(islice(frames, start, None), decisions, setup)
+        return
     streams = [decision.stream(networks, setup) for decision in decisions]
     first = max(start - streams[0].lookahead, 0)
     unwanted = start - first
@@ -35,6 +40,20 @@ def denoise_frames(
             unwanted -= 1
             continue
         parts = [PlaneEstimate(*pair) for pair in zip(estimates, decisions, strict=True)]
+        yield Result(setup.layout, parts, setup.config.strength)
+
+
+def _untouched(
+    frames: Iterable[Frame], decisions: Sequence[PlaneDecision], setup: Setup
+) -> Iterator[Result]:
+    """Give frames as they are, without any network."""
+    for frame in frames:
+        parts = []
+        for plane, decision in zip(setup.layout.split(frame), decisions, strict=True):
+            level = decision.scale * plane
+            no_flow = level.new_zeros((2, 0, 0))
+            estimate = Estimate(level, level, level, level, no_flow, no_flow)
+            parts.append(PlaneEstimate(estimate, decision))
         yield Result(setup.layout, parts, setup.config.strength)
 
 

@@ -1,5 +1,6 @@
 """Denoise one opened clip into its output, with report and picture beside it."""
 
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
@@ -14,6 +15,7 @@ from f2r.io.raw.mosaic import Mosaic
 from f2r.isp.render import render_alike
 from f2r.method.networks import Networks, describe_networks, load_networks
 from f2r.pictures.before_after import write_before_after
+from f2r.quality.estimated_errors import Output
 from f2r.run.infer import denoise_frames
 from f2r.run.prepare import Prepared, prepare
 from f2r.run.repair import Repair
@@ -89,6 +91,9 @@ def run_job(job: Job, claim: Claim | None, state: RunState | None) -> Outcome:
     networks = load_networks(job.setup.config.weights, job.setup.device, raw=job.setup.is_raw)
     with _open_writer(job, claim) as writer:
         prepared = _prepared(job, networks, state)
+        if claim is not None and _can_be_copied(job, prepared):
+            writer.abort()
+            return _copy_input(job, prepared, claim)
         done = state.spool.marks.copy() if state else []
         if done:
             job.announce(f"going on after frame {len(done)}")
@@ -98,6 +103,26 @@ def run_job(job: Job, claim: Claim | None, state: RunState | None) -> Outcome:
             job.announce(sentence)
     report = _report(job, prepared, marks, len(done))
     return _finish(job.target, claim, state, report)
+
+
+def _can_be_copied(job: Job, prepared: Prepared) -> bool:
+    """Tell whether the output is the input file itself: no noise, no repair, the same container."""
+    source, encode = Path(job.source), job.files.encode
+    is_same = source.suffix.lower() == job.target.suffix.lower() and source.is_file()
+    is_plain = encode == EncodeOptions() and job.repair is None and not job.setup.is_raw
+    return is_same and is_plain and all(d.output is Output.NOISY for d in prepared.decisions)
+
+
+def _copy_input(job: Job, prepared: Prepared, claim: Claim) -> Outcome:
+    """Copy the input file, which has no noise to remove."""
+    job.announce("no noise to remove: the file is copied as it is")
+    claim.write(job.target, partial(_copy_bytes, job.source))
+    report = _report(job, prepared, (), 0) | {"frames": job.reader.info.frames, "copied": True}
+    return _finish(job.target, claim, None, report)
+
+
+def _copy_bytes(source: str, part: Path) -> None:
+    shutil.copyfile(source, part)
 
 
 def _prepared(job: Job, networks: Networks, state: RunState | None) -> Prepared:

@@ -45,6 +45,15 @@ class PlaneLook:
     """Name of the lossy codec; None if there was none."""
 
     @property
+    def allows_training(self) -> bool:
+        """Whether the networks may train on the plane: it has noise that no codec has changed.
+
+        Recorruption needs noise of the known model. A codec's noise has another structure, which
+        stage 2 would learn to keep.
+        """
+        return not self.is_noise_free and self.coding is None
+
+    @property
     def working_noise(self) -> NoiseModel:
         """Noise model at the multiplied levels, before clipping."""
         return before_clipping(self.preprocessor.noise)
@@ -112,14 +121,18 @@ def _noise_before_coding(
 ) -> NoiseModel:
     """Choose the noise model of a coded clip: what was measured where the codec left it intact.
 
+    A level that is too low costs decibels, one that is 30 % too high a tenth: where the estimate is
+    unsure, its upper end is taken.
+
     Args:
         coded: noise before coding, in the units of the input.
         scale: what levels are multiplied by.
         sigma: root mean square of the measured noise at the multiplied levels.
         measured: noise model measured on the decoded frames.
     """
-    ratio = sigma / max(scale * coded.sigma, 1e-9)
-    return measured if INTACT[0] < ratio < INTACT[1] else Gaussian(scale * coded.sigma)
+    level = scale * (coded.sigma if coded.is_sure else max(coded.sigma, coded.high))
+    ratio = sigma / max(level, 1e-9)
+    return measured if INTACT[0] < ratio < INTACT[1] else Gaussian(level)
 
 
 def _sigma(model: NoiseModel, clip: Tensor) -> float:

@@ -50,6 +50,8 @@ def look(
     with clock.stage("prior and flow"):
         total, done = sample.frames * len(looks), 0
         for k, frames in _planes_of_stretches(sample, looks):
+            if looks[k].is_noise_free:
+                continue
 
             def count(number: int, before: int = done) -> None:
                 clock.tell("prior and flow", (before + number) / total)
@@ -90,6 +92,6 @@ def _seconds_per_frame(
 ) -> float:
     """Measure inference on one frame of the sample and scale it to whole frames."""
     prepared = clock.seconds["prior and flow"] / sample.frames
-    stages = sum(seconds_of_stages(networks, of_plane[0]) for of_plane in clips)
+    stages = sum(seconds_of_stages(networks, of_plane[0]) for of_plane in clips if of_plane)
     whole, seen = setup.layout.padded, sample.layout.padded
     return round((prepared + stages) * (whole[0] * whole[1]) / (seen[0] * seen[1]), 4)

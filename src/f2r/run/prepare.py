@@ -99,6 +99,8 @@ def judge(
 def _training_seconds(looked: Looked, networks: Networks, setup: Setup, clock: StageClock) -> float:
     """Say how long to train: by the preset, or by what the time budget leaves."""
     config = setup.config
+    if not any(one.allows_training for one in looked.looks):
+        return 0.0
     if config.steps is not None:
         return math.inf
     if config.time_budget is None:
@@ -118,15 +120,16 @@ def _adapt(
     checkpoints: Path | None,
 ) -> tuple[Adaptation | None, list[PlaneJudgement]]:
     """Train both stages on all noisy planes; the judgements follow the new networks."""
-    noisy = [one for one in judgements if not one.look.is_noise_free]
-    clips = [clip for one in noisy for clip in one.shots]
+    clips = [clip for one in judgements if one.look.allows_training for clip in one.shots]
     if seconds <= 0 or not clips:
         return None, list(judgements)
     config = AdaptConfig(seconds, setup.config.steps, setup.config.tuning)
     clips, done = adapt(networks, clips, config, setup.config.seed, checkpoints, clock.progress)
     after = iter(zip(clips, done.changes, done.blends, strict=True))
     return done, [
-        one if one.look.is_noise_free else _after_training(one, list(islice(after, len(one.shots))))
+        _after_training(one, list(islice(after, len(one.shots))))
+        if one.look.allows_training
+        else one
         for one in judgements
     ]
 

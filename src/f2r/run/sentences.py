@@ -76,9 +76,9 @@ def describe_looks(
 
 def describe_noise(look: PlaneLook) -> list[str]:
     """Say what was found out about the noise of one plane."""
-    said = [_describe_model(look)]
     if look.is_noise_free:
-        said.append("hardly any noise: the clip is returned as it is; --sigma overrides that")
+        return ["noise: hardly any; the clip is returned as it is; --sigma overrides that"]
+    said = [_describe_model(look)]
     if look.hot_pixels:
         said.append(f"{look.hot_pixels} hot or dead pixels: --hot-pixels remove repairs them")
     return said
@@ -123,7 +123,10 @@ def describe_quality(
     said = []
     for decision, one in zip(decisions, judgements, strict=True):
         if one.look.coding is not None and one.shots:
-            said.append("estimated PSNR: unknown, because a codec has changed the noise")
+            said.append(
+                "estimated PSNR: unknown, because a codec has changed the noise; for the same "
+                "reason nothing is trained on this clip"
+            )
         if one.errors is None:
             continue
         said.append(f"estimated PSNR in dB: {figures_of(one.errors)}; output: {decision.output}")

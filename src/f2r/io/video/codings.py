@@ -3,7 +3,8 @@
 LOSSLESS = {
     *("ffv1", "rawvideo", "huffyuv", "ffvhuff", "utvideo", "magicyuv", "lagarith", "png", "apng"),
     *("tiff", "bmp", "qtrle", "v210", "v308", "v408", "v410", "r210", "ayuv", "yuv4", "jpegls"),
-    *("zlib", "zmbv", "flashsv", "gif", "dpx", "exr", "cfhd", "wrapped_avframe"),
+    *("zlib", "zmbv", "flashsv", "gif", "dpx", "exr", "wrapped_avframe"),
+    *("prores", "dnxhd", "cfhd"),
 }
 """Decoders whose frames are, or are nearly, what was encoded."""
 
@@ -22,8 +23,6 @@ NAMES = {
     "mpeg4": "MPEG-4",
     "msmpeg4v3": "MPEG-4",
     "mjpeg": "MJPEG",
-    "prores": "ProRes",
-    "dnxhd": "DNxHD",
 }
 
 
