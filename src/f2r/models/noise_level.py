@@ -1,0 +1,214 @@
+"""A small network that tells from coded video how strong its noise was before it was coded.
+
+A codec zeroes what costs bits: the highest frequencies, the flattest blocks, most of what differs
+from the frame before. What it leaves tells of both the noise and the quantiser, but by no formula:
+the network learned it from clips that went through real encoders.
+"""
+
+import json
+import math
+from importlib import resources
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.nn import functional
+
+from f2r.errors import InputError
+from f2r.models.layers import channels_last
+
+SIDE = 64
+"""Rows and columns of a patch in pixels; a multiple of 8."""
+
+QUANTILES = (0.1, 0.5, 0.65, 0.9)
+"""What the four levels of the output are quantiles of."""
+
+LEAST = 0.25
+"""Added to what remains, in 8-bit units, before its logarithm is taken."""
+
+PLANES = 5
+VIEWS = 6
+"""So many weighted means of the patches' descriptions are taken."""
+
+BLOCK = 8
+"""Side of a codec's usual block, in pixels."""
+BANDS = ((1, 2), (3, 4), (5, 7), (8, 10), (11, 14))
+"""First and last sum of the two frequencies of each band of a block's cosine transform."""
+SPREAD = torch.tensor([0.05, 0.15, 0.3, 0.5, 0.7, 0.9])
+"""Quantiles over blocks."""
+MEASURED = 3 * len(BANDS) * (len(SPREAD) + 1)
+KIND = "noise_level"
+
+
+class NoiseLevels(NamedTuple):
+    """What the network says of a batch of clips."""
+
+    levels: Tensor
+    """(B, 4) log2 of the standard deviation of the luma's noise before coding, in 8-bit units;
+    rising, at `QUANTILES`."""
+    free: Tensor
+    """(B,) logit of there having been no noise at all."""
+    remaining: Tensor
+    """(B,) log2 of the root mean square error that is left after coding, in 8-bit units, plus
+    `LEAST`."""
+
+
+class NoiseLevelNet(nn.Module):
+    """Reads patches of three consecutive frames; weighs them against each other.
+
+    What it learned to see of each patch is joined by measurements of all blocks of all patches:
+    how much energy each band of their cosine transforms holds.
+
+    Args:
+        widths: channels of the convolutions, two at 1/4 and one at 1/8 of the resolution.
+        hidden: channels of the description of a patch.
+    """
+
+    def __init__(self, widths: tuple[int, ...] = (32, 32, 48), hidden: int = 48) -> None:
+        super().__init__()
+        self.config = {"widths": widths, "hidden": hidden}
+        first, second, third = widths
+        self.body = nn.Sequential(
+            nn.Conv2d(PLANES, first, 8, 4, 2),
+            nn.ReLU(),
+            nn.Conv2d(first, second, 3, 1, 1),
+            nn.ReLU(),
+            nn.Conv2d(second, third, 4, 2, 1),
+            nn.ReLU(),
+            nn.Conv2d(third, third, 1),
+            nn.ReLU(),
+        )
+        self.patch = nn.Sequential(nn.Linear(2 * third, hidden), nn.ReLU())
+        self.score = nn.Linear(hidden, VIEWS)
+        self.clip = nn.Sequential(
+            nn.Linear((VIEWS + 2) * hidden + MEASURED, 64),
+            nn.ReLU(),
+            nn.Linear(64, 64),
+            nn.ReLU(),
+            nn.Linear(64, len(QUANTILES) + 2),
+        )
+        self.blocks = nn.Sequential(
+            nn.Linear(MEASURED, 64),
+            nn.ReLU(),
+            nn.Linear(64, 64),
+            nn.ReLU(),
+            nn.Linear(64, len(QUANTILES) + 2),
+        )
+
+    def describe(self, patches: Tensor) -> Tensor:
+        """Describe clips by their patches, (B, F) numbers, before they are judged.
+
+        Args:
+            patches: (B, P, 3, S, S) luma of P patches of the frames before, at and after a time;
+                nominal range.
+        """
+        seen = planes_of(patches.flatten(0, 1)).contiguous(memory_format=torch.channels_last)
+        features = self.body(seen).float().flatten(2)  # (B P, C, S / 8 * S / 8)
+        pooled = torch.cat((features.mean(2), features.std(2)), dim=1)
+        described = self.patch(pooled).unflatten(0, patches.shape[:2])  # (B, P, hidden)
+        weights = torch.softmax(self.score(described), dim=1)
+        chosen = torch.einsum("bpk,bph->bkh", weights, described).flatten(1)
+        whole = (chosen, described.mean(1), described.std(1), measure_bands(patches))
+        return torch.cat(whole, dim=1)
+
+    def opinions(self, description: Tensor) -> tuple[NoiseLevels, NoiseLevels]:
+        """Say what (B, F) numbers of `describe` mean: by all of them, by the blocks' alone."""
+        measured = description[:, -MEASURED:]
+        return levels_of(self.clip(description)), levels_of(self.blocks(measured))
+
+    def judge(self, description: Tensor) -> NoiseLevels:
+        """Give the mean of both opinions, which errs less than either."""
+        first, second = self.opinions(description)
+        return NoiseLevels(*((a + b) / 2 for a, b in zip(first, second, strict=True)))
+
+    def forward(self, patches: Tensor) -> NoiseLevels:
+        """Judge clips by their patches, (B, P, 3, S, S); see `describe`."""
+        return self.judge(self.describe(patches))
+
+
+def levels_of(output: Tensor) -> NoiseLevels:
+    """Make rising quantiles of the first numbers; name the others."""
+    count = len(QUANTILES)
+    first = 2 + output[:, :1]
+    steps = functional.softplus(output[:, 1:count])
+    levels = torch.cat((first, first + steps.cumsum(1)), dim=1)
+    return NoiseLevels(levels, output[:, count], output[:, count + 1])
+
+
+def planes_of(patches: Tensor) -> Tensor:
+    """Turn (N, 3, S, S) luma into what the network sees, (N, 5, S, S).
+
+    Differences are compressed, so that weak and strong noise are seen alike: the luma against its
+    surroundings, the frames before and after against this one, then the luma's shape and level.
+    """
+    before, now, after = patches.split(1, dim=1)
+    around = functional.avg_pool2d(functional.pad(now, (1, 1, 1, 1), mode="replicate"), 3, 1)
+    fine = 255 * torch.cat((now - around, before - now, after - now), dim=1)
+    shape = 4 * (now - now.mean((2, 3), keepdim=True))
+    return torch.cat((fine * (1 + fine.abs()).rsqrt() / 2, shape, now), dim=1)
+
+
+@torch.no_grad()
+def measure_bands(patches: Tensor) -> Tensor:
+    """Measure the 8x8 blocks of (B, P, 3, S, S) patches: (B, MEASURED), each about 0 to 1.
+
+    Per band of the blocks' cosine transform and for the frame itself, its change and its change
+    over two frames: how the energy is distributed over blocks, and the share of empty ones.
+    """
+    before, now, after = (255 * patches.float()).unbind(2)
+    half = 0.5**0.5
+    planes = torch.stack((now, half * (now - before), half * (after - before)), dim=2)
+    blocks = planes.unflatten(-1, (-1, BLOCK)).unflatten(-3, (-1, BLOCK)).transpose(-3, -2)
+    power = (blocks.flatten(-2) @ _cosines().to(patches.device)).square()
+    bands = power @ _band_means().to(patches.device)  # (B, P, 3, S / 8, S / 8, bands)
+    bands = bands.movedim((2, -1), (1, 2)).flatten(3).flatten(1, 2)  # (B, 3 * bands, blocks)
+    ranks = (SPREAD * (bands.shape[-1] - 1)).round().long()
+    spread = torch.log2(bands.sort(dim=-1).values[..., ranks] + 0.05)
+    empty = (bands < 0.1).float().mean(-1)
+    return torch.cat((spread.flatten(1) / 10, empty), dim=1)
+
+
+def _cosines() -> Tensor:
+    """Give the orthonormal cosine transform of a block, (64 samples, 64 frequencies)."""
+    k = torch.arange(float(BLOCK))
+    rows = torch.cos((2 * k + 1) * k[:, None] * math.pi / (2 * BLOCK)) * math.sqrt(2 / BLOCK)
+    rows[0] /= math.sqrt(2)
+    return torch.kron(rows, rows).T.contiguous()
+
+
+def _band_means() -> Tensor:
+    """Give the matrix that takes the mean over each band, (64 frequencies, bands)."""
+    order = (torch.arange(BLOCK)[:, None] + torch.arange(BLOCK)).flatten()
+    members = torch.stack([(order >= low) & (order <= high) for low, high in BANDS], 1).float()
+    return members / members.sum(0)
+
+
+def save_noise_level(path: Path, network: NoiseLevelNet, facts: dict[str, str]) -> None:
+    """Write the weights in half precision, with configuration, licence and `facts` as metadata."""
+    metadata = {"kind": KIND, "config": json.dumps(network.config), "licence": "Apache-2.0"}
+    state = {k: v.detach().half().contiguous() for k, v in network.state_dict().items()}
+    save_file(state, path, metadata=metadata | facts)
+
+
+def load_noise_level(path: Path | None = None) -> NoiseLevelNet:
+    """Load the network, ready for use; without a path, with the weights of the package.
+
+    Raises:
+        InputError: the file is missing, damaged, or holds another network.
+    """
+    path = path or Path(str(resources.files("f2r") / "weights" / f"{KIND}.safetensors"))
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            state = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
+        if metadata.get("kind") != KIND:
+            raise InputError(f"{path}: holds no weights for the noise of coded video")
+        config = json.loads(metadata["config"])
+        network = NoiseLevelNet(tuple(config["widths"]), config["hidden"])
+        network.load_state_dict(state)
+    except (SafetensorError, OSError, ValueError, LookupError, TypeError, RuntimeError) as error:
+        raise InputError(f"{path}: not a readable weights file ({error})") from None
+    return channels_last(network).eval().requires_grad_(False)
