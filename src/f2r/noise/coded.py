@@ -27,8 +27,8 @@ GREY = 1.5 / 255
 
 FREE = 0.3
 """A clip counts as noise-free where the network finds that likelier than this. On clips held back
-from training this takes 5 % of the clean ones for noisy and 3 % of those with visible noise for
-clean."""
+from training this takes 5 to 12 % of the clean ones for noisy, and 3 % of those with visible noise
+for clean."""
 
 
 @dataclass(frozen=True)
