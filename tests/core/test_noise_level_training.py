@@ -82,6 +82,7 @@ def test_the_loss_is_least_where_the_levels_are_right() -> None:
     assert losses[2] < losses[0]  # too low costs more
 
 
+@pytest.mark.slow
 def test_a_short_training_writes_weights(tmp_path, pixels: np.ndarray) -> None:
     np.save(tmp_path / "clip.npy", pixels)
     config = NoiseLevelConfig(most_examples=3, batch=2, patches=2)
