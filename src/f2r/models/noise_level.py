@@ -90,9 +90,16 @@ class NoiseLevelNet(nn.Module):
             nn.ReLU(),
             nn.Linear(64, len(QUANTILES) + 2),
         )
+        self.blocks = nn.Sequential(
+            nn.Linear(MEASURED, 64),
+            nn.ReLU(),
+            nn.Linear(64, 64),
+            nn.ReLU(),
+            nn.Linear(64, len(QUANTILES) + 2),
+        )
 
-    def forward(self, patches: Tensor) -> NoiseLevels:
-        """Judge clips by their patches.
+    def describe(self, patches: Tensor) -> Tensor:
+        """Describe clips by their patches, (B, F) numbers, before they are judged.
 
         Args:
             patches: (B, P, 3, S, S) luma of P patches of the frames before, at and after a time;
@@ -105,10 +112,24 @@ class NoiseLevelNet(nn.Module):
         weights = torch.softmax(self.score(described), dim=1)
         chosen = torch.einsum("bpk,bph->bkh", weights, described).flatten(1)
         whole = (chosen, described.mean(1), described.std(1), measure_bands(patches))
-        return _read(self.clip(torch.cat(whole, dim=1)))
+        return torch.cat(whole, dim=1)
+
+    def opinions(self, description: Tensor) -> tuple[NoiseLevels, NoiseLevels]:
+        """Say what (B, F) numbers of `describe` mean: by all of them, by the blocks' alone."""
+        measured = description[:, -MEASURED:]
+        return levels_of(self.clip(description)), levels_of(self.blocks(measured))
+
+    def judge(self, description: Tensor) -> NoiseLevels:
+        """Give the mean of both opinions, which errs less than either."""
+        first, second = self.opinions(description)
+        return NoiseLevels(*((a + b) / 2 for a, b in zip(first, second, strict=True)))
+
+    def forward(self, patches: Tensor) -> NoiseLevels:
+        """Judge clips by their patches, (B, P, 3, S, S); see `describe`."""
+        return self.judge(self.describe(patches))
 
 
-def _read(output: Tensor) -> NoiseLevels:
+def levels_of(output: Tensor) -> NoiseLevels:
     """Make rising quantiles of the first numbers; name the others."""
     count = len(QUANTILES)
     first = 2 + output[:, :1]

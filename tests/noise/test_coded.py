@@ -1,0 +1,139 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from f2r.errors import InputError
+from f2r.models.noise_level import SIDE, NoiseLevelNet, load_noise_level, save_noise_level
+from f2r.noise.coded import estimate_coded_noise, luma_scale
+from f2r.noise.estimate import estimate_noise
+from f2r.noise.patches import copied_blocks, copied_shares, spread_patches
+from f2r.train.corpus.codecs import Coding, code, constant_quantiser
+
+MJPEG = constant_quantiser("mjpeg", 5, "yuvj420p")
+
+
+def x264(crf: int) -> Coding:
+    return Coding("libx264", {"crf": str(crf), "preset": "fast"})
+
+
+def textured_scene(frames: int = 12, height: int = 192, width: int = 256) -> Tensor:
+    """(T, 3, H, W) in [0, 1]: shapes and texture of all sizes, soft at the edges, that drift."""
+    generator = torch.Generator().manual_seed(3)
+    size = (height + 2 * frames, width + 3 * frames)
+    scene = torch.full((1, 3, *size), 0.45)
+    for cells, strength in ((3, 0.5), (6, 0.35), (14, 0.25), (30, 0.15), (60, 0.03)):
+        coarse = torch.rand(1, 3, cells, cells * 4 // 3, generator=generator) - 0.5
+        coarse = 0.4 * coarse + 0.6 * coarse.mean(1, keepdim=True)
+        scene += strength * torch.nn.functional.interpolate(coarse, size, mode="bicubic")
+    field = scene[0].clamp(0.03, 0.97)
+    return torch.stack(
+        [field[:, 2 * t : 2 * t + height, 3 * t : 3 * t + width] for t in range(frames)]
+    )
+
+
+def coded(clean: Tensor, sigma: float, coding: Coding) -> Tensor:
+    """Add noise of `sigma` of 255 and send the clip through an encoder."""
+    noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(5))
+    noisy = (255 * clean + sigma * noise).round().clamp(0, 255).to(torch.uint8)
+    frames = code(np.ascontiguousarray(noisy.permute(0, 2, 3, 1).numpy()), coding)
+    return torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2)
+
+
+@pytest.fixture(scope="module")
+def clean() -> Tensor:
+    return textured_scene()
+
+
+@pytest.mark.parametrize(
+    ("sigma", "coding"),
+    [(10, x264(18)), (10, x264(23)), (20, x264(23)), (35, x264(28)), (15, MJPEG), (25, MJPEG)],
+    ids=lambda value: f"{value:g}" if isinstance(value, int) else value.encoder,
+)
+def test_the_level_before_coding_is_found(clean: Tensor, sigma: float, coding: Coding) -> None:
+    found = estimate_coded_noise(coded(clean, sigma, coding))
+    assert 0.85 * sigma <= 255 * found.sigma <= 1.45 * sigma
+    assert 0 < found.low <= found.sigma <= found.high
+    assert not found.is_noise_free
+
+
+@pytest.mark.parametrize(("sigma", "crf"), [(10, 23), (15, 23), (20, 28)])
+def test_where_measuring_the_flattest_blocks_fails(clean: Tensor, sigma: float, crf: int) -> None:
+    seen = coded(clean, sigma, x264(crf))
+    assert 255 * estimate_noise(seen).sigma < 0.55 * sigma
+    assert 255 * estimate_coded_noise(seen).sigma > 0.7 * sigma
+
+
+@pytest.mark.parametrize("coding", [x264(20), x264(28), MJPEG], ids=["20", "28", "mjpeg"])
+def test_a_clean_clip_has_no_noise_after_coding_either(clean: Tensor, coding: Coding) -> None:
+    found = estimate_coded_noise(coded(clean, 0, coding))
+    assert found.is_noise_free
+    assert found.sigma == 0
+    assert found.low == 0
+
+
+def test_what_remains_is_less_than_what_there_was(clean: Tensor) -> None:
+    seen = coded(clean, 20, x264(23))
+    found = estimate_coded_noise(seen)
+    error = float((seen - clean).square().mean().sqrt())
+    assert found.remaining < found.sigma
+    assert 0.75 * error < found.remaining < 1.25 * error
+
+
+def test_grey_and_colour_are_told_apart(clean: Tensor) -> None:
+    assert luma_scale(clean) == pytest.approx(1 / 0.6687, rel=1e-3)
+    assert luma_scale(clean[:, :1]) == 1
+    assert luma_scale(clean[:, :1].expand(-1, 3, -1, -1)) == 1
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 64, 64), (2, 1, 40, 33), (3, 3, 32, 100)])
+def test_few_and_small_frames_are_judged(shape: tuple[int, ...]) -> None:
+    clip = torch.rand(shape, generator=torch.Generator().manual_seed(0))
+    found = estimate_coded_noise(clip)
+    assert math.isfinite(found.sigma)
+    assert found.high > 0
+
+
+def test_frames_that_cannot_be_measured_are_refused() -> None:
+    with pytest.raises(InputError):
+        estimate_coded_noise(torch.full((2, 3, 64, 64), math.nan))
+
+
+def test_copied_blocks_are_counted() -> None:
+    clip = torch.rand(3, 3, 32, 48, generator=torch.Generator().manual_seed(0))
+    clip[1, :, :16] = clip[0, :, :16]
+    clip[2] = clip[1] + 0.2 / 255
+    assert copied_shares(clip).tolist() == [0.5, 1.0]
+    assert bool(copied_blocks(clip)[0, :2].all())
+    assert not bool(copied_blocks(clip)[0, 2:].any())
+    assert copied_shares(clip[:1]).shape == (0,)
+
+
+def test_patches_lie_on_the_grid_and_all_over_the_clip() -> None:
+    rows = torch.arange(128.0)[:, None].expand(128, 200)
+    columns = torch.arange(200.0).expand(128, 200)
+    times = torch.arange(6.0)[:, None, None].expand(6, 128, 200)
+    for plane, last in ((rows, 64), (columns, 136)):
+        corners = spread_patches(plane.expand(6, -1, -1), 60)[:, 1, 0, 0]
+        assert bool((corners % 8 == 0).all())
+        assert (float(corners.min()), float(corners.max())) == (0, last)
+    seen = spread_patches(times, 60)[:, :, 0, 0]
+    assert set(seen[:, 1].tolist()) == {1, 2, 3, 4}
+    assert bool((seen.diff(dim=1) == 1).all())
+
+
+def test_weights_survive_the_file(tmp_path) -> None:
+    network = NoiseLevelNet((8, 8, 8), 8).eval()
+    save_noise_level(tmp_path / "w.safetensors", network, {"seed": "0"})
+    again = load_noise_level(tmp_path / "w.safetensors")
+    patches = torch.rand(1, 4, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+    assert torch.allclose(again(patches).levels, network(patches).levels, atol=0.02)
+
+
+def test_other_files_are_refused(tmp_path) -> None:
+    (tmp_path / "w.safetensors").write_bytes(b"no weights")
+    for name in ("w.safetensors", "missing.safetensors"):
+        with pytest.raises(InputError, match=name):
+            load_noise_level(tmp_path / name)
