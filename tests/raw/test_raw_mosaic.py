@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from f2r.errors import InputError
-from f2r.io.raw.mosaic import PATTERNS, Mosaic, pack, parse_pattern, pattern_after, unpack
+from f2r.io.raw.mosaic import PATTERNS, Mosaic, pack, parse_pattern, unpack
 
 patterns = st.sampled_from(PATTERNS)
 mosaics = arrays(
@@ -37,21 +37,6 @@ def test_packed_channels_are_red_two_greens_and_blue(pattern):
     rows = pack(np.arange(8)[:, None].repeat(8, 1), pattern)
     assert np.array_equal(rows[..., 1], rows[..., 0])  # the first green shares rows with red
     assert np.array_equal(rows[..., 2], rows[..., 3])  # the second with blue
-
-
-@pytest.mark.parametrize("pattern", PATTERNS)
-@pytest.mark.parametrize("top", [0, 1, 2])
-@pytest.mark.parametrize("left", [0, 1, 3])
-@pytest.mark.parametrize("moves", [(), ("flipped",), ("mirrored",), ("flipped", "mirrored")])
-@pytest.mark.parametrize("transposed", [False, True])
-def test_the_pattern_follows_crops_flips_and_turns(pattern, top, left, moves, transposed):
-    cut = colours_of(pattern)[top : top + 4, left : left + 4]
-    cut = cut[::-1] if "flipped" in moves else cut
-    cut = cut[:, ::-1] if "mirrored" in moves else cut
-    cut = cut.T if transposed else cut
-    options = dict.fromkeys(moves, True)
-    found = pattern_after(pattern, top=top, left=left, transposed=transposed, **options)
-    assert found == "".join(cut[:2, :2].ravel())
 
 
 def test_levels_below_black_and_above_white_are_kept():

@@ -18,8 +18,6 @@ class Recorrupted(NamedTuple):
     """y': noisier than y; what the network sees."""
     target: Tensor
     """y'': noisier still; what the network is compared with."""
-    input_variance: Tensor
-    """Variance of the noise of `input`, nominal units squared."""
     target_variance: Tensor
     """Variance of the noise of `target`, nominal units squared."""
 
@@ -77,14 +75,13 @@ def recorrupt(
             drawn = variance.sqrt() * draw_normal(noisy, generator)
         return _gaussian_pair(noisy, drawn, variance, alpha)
     variance = noise.variance(_local_mean(noisy) if level is None else level)
-    return Recorrupted(*pair, variance / (1 - share), variance / share)
+    return Recorrupted(*pair, variance / share)
 
 
 def _gaussian_pair(noisy: Tensor, drawn: Tensor, variance: Tensor, alpha: float) -> Recorrupted:
     return Recorrupted(
         noisy + alpha * drawn,
         noisy - drawn / alpha,
-        variance * (1 + alpha**2),
         variance * (1 + 1 / alpha**2),
     )
 

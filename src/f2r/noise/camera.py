@@ -9,8 +9,6 @@ from f2r.noise.models import PoissonGaussian
 
 BLACK, WHITE = 240, 4095
 """Black and white level, digital numbers."""
-BITS = 12
-"""Bits per sample, stored in 16."""
 PATTERN = "GBRG"
 """Colours of the top left 2 x 2 pixels, row by row."""
 

@@ -23,11 +23,6 @@ class FixedPattern:
     pixels: float
     """Standard deviation of pixel offsets without rows and columns, likewise."""
 
-    @property
-    def stands_out(self) -> bool:
-        """Whether any part is significant."""
-        return max(self.rows, self.columns, self.pixels) > 0
-
 
 def find_fixed_pattern(residual: Tensor) -> FixedPattern | None:
     """Find offsets of rows, columns and pixels in the mean of y - anchor over time.

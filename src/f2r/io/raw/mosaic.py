@@ -93,33 +93,6 @@ def unpack(packed: NDArray[Any], pattern: Pattern) -> NDArray[Any]:
     return mosaic
 
 
-def pattern_after(
-    pattern: Pattern,
-    *,
-    top: int = 0,
-    left: int = 0,
-    flipped: bool = False,
-    mirrored: bool = False,
-    transposed: bool = False,
-) -> Pattern:
-    """Give the pattern of a mosaic that was cropped, flipped or turned.
-
-    Args:
-        pattern: of the mosaic before.
-        top: rows cut off above; then
-        left: columns cut off on the left; then
-        flipped: upside down, with an even number of rows; then
-        mirrored: left to right, with an even number of columns; then
-        transposed: rows and columns exchanged.
-    """
-    cell = np.array(list(pattern)).reshape(2, 2)
-    cell = np.roll(cell, (-top, -left), axis=(0, 1))
-    cell = cell[::-1] if flipped else cell
-    cell = cell[:, ::-1] if mirrored else cell
-    cell = cell.T if transposed else cell
-    return parse_pattern("".join(cell.ravel()))
-
-
 def parse_pattern(text: str) -> Pattern:
     """Read a pattern such as 'GBRG', in small or capital letters.
 
