@@ -83,9 +83,9 @@ def test_the_same_seed_gives_the_same_result(noisy, tmp_path):
     assert np.array_equal(np.load(tmp_path / "a.npy"), np.load(tmp_path / "b.npy"))
 
 
-def bad_nan(folder):
+def bad_infinity(folder):
     array = noisy_array()
-    array[1, 5, 5, 0] = np.nan
+    array[1, 5, 5, 0] = np.inf
     np.save(folder / "bad.npy", array)
 
 
@@ -99,7 +99,7 @@ BAD_FILES = {
     "missing": lambda _: None,
     "empty": lambda folder: (folder / "bad.npy").touch(),
     "no frames": lambda folder: np.save(folder / "bad.npy", np.zeros((0, 8, 8), np.float32)),
-    "nan": bad_nan,
+    "infinity": bad_infinity,
     "inf": bad_inf,
     "strings": lambda folder: np.save(folder / "bad.npy", np.full((3, 8, 8), "x")),
     "int64": lambda folder: np.save(folder / "bad.npy", np.zeros((3, 8, 8), np.int64)),

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
-from f2r.errors import InputError
+from f2r.errors import InputError, check_seed
 
 
 class Preset(StrEnum):
@@ -37,7 +37,7 @@ class DenoiseConfig:
     device: str = "auto"
     """'auto', 'cpu', 'cuda' or 'mps'."""
     seed: int = 0
-    """Seed of all randomness; >= 0."""
+    """Seed of all randomness; 0 to 2^63 - 1."""
     strength: float = 1.0
     """Share of the estimated noise that is removed; 0 returns the input, 1 the estimate; in
     [0, 1.5]."""
@@ -74,8 +74,7 @@ class DenoiseConfig:
         for name in ("hot_pixels", "fixed_pattern"):
             if getattr(self, name) not in {"keep", "remove"}:
                 raise InputError(f"{name} must be keep or remove, not {getattr(self, name)}")
-        if self.seed < 0:
-            raise InputError(f"seed must not be negative, not {self.seed}")
+        check_seed(self.seed)
         if self.memory_gib is not None and not self.memory_gib > 0:
             raise InputError(f"memory must be positive, not {self.memory_gib:g} GiB")
         if not self.sample_gib > 0:

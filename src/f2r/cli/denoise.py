@@ -54,7 +54,10 @@ class DenoiseArgs:
     quality: float | None = None
     """Constant rate factor or quantiser of the encoder, lower is better."""
     skip_corrupt: bool = False
-    """Leave damaged video packets out instead of stopping at them."""
+    """Leave damaged video packets and pictures out instead of stopping at them."""
+    axes: str | None = None
+    """Names of the axes of a TIFF or .npy in the order of the file, where it does not say them
+    or says them wrongly: T time, Y rows, X columns, Z, C or S for channels, such as YXT."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Where to compute."""
     flow: Literal["auto", "dis", "variational"] = "auto"
@@ -75,7 +78,7 @@ def denoise_command(args: DenoiseArgs) -> None:
     from f2r.cli.display import Display
     from f2r.run.batch import Task, is_batch, plan_batch, run_batch
 
-    if not args.inputs:
+    if not args.inputs or not all(args.inputs):
         raise InputError("nothing to denoise: name a video, a folder of frames, a stack or .npy")
     noise, config = _noise_of(args), _config_of(args)
     if not is_batch(args.inputs):
@@ -130,7 +133,9 @@ def _files_of(args: DenoiseArgs, resume: bool) -> "FileOptions":
     from f2r.run.files import FileOptions
 
     encode = EncodeOptions(args.codec, args.quality)
-    return FileOptions(args.overwrite, resume, args.skip_corrupt, encode, mosaic_of(args.mosaic))
+    return FileOptions(
+        args.overwrite, resume, args.skip_corrupt, encode, mosaic_of(args.mosaic), args.axes
+    )
 
 
 def _denoise_one(

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from f2r.errors import InputError
+from f2r.errors import InputError, check_seed
 from f2r.io import ClipInfo, Frame, Source, open_reader, open_writer
-from f2r.io.opening import VIDEO_SUFFIXES
 from f2r.io.raw.mosaic import Mosaic
+from f2r.io.recognise import VIDEO_SUFFIXES
 from f2r.noise.models import NoiseModel
 from f2r.system.report import environment, write_report
 from f2r.train.loop import Progress, ProgressCallback
@@ -57,8 +57,7 @@ def simulate_file(
     Raises:
         InputError: input, output or seed cannot be used.
     """
-    if seed < 0:
-        raise InputError(f"seed must not be negative, not {seed}")
+    check_seed(seed)
     if str(output) == "-":
         raise InputError("a simulated clip has a JSON beside it: name a file with -o")
     count, clipped = 0, 0.0

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from f2r.config import DenoiseConfig, Preset
-from f2r.errors import InputError
+from f2r.errors import InputError, reading
 from f2r.io.array import ArrayReader, ArrayWriter
 from f2r.noise.models import Gaussian, NoiseModel
 from f2r.noise.parse import parse_noise
@@ -90,8 +90,7 @@ def denoise(  # noqa: PLR0913 - keyword options of the public call
         hot_pixels=hot_pixels,
         fixed_pattern=fixed_pattern,
     )
-    array = frames.detach().cpu().numpy() if isinstance(frames, torch.Tensor) else frames
-    reader = ArrayReader(np.asarray(array))
+    reader = ArrayReader(_as_array(frames))
     run = Denoiser(reader, _model(sigma, noise), config, progress=progress)
     run.prepare()
     collected = [ArrayWriter(reader.info) for _ in range(3)]
@@ -105,6 +104,14 @@ def denoise(  # noqa: PLR0913 - keyword options of the public call
     spread = float(torch.stack(variances).mean().sqrt())
     arrays = [writer.array for writer in collected]
     return Denoised(arrays[0], arrays[1], arrays[2], spread, run.report)
+
+
+def _as_array(frames: NDArray[Any] | torch.Tensor) -> NDArray[Any]:
+    with reading("frames", "give a dense array or tensor of numbers"):
+        if not isinstance(frames, torch.Tensor):
+            return np.asarray(frames)
+        dense = frames.detach().cpu()
+        return (dense.float() if dense.dtype == torch.bfloat16 else dense).numpy()
 
 
 def _preset(name: str) -> Preset:

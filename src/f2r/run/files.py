@@ -57,6 +57,8 @@ class FileOptions:
     """How to compress the output."""
     mosaic: Mosaic | None = None
     """What the samples mean, where they are raw and the file does not say so."""
+    axes: str | None = None
+    """Names of the axes of a TIFF or `.npy`, such as 'YXT'."""
 
 
 @dataclass(frozen=True)
@@ -100,12 +102,22 @@ def denoise_file(
     has_pipe = PIPE in {source, str(target)}
     if has_pipe and files.resume:
         raise InputError("a pipe cannot be resumed: read from a file and write to a file")
-    with open_reader(source, skip_corrupt=files.skip_corrupt, mosaic=files.mosaic) as reader:
+    with open_reader(
+        source,
+        skip_corrupt=files.skip_corrupt,
+        mosaic=files.mosaic,
+        axes=files.axes,
+        counts_to_nominal=True,
+    ) as reader:
         announce(describe_input(reader.info))
+        doubts = reader.info.source.doubts if reader.info.source else ()
+        for doubt in doubts:
+            announce(f"warning: {doubt}")
         suspicion = pattern_warning(reader)
         if suspicion is not None:
             announce(f"warning: {suspicion}")
         run = Denoiser(reader, noise, config, progress=progress)
+        run.report["input_doubts"] = list(doubts)
         if run.memory.is_whole:
             keep_freed_memory()
         sample = sample_bytes(reader.info, config)
@@ -117,7 +129,8 @@ def denoise_file(
             return _finish(source, target, None, run)
         overwrites = files.overwrite or (files.resume and is_finishing(target))
         check_output(target, Path(source), overwrite=overwrites)
-        identity = identity_of(source, run, asdict(files.encode) | {"skip": files.skip_corrupt})
+        options = asdict(files.encode) | {"skip": files.skip_corrupt, "axes": files.axes}
+        identity = identity_of(source, run, options)
         with RunState(
             target, identity, resume=files.resume, overwrite=files.overwrite, announce=announce
         ) as state:

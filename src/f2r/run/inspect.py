@@ -1,8 +1,9 @@
 """Measure the noise of a clip and judge whether the method can work on it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,6 +21,8 @@ from f2r.noise.normalise import normalise
 
 FRAMES = 12
 """Frames that are looked at, from the start of the clip."""
+SIDE = 2048
+"""Rows and columns that are looked at, in the middle of larger frames."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ def inspect_noise(source: str, mosaic: Mosaic | None = None) -> list[PlaneNoise]
     Raises:
         InputError: the clip cannot be read.
     """
-    with open_reader(source, mosaic=mosaic) as reader:
+    with open_reader(source, mosaic=mosaic, counts_to_nominal=True) as reader:
         return inspect_reader(reader)
 
 
@@ -94,12 +97,21 @@ def inspect_reader(reader: FrameReader) -> list[PlaneNoise]:
     """Measure the noise of each plane of an open clip, as `inspect_noise` does."""
     raw = reader.info.mosaic is not None
     networks = load_networks(None, torch.device("cpu"), raw=raw)
-    layout = layout_of(reader.info)
-    frames = [layout.split(frame) for frame in islice(reader, FRAMES)]
+    rows, columns = (_middle(side) for side in (reader.info.height, reader.info.width))
+    height, width = rows.stop - rows.start, columns.stop - columns.start
+    layout = layout_of(replace(reader.info, height=height, width=width))
+    frames = [
+        layout.split(np.ascontiguousarray(frame[rows, columns])) for frame in islice(reader, FRAMES)
+    ]
     return [
         _inspect_plane([planes[k] for planes in frames], layout, k, networks)
         for k in range(len(layout.groups))
     ]
+
+
+def _middle(side: int) -> slice:
+    start = max(0, (side - SIDE) // 2)
+    return slice(start, min(side, start + SIDE))
 
 
 def _inspect_plane(

@@ -1,12 +1,14 @@
 """Open raw clips: cameras' files, CRVD folders, and the outputs that mosaics are written to."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from f2r.errors import InputError
-from f2r.io.clip import ClipInfo, EncodeOptions, FrameReader, FrameWriter
+from f2r.io.clip import ClipInfo, FrameReader, FrameWriter
 from f2r.io.raw.kinds import RAW_SUFFIXES, raw_files
 from f2r.io.raw.mosaic import Mosaic
 from f2r.io.raw.packing import MosaicReader, MosaicWriter, mosaic_info
+from f2r.io.recognise import VIDEO_SUFFIXES
 
 
 def open_raw(path: Path, mosaic: Mosaic | None) -> FrameReader:
@@ -32,19 +34,21 @@ def open_raw(path: Path, mosaic: Mosaic | None) -> FrameReader:
 
 
 def open_raw_writer(
-    path: Path, info: ClipInfo, overwrite: bool, options: EncodeOptions
+    path: Path, info: ClipInfo, open_plain: Callable[[ClipInfo], FrameWriter]
 ) -> FrameWriter:
     """Open an output for packed frames.
 
     Frames of cameras' files become DNG files; everything else holds bare mosaics with the levels
     of the input: a TIFF stack, a folder of pictures, a `.npy` array.
 
+    Args:
+        path: the output; it has been checked.
+        info: the packed clip.
+        open_plain: opens an output for the grey frames that hold the mosaics.
+
     Raises:
         InputError: the output cannot hold mosaics.
     """
-    from f2r.io.opening import VIDEO_SUFFIXES, open_writer
-    from f2r.io.output import check_output
-
     assert info.mosaic is not None
     mosaics, suffix = mosaic_info(info), path.suffix.lower()
     if suffix in VIDEO_SUFFIXES:
@@ -56,9 +60,8 @@ def open_raw_writer(
     if suffix == ".dng" or (is_folder and _is_from_camera(info)):
         from f2r.io.raw.dng_writer import DngWriter
 
-        check_output(path, info.source.path if info.source else None, overwrite=overwrite)
         return MosaicWriter(DngWriter(path, mosaics, info.mosaic), info)
-    return MosaicWriter(open_writer(path, mosaics, overwrite=overwrite, options=options), info)
+    return MosaicWriter(open_plain(mosaics), info)
 
 
 def _is_from_camera(info: ClipInfo) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from f2r.errors import InputError
+from f2r.errors import InputError, check_seed
 from f2r.io.output import check_output
 from f2r.isp.inverse import inverse_isp, sample_shot_read
 from f2r.method.preprocess import smooth_level
@@ -213,6 +213,7 @@ def train_prior(
         raw: train a prior for raw planes instead of pictures.
         progress: called a few times a second.
     """
+    check_seed(seed)
     check_output(output, None, overwrite=True)
     data = PriorData(raw=raw)
     torch.manual_seed(seed)

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from f2r.errors import InputError
+from f2r.errors import InputError, check_seed
 from f2r.flow.estimator import DisFlow
 from f2r.method.networks import load_networks, own_weights
 from f2r.method.prepare_clip import clip_anchors
@@ -71,8 +71,7 @@ class StagesConfig:
         for name in ("steps", "batch", "shards"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1, not {getattr(self, name)}")
-        if self.seed < 0:
-            raise InputError(f"seed must not be negative, not {self.seed}")
+        check_seed(self.seed)
 
     @property
     def shard_crops(self) -> CropConfig:
