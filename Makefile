@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SOURCES := src tests benchmarks demo
 
-.PHONY: demo test lint format clean
+.PHONY: demo test lint format fuzz clean
 
 demo: $(READY)
 	PATH="$(CURDIR)/$(BIN):$$PATH" demo/run.sh
@@ -27,6 +27,12 @@ lint: $(READY)
 format: $(READY)
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
+
+# Damaged files of every kind are read for some minutes; failures are kept in runs/fuzz.
+FUZZ_SECONDS ?= 300
+
+fuzz: $(READY)
+	$(BIN)/python tests/fuzz/driver.py --seconds $(FUZZ_SECONDS) --seed $(or $(SEED),0)
 
 clean:
 	rm -rf $(VENV) build dist demo/out .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -47,15 +47,15 @@ class Gaps:
         return filled
 
     def restore(self, frame: NDArray[np.float32], index: int) -> NDArray[np.float32]:
-        """Return the (H, W, C) frame with NaN where frame `index` of the input held it."""
+        """Return a frame, (H, W, C) or grey (H, W), with NaN where input frame `index` has it."""
         if index not in self._masks:
             return frame
         shape, packed = self._masks[index]
         bits = np.frombuffer(zlib.decompress(packed), np.uint8)
         gaps = np.unpackbits(bits, count=int(np.prod(shape))).reshape(shape).astype(bool)
-        if gaps.shape != frame.shape:
+        if gaps.size != frame.size:
             return frame
-        return np.where(gaps, np.float32(np.nan), frame)
+        return np.where(gaps.reshape(frame.shape), np.float32(np.nan), frame)
 
     def _fill_plane(
         self,

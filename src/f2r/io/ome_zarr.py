@@ -27,6 +27,7 @@ from f2r.io.clip import (
     written_scale,
 )
 from f2r.io.output import FileWriter
+from f2r.io.zarr_chunks import BloscChunks
 
 MAX_CHANNELS = 4096
 MAX_CHUNK = 2**30
@@ -88,9 +89,11 @@ class ZarrReader(Closing):
     def __iter__(self) -> Iterator[Frame]:
         source = self._source
         size = (-1, self.info.height, self.info.width)
+        chunks = BloscChunks(self._path, self._array, source.time_axis)
         for i in range(self.info.frames or 0):
             index = [i if a == source.time_axis else slice(None) for a in range(len(source.axes))]
             with reading(self._path, "a chunk is damaged, copy the image again"):
+                chunks.check(i)
                 samples = np.moveaxis(np.asarray(self._array[tuple(index)]).reshape(size), 0, -1)
             frame = to_nominal(samples, self.info.scale)
             if self.info.dtype == "float32":

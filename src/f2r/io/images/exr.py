@@ -1,5 +1,7 @@
 """OpenEXR pictures: half or float samples, which may exceed 1; of one part, filling its frame."""
 
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,7 @@ from numpy.typing import NDArray
 
 from f2r.errors import InputError, reading
 from f2r.io.clip import check_frame_size
+from f2r.io.quiet import caught_words
 
 EXR_SUFFIXES = {".exr"}
 
@@ -24,7 +27,12 @@ def read_exr_size(path: Path) -> tuple[int, int]:
         InputError: OpenEXR is not installed, or the file is not a picture of one part.
     """
     library = _library(path)
-    with reading(path, DAMAGED), library.File(str(path), header_only=True) as file:
+    with (
+        reading(path, DAMAGED),
+        caught_words(),
+        redirect_stdout(StringIO()),  # the library complains there
+        library.File(str(path), header_only=True) as file,
+    ):
         windows = [file.header()[name] for name in ("dataWindow", "displayWindow")]
         parts = len(file.parts)
     if parts != 1:
@@ -44,7 +52,12 @@ def read_exr(path: Path) -> NDArray[Any]:
     """
     library = _library(path)
     check_frame_size(*read_exr_size(path), path)
-    with reading(path, DAMAGED), library.File(str(path)) as file:
+    with (
+        reading(path, DAMAGED),
+        caught_words(),
+        redirect_stdout(StringIO()),
+        library.File(str(path)) as file,
+    ):
         found = {name: channel.pixels for name, channel in file.channels().items()}
     if len(found) != 1 or next(iter(found)) not in KNOWN:
         names = ", ".join(sorted(found)) or "none"

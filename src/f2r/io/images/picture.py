@@ -9,12 +9,15 @@ from numpy.typing import NDArray
 from f2r.errors import InputError, reading
 from f2r.io.clip import check_frame_size
 from f2r.io.images.exr import EXR_SUFFIXES, read_exr, read_exr_size, write_exr
-from f2r.io.images.jpeg import ADVICE, FRAME_MARKERS, check_jpeg
+from f2r.io.images.jpeg import FRAME_MARKERS, check_jpeg, says_damaged
+from f2r.io.images.png_bmp import ADVICE, check_bmp, check_png, damaged
+from f2r.io.quiet import caught_words
 
 TIFF_SUFFIXES = {".tif", ".tiff"}
 CV2_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp"}
 SUFFIXES = TIFF_SUFFIXES | CV2_SUFFIXES | EXR_SUFFIXES
-JPEG_SUFFIXES = {".jpg", ".jpeg"}
+MOST_PIXELS_A_BYTE = 8 * 1032
+"""Pixels that a byte of a picture can hold: deflate at its best, a bit for each pixel."""
 
 
 def read_size(path: Path) -> tuple[int, int]:
@@ -97,20 +100,32 @@ def read_picture(path: Path) -> NDArray[Any]:
         return read_exr(path)
     import cv2
 
-    check_frame_size(*read_size(path), path)
+    height, width = read_size(path)
+    check_frame_size(height, width, path)
     data = path.read_bytes()
-    if path.suffix.lower() in JPEG_SUFFIXES:
-        check_jpeg(data, path)
-    pixels: NDArray[Any] | None = None
+    if height * width > MOST_PIXELS_A_BYTE * len(data):
+        raise damaged(path)
     with reading(path, f"this picture is damaged, {ADVICE}"):
+        _check_whole(data, path)
+    pixels: NDArray[Any] | None = None
+    with reading(path, f"this picture is damaged, {ADVICE}"), caught_words() as words:
         # The flag keeps 16 bits and ignores the EXIF orientation, so that pixels stay in place.
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if pixels is None:
-        raise InputError(f"{path}: this picture is damaged: {ADVICE}")
+    if pixels is None or any(says_damaged(line) for line in words):
+        raise damaged(path)
     if pixels.ndim == 3 and pixels.shape[2] >= 3:
         order = [2, 1, 0, *range(3, pixels.shape[2])]
         pixels = pixels[..., order]
     return pixels
+
+
+def _check_whole(data: bytes, path: Path) -> None:
+    if data.startswith(b"\x89P"):
+        check_png(data, path)
+    elif data.startswith(b"BM"):
+        check_bmp(data, path)
+    else:
+        check_jpeg(data, path)
 
 
 def _read_tiff(path: Path) -> NDArray[Any]:

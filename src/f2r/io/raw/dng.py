@@ -13,6 +13,7 @@ import numpy as np
 from f2r.errors import InputError, reading
 from f2r.io.clip import ClipInfo, Closing, Frame, check_frame_size, to_nominal, white
 from f2r.io.images.folder import FolderSource, natural_key
+from f2r.io.quiet import caught_words
 from f2r.io.raw.mosaic import IDENTITY, Matrix, Mosaic, Pattern, parse_pattern, sites
 from f2r.isp.colour import as_matrix, camera_to_srgb
 
@@ -167,8 +168,10 @@ def _read_tag(file: Path, code: int) -> Any:
         return None
     import tifffile
 
+    from f2r.io.tiff.opening import Complaints, listening
+
     try:
-        with tifffile.TiffFile(file) as tif:
+        with listening(Complaints()), tifffile.TiffFile(file) as tif:
             first = tif.pages.first
             for page in (first, *(first.pages or ())):
                 tag = page.tags.get(code)
@@ -194,7 +197,7 @@ def _opened(file: Path, *, unpack: bool = True) -> Iterator["rawpy.RawPy"]:
         raise InputError(
             f"{file}: raw files need rawpy: pip install 'frames2residual[raw]'"
         ) from error
-    with reading(file, "it cannot be decoded, copy it again"):
+    with reading(file, "it cannot be decoded, copy it again"), caught_words() as words:
         raw = rawpy.RawPy()
         try:
             raw.open_file(str(file))
@@ -204,3 +207,5 @@ def _opened(file: Path, *, unpack: bool = True) -> Iterator["rawpy.RawPy"]:
             yield raw
         finally:
             raw.close()
+    if any("Unexpected end" in line or "corrupted" in line for line in words):
+        raise InputError(f"{file}: is cut short or damaged: copy it again")
