@@ -27,7 +27,7 @@ from f2r.io.clip import (
     written_scale,
 )
 from f2r.io.output import FileWriter
-from f2r.io.zarr_chunks import BloscChunks
+from f2r.io.zarr_chunks import ChunkFiles
 
 MAX_CHANNELS = 4096
 MAX_CHUNK = 2**30
@@ -89,7 +89,7 @@ class ZarrReader(Closing):
     def __iter__(self) -> Iterator[Frame]:
         source = self._source
         size = (-1, self.info.height, self.info.width)
-        chunks = BloscChunks(self._path, self._array, source.time_axis)
+        chunks = ChunkFiles(self._path, self._array, source.time_axis)
         for i in range(self.info.frames or 0):
             index = [i if a == source.time_axis else slice(None) for a in range(len(source.axes))]
             with reading(self._path, "a chunk is damaged, copy the image again"):

@@ -21,8 +21,8 @@ OUTSIDE = ("sharding", "gzip", "zstd", "zlib", "bz2", "lzma")
 """Codecs around which, or in place of which, Blosc is not the first thing in a chunk's file."""
 
 
-class BloscChunks:
-    """Checks the Blosc headers of the chunks that one frame lies in.
+class ChunkFiles:
+    """Checks the files, and the Blosc headers, of the chunks that one frame lies in.
 
     Args:
         folder: the Zarr group.
@@ -43,14 +43,14 @@ class BloscChunks:
         """Look at the chunks of a frame.
 
         Raises:
-            InputError: one states sizes that it does not have.
+            InputError: one is no file or states sizes that it does not have.
         """
-        if not self._is_blosc:
-            return
         size = prod(self._array.chunks) * np.dtype(self._array.dtype).itemsize
         for place in self._places(frame):
             file = self._folder / self._array.metadata.encode_chunk_key(place)
-            if not file.is_file():
+            if file.exists() and not file.is_file():  # a pipe would be waited for
+                raise InputError(f"{file}: is no file: copy the image again")
+            if not self._is_blosc or not file.exists():
                 continue
             with file.open("rb") as stream:
                 head = stream.read(HEADER)

@@ -60,6 +60,9 @@ class FolderReader(Closing):
     ) -> None:
         self._path = path
         self._files = _find_pictures(path) if files is None else files
+        for file in self._files:
+            if not file.is_file():  # a pipe would be waited for
+                raise InputError(f"{file}: is no file: keep only the frames of one clip here")
         damaged = _find_damaged(self._files) if skip_corrupt else []
         self._files = [file for file in self._files if file not in damaged]
         if not self._files:
@@ -128,9 +131,6 @@ def _find_pictures(path: Path) -> list[Path]:
     except OSError as error:
         raise InputError(f"{path}: cannot be opened ({error.strerror})") from error
     found = [file for file in files if file.suffix.lower() in picture.SUFFIXES]
-    for file in found:
-        if not file.is_file():  # a pipe would be waited for
-            raise InputError(f"{file}: is no file: keep only the frames of one clip in the folder")
     if not found:
         others = {file.suffix.lower() for file in files} & UNREADABLE
         what = f"only {', '.join(sorted(others))} files" if others else "no pictures"
