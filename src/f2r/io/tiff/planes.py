@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from f2r.errors import InputError, reading
 from f2r.io.tiff.bounds import check_page
-from f2r.io.tiff.opening import cut_short
+from f2r.io.tiff.opening import Complaints, cut_short, listening
 from f2r.io.tiff.source import TiffSource
 
 
@@ -77,7 +77,7 @@ def decode_page(page: Any, name: object) -> NDArray[Any]:
     try:
         if max((start + size for start, size in pieces), default=0) > handle.size:
             raise cut_short(page.parent.filename)
-        with reading(name, "it cannot be decoded, save it again"):
+        with reading(name, "it cannot be decoded, save it again"), listening(Complaints()):
             check_page(page, name)
             samples: NDArray[Any] = page.asarray()
     finally:
