@@ -21,7 +21,7 @@ from f2r.noise.normalise import normalise
 
 FRAMES = 12
 """Frames that are looked at, from the start of the clip."""
-SIDE = 2048
+SIDE = 1448
 """Rows and columns that are looked at, in the middle of larger frames."""
 
 
