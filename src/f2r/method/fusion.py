@@ -136,9 +136,9 @@ class FusedStream:
         """Frames on either side on which a fused frame depends."""
         return self.stream.networks.lookahead + self.radius
 
-    def push(self, noisy: Tensor) -> Iterator[Estimate]:
+    def push(self, noisy: Tensor, gain: float = 1.0) -> Iterator[Estimate]:
         """Take the next (C, H, W) frame and yield the estimate that it completes, if any."""
-        for estimate in self.stream.push(noisy):
+        for estimate in self.stream.push(noisy, gain):
             yield from self._take(estimate)
 
     def finish(self) -> Iterator[Estimate]:
@@ -162,7 +162,8 @@ class FusedStream:
         estimate = self._waiting.pop(target)
         if self.error_share > 0:
             noise = self.stream.preprocessor.noise
-            fused = fuse_frame(self._kept, target, self.radius, noise, self.error_share)
+            share = self.error_share * estimate.gain**2
+            fused = fuse_frame(self._kept, target, self.radius, noise, share)
             estimate = replace(estimate, refined=fused)
             self._kept[target] = replace(self._kept[target], around=None)
         self._kept.pop(target - self.radius, None)

@@ -14,14 +14,22 @@ LEVEL_REACH = 4 * CELL
 """How far from a pixel the samples can lie that its noise level is computed from."""
 
 
-def sigma_map(noise: NoiseModel, noisy: Tensor) -> Tensor:
+def sigma_map(noise: NoiseModel, noisy: Tensor, gain: float = 1.0) -> Tensor:
     """Give the noise level that the networks receive at every sample of (B, C, H, W) noisy frames.
 
     A signal-dependent model is evaluated at a smooth level, about 24 pixels wide, because the
     networks take structure in their noise map for structure of the scene (docs/method.md, "Noise
     level that the networks receive").
+
+    Args:
+        noise: noise model of the frames before they were multiplied by `gain`.
+        noisy: the multiplied frames.
+        gain: factor by which the exposure was matched.
     """
-    return network_variance(noise, smooth_level(noisy)).sqrt()
+    level = smooth_level(noisy)
+    if gain == 1:
+        return network_variance(noise, level).sqrt()
+    return gain * network_variance(noise, level / gain).sqrt()
 
 
 def smooth_level(noisy: Tensor) -> Tensor:
@@ -33,7 +41,7 @@ def smooth_level(noisy: Tensor) -> Tensor:
     return smooth[..., : noisy.shape[-2], : noisy.shape[-1]]
 
 
-def sigma_within(noise: NoiseModel, noisy: Tensor, box: Box) -> Tensor:
-    """Give the part of the noise level of (B, C, H, W) frames that lies in `box`."""
+def sigma_within(noise: NoiseModel, noisy: Tensor, box: Box, gain: float = 1.0) -> Tensor:
+    """Give the part of `sigma_map` that lies in `box`."""
     outer = box.grown(LEVEL_REACH, noisy.shape[-2], noisy.shape[-1])
-    return Tile(box, outer).trim(sigma_map(noise, outer.cut(noisy)))
+    return Tile(box, outer).trim(sigma_map(noise, outer.cut(noisy), gain))

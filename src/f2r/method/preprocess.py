@@ -40,6 +40,8 @@ class PreparedFrame:
     """(C, H, W) float32 D(y_i)."""
     sigma: Tensor
     """(C, H, W) float32 noise level; (C, 0, 0) where it is computed again for every tile."""
+    gain: float = 1.0
+    """Factor by which the exposure of the frame was matched to its surroundings."""
     to_previous: Tensor | None = None
     """(2, H, W) float16 V_{i-1->i} on the grid of this frame, exact to 1/64 at 16 pixels; None at
     the start of a shot."""
@@ -75,16 +77,22 @@ class Preprocessor:
         """Where the prior computes."""
         return next(self.prior.parameters()).device
 
-    def prepare(self, noisy: Tensor, keep_sigma: bool = True) -> PreparedFrame:
-        """Apply the prior to one (C, H, W) frame, in tiles if need be."""
+    def prepare(self, noisy: Tensor, keep_sigma: bool = True, gain: float = 1.0) -> PreparedFrame:
+        """Apply the prior to one (C, H, W) frame, in tiles if need be.
+
+        Args:
+            noisy: the frame.
+            keep_sigma: whether its noise level is kept.
+            gain: factor by which its exposure was matched; its noise was multiplied, too.
+        """
         batch = noisy.to(self.device)[None].contiguous(memory_format=torch.channels_last)
-        sigma = sigma_map(self.noise, batch) if keep_sigma else batch[..., :0, :0]
+        sigma = sigma_map(self.noise, batch, gain) if keep_sigma else batch[..., :0, :0]
 
         def compute(tile: Tile) -> Tensor:
             box = tile.outer
-            level = box.cut(sigma) if keep_sigma else sigma_within(self.noise, batch, box)
+            level = box.cut(sigma) if keep_sigma else sigma_within(self.noise, batch, box, gain)
             return apply_prior(self.prior, box.cut(batch), level)[0]
 
         height, width = batch.shape[-2:]
         denoised = self.tiling.apply((height, width), self.prior.reach, compute)
-        return PreparedFrame(batch[0], denoised, sigma[0])
+        return PreparedFrame(batch[0], denoised, sigma[0], gain)

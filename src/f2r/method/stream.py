@@ -35,6 +35,8 @@ class Estimate:
     """(2, H, W) V_{t+1->t}; None at the end of a shot."""
     around: Neighbourhood | None = None
     """How its neighbours align to it, in float16; None where it has none or is made in tiles."""
+    gain: float = 1.0
+    """Factor by which the exposure of the frame was matched."""
 
     @property
     def has_neighbours(self) -> bool:
@@ -71,10 +73,15 @@ class PlaneStream:
         self._received = 0
         self._delivered = 0
 
-    def push(self, noisy: Tensor) -> Iterator[Estimate]:
-        """Take the next (C, H, W) frame and yield the estimate that it completes, if any."""
+    def push(self, noisy: Tensor, gain: float = 1.0) -> Iterator[Estimate]:
+        """Take the next frame and yield the estimate that it completes, if any.
+
+        Args:
+            noisy: (C, H, W).
+            gain: factor by which its exposure was matched.
+        """
         size = (noisy.shape[-2], noisy.shape[-1])
-        frame = self.preprocessor.prepare(noisy, keep_sigma=self._tiling.is_whole(size))
+        frame = self.preprocessor.prepare(noisy, self._tiling.is_whole(size), gain)
         self._linker.push(frame)
         self._frames[self._received] = frame
         if self._tiling.is_whole(size):
@@ -107,7 +114,7 @@ class PlaneStream:
         self._frames.pop(last, None)
         self._features.pop(last, None)
         flows = frame.to_previous, frame.to_next
-        return Estimate(frame.noisy, frame.denoised, anchor, refined, *flows, around)
+        return Estimate(frame.noisy, frame.denoised, anchor, refined, *flows, around, frame.gain)
 
     def _estimate(self, target: int) -> tuple[Tensor, Tensor, Neighbourhood | None]:
         """Give anchor, refined frame and alignment: at once if memory allows, else in tiles."""

@@ -71,7 +71,7 @@ def tiled_refined(
 def _inputs(frame: PreparedFrame, preprocessor: Preprocessor, box: Box) -> tuple[Tensor, Tensor]:
     """Give z and the noise level of a part of a frame, (1, 6, h, w) and (1, 3, h, w)."""
     noisy = box.cut(frame.noisy)[None]
-    sigma = sigma_within(preprocessor.noise, frame.noisy[None], box)
+    sigma = sigma_within(preprocessor.noise, frame.noisy[None], box, frame.gain)
     return joint_input(noisy, box.cut(frame.denoised)[None]), sigma
 
 

@@ -25,9 +25,9 @@ from f2r.run.judge import PlaneJudgement
 from f2r.run.setup import Setup
 from f2r.train.adapt import Change
 
-CODED_ERROR_SHARE = 0.1
-"""Error of the refined frame relative to the noise, assumed for coded video, where it cannot be
-estimated: 0.05 dB better than no fusion on training clips."""
+USUAL_ERROR_SHARE = 0.1
+"""Error of the refined frame relative to the noise, assumed where it cannot be estimated: 0.05 dB
+better than no fusion on coded training clips."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,8 @@ class PlaneDecision:
     """Weight of the prior in the refined frame, in [0, 1]."""
     error_share: float = 0.0
     """Error of the refined frame relative to the noise; 0: it is not fused with its neighbours."""
+    matches_exposure: bool = False
+    """Whether the exposure of each frame is matched to its surroundings, and put back."""
 
     @property
     def working_noise(self) -> NoiseModel:
@@ -72,7 +74,9 @@ class PlaneDecision:
             Output.ANCHOR: estimate.anchor,
             Output.REFINED: estimate.refined,
         }[self.output]
-        return unclip(chosen, self.working_noise)
+        if estimate.gain == 1:
+            return unclip(chosen, self.working_noise)
+        return estimate.gain * unclip(chosen / estimate.gain, self.working_noise)
 
     def to_dict(self) -> dict[str, Any]:
         """Give the decision as JSON values."""
@@ -83,6 +87,7 @@ class PlaneDecision:
             "output": self.output.value,
             "prior_share": self.prior_share,
             "error_share": self.error_share,
+            "matches_exposure": self.matches_exposure,
         }
 
     @classmethod
@@ -95,6 +100,7 @@ class PlaneDecision:
             Output(content["output"]),
             content["prior_share"],
             content["error_share"],
+            content["matches_exposure"],
         )
 
 
@@ -129,12 +135,18 @@ def complete_errors(
 def decide_plane(judgement: PlaneJudgement) -> PlaneDecision:
     """Choose the output of a plane by its estimated errors."""
     look, errors = judgement.look, judgement.errors
-    decision = PlaneDecision(look.scale, look.working_noise, look.limits, Output.REFINED)
+    decision = PlaneDecision(
+        look.scale,
+        look.working_noise,
+        look.limits,
+        Output.REFINED,
+        matches_exposure=look.flickers,
+    )
     if look.is_noise_free:
         decision = replace(decision, output=Output.NOISY)
     if errors is None:
-        fuses = look.coding is not None and decision.output is Output.REFINED
-        return replace(decision, error_share=CODED_ERROR_SHARE) if fuses else decision
+        fuses = not look.is_measurable and decision.output is Output.REFINED
+        return replace(decision, error_share=USUAL_ERROR_SHARE) if fuses else decision
     if not look.is_noise_free:
         decision = replace(decision, output=errors.best())
     fuses = decision.output is Output.REFINED and errors.fuses

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from f2r.io.clip import Frame
+from f2r.method.exposure import match_exposure
 from f2r.method.fusion import FusedStream
 from f2r.method.networks import Networks
 from f2r.method.stream import Estimate
@@ -64,12 +65,14 @@ def _estimates(
     setup: Setup,
     first: int,
 ) -> Iterator[list[Estimate]]:
-    for i, frame in enumerate(frames):
+    matched = any(decision.matches_exposure for decision in decisions)
+    pairs = match_exposure(frames) if matched else ((frame, 1.0) for frame in frames)
+    for i, (frame, gain) in enumerate(pairs):
         if i < first:
             continue
         planes = setup.layout.split(frame)
         ready = [
-            stream.push(decision.scale * noisy)
+            stream.push(decision.scale * noisy, gain)
             for stream, decision, noisy in zip(streams, decisions, planes, strict=True)
         ]
         yield from (list(group) for group in zip(*ready, strict=True))

@@ -79,9 +79,7 @@ def judge_plane(
         generator: randomness of tiles and probes.
     """
     clips = _with_anchors(clips, networks)
-    if look.coding is not None:
-        # A codec leaves noise that repeats in time: neither the residual of the anchors nor
-        # Stein's estimate tells the truth.
+    if not look.is_measurable:
         return PlaneJudgement(look, clips, None)
     if is_given:
         judged = _check(look, clips)

@@ -7,6 +7,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
+from f2r.method.exposure import flickers
 from f2r.method.networks import Networks
 from f2r.method.preprocess import Preprocessor
 from f2r.noise.blocks import Limits
@@ -43,15 +44,22 @@ class PlaneLook:
     """Noise before a lossy codec, where the clip went through one and the noise was estimated."""
     coding: str | None = None
     """Name of the lossy codec; None if there was none."""
+    flickers: bool = False
+    """Whether the exposure alternates from frame to frame."""
+
+    @property
+    def is_measurable(self) -> bool:
+        """Whether errors can be estimated: frames keep their exposure and no codec changed them.
+
+        Stein's estimate and recorruption need noise of the known model. A codec's noise has another
+        structure, which stage 2 would learn to keep.
+        """
+        return self.coding is None and not self.flickers
 
     @property
     def allows_training(self) -> bool:
-        """Whether the networks may train on the plane: it has noise that no codec has changed.
-
-        Recorruption needs noise of the known model. A codec's noise has another structure, which
-        stage 2 would learn to keep.
-        """
-        return not self.is_noise_free and self.coding is None
+        """Whether the networks may train on the plane."""
+        return self.is_measurable and not self.is_noise_free
 
     @property
     def working_noise(self) -> NoiseModel:
@@ -77,6 +85,7 @@ class PlaneLook:
             "clipped_low": self.limits.low_share,
             "clipped_high": self.limits.high_share,
             "hot_pixels": self.hot_pixels,
+            "exposure_flickers": self.flickers,
             **({} if self.coding is None else {"coding": self.coding}),
             **({} if self.coded is None else {"before_coding": asdict(self.coded)}),
         }
@@ -106,6 +115,7 @@ def look_at_plane(frames: Sequence[Tensor], setup: Setup, networks: Networks) ->
         int(find_hot_pixels(clip, sigma).any(0).sum()),
         coded,
         setup.info.coding,
+        flickers([frame.numpy() for frame in frames]),
     )
 
 

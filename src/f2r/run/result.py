@@ -31,6 +31,11 @@ class PlaneEstimate:
     decision: PlaneDecision
     """Chooses the output among the estimates."""
 
+    @property
+    def factor(self) -> float:
+        """What the levels of the input were multiplied by."""
+        return self.decision.scale * self.estimate.gain
+
 
 @dataclass(frozen=True)
 class Result:
@@ -78,4 +83,4 @@ class Result:
         )
 
     def _merge(self, part: Callable[[PlaneEstimate], Tensor]) -> Frame:
-        return self.layout.merge([part(plane) / plane.decision.scale for plane in self.planes])
+        return self.layout.merge([part(plane) / plane.factor for plane in self.planes])

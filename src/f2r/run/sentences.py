@@ -122,11 +122,9 @@ def describe_quality(
     """Say which estimate becomes the output, and how good it is thought to be."""
     said = []
     for decision, one in zip(decisions, judgements, strict=True):
-        if one.look.coding is not None and one.shots:
-            said.append(
-                "estimated PSNR: unknown, because a codec has changed the noise; for the same "
-                "reason nothing is trained on this clip"
-            )
+        if not one.look.is_measurable and one.shots:
+            why = "the exposure flickers" if one.look.flickers else "a codec has changed the noise"
+            said.append(f"estimated PSNR: unknown, because {why}; nothing is trained on this clip")
         if one.errors is None:
             continue
         said.append(f"estimated PSNR in dB: {figures_of(one.errors)}; output: {decision.output}")
