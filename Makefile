@@ -12,7 +12,7 @@ READY := $(VENV)/.ready
 DOCS_READY := $(VENV)/.docs-ready
 SOURCES := src tests demo docs
 
-.PHONY: demo test lint format docs house clean
+.PHONY: demo test lint format docs house fuzz clean
 
 demo: $(READY)
 	PATH="$(CURDIR)/$(BIN):$$PATH" demo/run.sh
@@ -35,6 +35,12 @@ docs: $(DOCS_READY)
 
 house: $(READY)
 	$(BIN)/python docs/_ext/house.py
+
+# Damaged files of every kind are read for some minutes; failures are kept in runs/fuzz.
+FUZZ_SECONDS ?= 300
+
+fuzz: $(READY)
+	$(BIN)/python tests/fuzz/driver.py --seconds $(FUZZ_SECONDS) --seed $(or $(SEED),0)
 
 clean:
 	rm -rf $(VENV) build dist demo/out .pytest_cache .mypy_cache .ruff_cache .hypothesis

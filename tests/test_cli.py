@@ -83,9 +83,9 @@ def test_the_same_seed_gives_the_same_result(noisy, tmp_path):
     assert np.array_equal(np.load(tmp_path / "a.npy"), np.load(tmp_path / "b.npy"))
 
 
-def bad_nan(folder):
+def bad_infinity(folder):
     array = noisy_array()
-    array[1, 5, 5, 0] = np.nan
+    array[1, 5, 5, 0] = np.inf
     np.save(folder / "bad.npy", array)
 
 
@@ -99,7 +99,7 @@ BAD_FILES = {
     "missing": lambda _: None,
     "empty": lambda folder: (folder / "bad.npy").touch(),
     "no frames": lambda folder: np.save(folder / "bad.npy", np.zeros((0, 8, 8), np.float32)),
-    "nan": bad_nan,
+    "infinity": bad_infinity,
     "inf": bad_inf,
     "strings": lambda folder: np.save(folder / "bad.npy", np.full((3, 8, 8), "x")),
     "int64": lambda folder: np.save(folder / "bad.npy", np.zeros((3, 8, 8), np.int64)),
@@ -189,6 +189,21 @@ def test_noise_is_measured_and_its_file_is_taken_back(tmp_path, capsys):
     assert main(["denoise", str(path), "--preset", "fast", "--noise", str(measured)]) == 0
     report = json.loads((tmp_path / "noisy.f2r.npy.json").read_text())
     assert report["noise"][0]["sigma"] == pytest.approx(0.1, rel=0.06)
+
+
+def test_axes_are_named_and_doubts_are_said_and_reported(tmp_path, capsys):
+    path = tmp_path / "last.npy"
+    np.save(path, np.moveaxis(noisy_array(6, 96, 128)[..., 0], 0, -1))
+    with_axes = ["noise", str(path), "--axes", "YXT", "--skip-corrupt"]
+    assert main(with_axes) == 0
+    assert "holds" in capsys.readouterr().out
+    rows, columns, times = np.mgrid[:40, :36, :34]  # smooth along the last axis, which is shortest
+    scene = 0.5 + 0.2 * np.sin(rows / 2 + times / 20) + 0.2 * np.cos(columns / 2)
+    np.save(path, scene.astype(np.float32))
+    assert denoise(path) == 0
+    assert "warning:" in capsys.readouterr().err
+    report = json.loads((tmp_path / "last.f2r.npy.json").read_text())
+    assert any("--axes" in doubt for doubt in report["input_doubts"])
 
 
 def test_info_names_the_device_and_the_weights(capsys):

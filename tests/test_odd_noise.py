@@ -151,6 +151,14 @@ def test_columns_that_stay_in_place_are_removed_on_request():
     assert psnr(repaired.frames, scene) > psnr(kept.frames, scene)
 
 
+def test_a_pattern_is_removed_from_whole_frames_that_are_measured_in_the_middle(monkeypatch):
+    monkeypatch.setattr("f2r.run.inspect.SIDE", 64)
+    scene = to_array(moving_clip(6, 64, 96, speed=3))
+    noisy = scene + 0.03 * noise_like(scene)
+    options = {"sigma": 0.03, "preset": "fast", "fixed_pattern": "remove"}
+    assert f2r.denoise(noisy, **options).frames.shape == scene.shape
+
+
 @pytest.mark.parametrize("told", [0.08, 0.12])
 def test_noise_that_is_told_wrong_is_named_and_quality_is_judged_by_what_is_there(clean, told):
     """It once said 80 dB, or chose the prior, when the noise was overestimated by 5 %."""

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from tyro.conf import arg
 from tyro.constructors import PrimitiveConstructorSpec
 
-from f2r.errors import InputError
+from f2r.errors import InputError, check_seed
 
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -181,8 +181,7 @@ class DenoiseConfig:
             raise InputError(f"steps must be positive, not {self.steps}")
         if self.steps is not None and self.time_budget is not None:
             raise InputError("give either steps or a time budget, not both")
-        if not 0 <= self.seed < 2**63:
-            raise InputError(f"seed must lie in [0, 2^63), not {self.seed}")
+        check_seed(self.seed)
 
     def _check_amounts(self) -> None:
         if not 0 <= self.strength <= 1.5:

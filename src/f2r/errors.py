@@ -1,5 +1,11 @@
 """What can go wrong for a user, each as one line that says what to do."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+MOST_LETTERS = 160
+"""Length of a library's own words in an error."""
+
 
 class F2RError(Exception):
     """Base of every error that F2R raises on purpose; its text is one line for the user."""
@@ -7,3 +13,46 @@ class F2RError(Exception):
 
 class InputError(F2RError):
     """The input or an option cannot be used: the user has to change something (exit code 2)."""
+
+
+def check_seed(seed: int) -> None:
+    """Refuse a seed that no generator takes.
+
+    Raises:
+        InputError: it is negative or has more than 63 bits.
+    """
+    if not 0 <= seed < 2**63:
+        raise InputError(f"seed must be at least 0 and below 2^63, not {seed}")
+
+
+@contextmanager
+def reading(name: object, advice: str = "copy it again, or save it anew") -> Iterator[None]:
+    """Turn whatever a library throws while it reads something of the user's into one line.
+
+    Args:
+        name: what is read.
+        advice: what the user can do.
+
+    Raises:
+        InputError: instead of any exception but F2R's own.
+    """
+    try:
+        yield
+    except F2RError:
+        raise
+    except MemoryError as error:
+        raise InputError(
+            f"{name}: needs more memory than is free: crop it or close other programs"
+        ) from error
+    except Exception as error:  # every library has errors of its own, on damaged files also bugs
+        raise InputError(f"{name}: cannot be read ({reason(error)}): {advice}") from error
+
+
+def reason(error: Exception) -> str:
+    """Put into a few printable words why something failed."""
+    said = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    if error.args and isinstance(error.args[0], bytes):
+        said = error.args[0].decode(errors="replace")
+    line = next((line.strip() for line in str(said).splitlines() if line.strip()), "no reason")
+    shown = "".join(letter if letter.isprintable() else "?" for letter in line)
+    return shown if len(shown) <= MOST_LETTERS else shown[:MOST_LETTERS] + " ..."

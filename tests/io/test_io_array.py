@@ -106,13 +106,12 @@ def test_unusable_arrays_are_refused_in_one_line(tmp_path, clip, words):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_nan_and_infinity_are_refused_with_their_frame(tmp_path, value):
+def test_infinity_is_refused_with_its_frame(tmp_path):
     path = tmp_path / "clip.npy"
     clip = np.zeros((3, 4, 5), np.float32)
-    clip[1, 2, 3] = value
+    clip[1, 2, 3] = np.inf
     np.save(path, clip)
-    with pytest.raises(InputError, match="frame 2 holds NaN"):
+    with pytest.raises(InputError, match="frame 2 holds infinity"):
         list(open_reader(path))
 
 

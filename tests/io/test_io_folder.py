@@ -157,11 +157,11 @@ def test_a_cut_jpeg_is_damaged(tmp_path):
         open_reader(folder)
 
 
-def test_nan_in_a_float_frame_is_refused(tmp_path):
+def test_infinity_in_a_float_frame_is_refused(tmp_path):
     clip = np.zeros((2, 48, 64), np.float32)
-    clip[1, 3, 4] = np.nan
+    clip[1, 3, 4] = np.inf
     reader = open_reader(write_frames(tmp_path / "in", clip, ".tif"))
-    with pytest.raises(InputError, match="frame 2 holds NaN"):
+    with pytest.raises(InputError, match="frame 2 holds infinity"):
         list(reader)
 
 

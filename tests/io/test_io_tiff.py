@@ -174,7 +174,7 @@ def test_damaged_compression_is_refused(tmp_path):
         list(open_reader(path))
 
 
-@pytest.mark.parametrize("dtype", [np.int16, np.uint32, np.complex64])
+@pytest.mark.parametrize("dtype", [np.int8, np.uint32, np.complex64])
 def test_other_types_are_refused(tmp_path, dtype):
     path = tmp_path / "clip.tif"
     tifffile.imwrite(path, np.zeros((2, 48, 64), dtype))
@@ -182,9 +182,9 @@ def test_other_types_are_refused(tmp_path, dtype):
         open_reader(path)
 
 
-def test_nan_is_refused(tmp_path):
+def test_infinity_is_refused(tmp_path):
     clip = np.zeros((5, 48, 64), np.float32)
     clip[2, 1, 1] = np.inf
     tifffile.imwrite(tmp_path / "clip.tif", clip)
-    with pytest.raises(InputError, match="frame 3 holds NaN"):
+    with pytest.raises(InputError, match="frame 3 holds infinity"):
         list(open_reader(tmp_path / "clip.tif"))

@@ -1,5 +1,7 @@
 """OME-Zarr in and out; skipped where the extra is not installed."""
 
+import json
+
 import numpy as np
 import pytest
 from io_samples import copy
@@ -83,3 +85,27 @@ def test_what_is_no_image_is_refused(tmp_path):
     with pytest.raises(InputError, match="not replaced"):
         open_writer(tmp_path / "e.zarr", info, overwrite=True)
     assert (tmp_path / "e.zarr" / "mine.txt").exists()
+
+
+@pytest.mark.parametrize("place", [4, 12])
+def test_a_chunk_that_lies_about_its_size_is_refused_before_it_is_unpacked(tmp_path, place):
+    array = np.arange(3 * 32 * 32, dtype=np.uint16).reshape(3, 32, 32)
+    path = write_image(tmp_path / "a.zarr", array, "tyx", zarr_format=2)
+    chunk = next(p for p in sorted((path / "0").rglob("*")) if p.is_file() and p.name[0] != ".")
+    data = bytearray(chunk.read_bytes())
+    data[place + 2] = 0xFF
+    chunk.write_bytes(data)
+    with pytest.raises(InputError, match="chunk is damaged"):
+        list(open_reader(path))
+
+
+def test_chunks_of_more_than_a_gibibyte_are_refused(tmp_path):
+    path = write_image(tmp_path / "a.zarr", np.zeros((2, 32, 32), np.uint16), "tyx")
+    said = path / "0" / "zarr.json"
+    text = said.read_text()
+    metadata = json.loads(text)
+    metadata["shape"] = [10**6, 32, 32]
+    metadata["chunk_grid"]["configuration"]["chunk_shape"] = [10**6, 32, 32]
+    said.write_text(json.dumps(metadata))
+    with pytest.raises(InputError, match="too large"):
+        open_reader(path)

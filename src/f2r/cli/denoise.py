@@ -31,7 +31,10 @@ class DenoiseArgs:
     quality: float | None = None
     """Constant rate factor or quantiser of the encoder, lower is better."""
     skip_corrupt: bool = False
-    """Leave damaged video packets out instead of stopping at them."""
+    """Leave damaged video packets and pictures out instead of stopping at them."""
+    axes: str | None = None
+    """Names of the axes of a TIFF or .npy in the order of the file, where it does not say them
+    or says them wrongly: T time, Y rows, X columns, Z, C or S for channels, such as YXT."""
     resume: bool = False
     """Go on from where an interrupted run was stopped or killed."""
     overwrite: bool = False
@@ -44,7 +47,7 @@ def denoise_command(args: DenoiseArgs) -> None:
     from f2r.cli.display import Display
     from f2r.run.batch import Task, is_batch, plan_batch, run_batch
 
-    if not args.inputs:
+    if not args.inputs or not all(args.inputs):
         raise InputError("nothing to denoise: name a video, a folder of frames, a stack or .npy")
     if not is_batch(args.inputs):
         _denoise_one(args.inputs[0], args.output, args.config, _files_of(args, args.resume))
@@ -65,7 +68,9 @@ def _files_of(args: DenoiseArgs, resume: bool) -> "FileOptions":
     from f2r.run.job import FileOptions
 
     encode = EncodeOptions(args.codec, args.quality)
-    return FileOptions(args.overwrite, resume, args.skip_corrupt, encode, mosaic_of(args.mosaic))
+    return FileOptions(
+        args.overwrite, resume, args.skip_corrupt, encode, mosaic_of(args.mosaic), args.axes
+    )
 
 
 def _denoise_one(

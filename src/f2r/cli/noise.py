@@ -32,6 +32,10 @@ class NoiseArgs:
     """Where to draw it, such as noise.png: variance, correlations, fixed pattern."""
     overwrite: bool = False
     """Replace existing files of these names."""
+    skip_corrupt: bool = False
+    """Leave damaged video packets and pictures out instead of stopping at them."""
+    axes: str | None = None
+    """Names of the axes of a TIFF or .npy in the order of the file, such as YXT."""
     mosaic: MosaicOptions = NOT_RAW
 
 
@@ -39,6 +43,7 @@ def noise_command(args: NoiseArgs) -> None:
     """Run `f2r noise`."""
     from rich.console import Console
 
+    from f2r.cli.display import Display
     from f2r.io.output import claim_file
     from f2r.pictures.noise_picture import check_charts, write_noise_picture
     from f2r.run.inspect import inspect_noise
@@ -55,7 +60,13 @@ def noise_command(args: NoiseArgs) -> None:
             for path in (args.json, args.picture)
             if path is not None
         ]
-        planes = inspect_noise(args.input, mosaic_of(args.mosaic))
+        planes = inspect_noise(
+            args.input,
+            mosaic_of(args.mosaic),
+            axes=args.axes,
+            skip_corrupt=args.skip_corrupt,
+            announce=Display().say,
+        )
         _show(console, planes)
         for claim in claims:
             if claim.path == args.json:

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from f2r.errors import InputError
+from f2r.errors import InputError, check_seed
 from f2r.io import ClipInfo, Frame, Source, open_reader, open_writer
-from f2r.io.opening import VIDEO_SUFFIXES
 from f2r.io.output import check_output
 from f2r.io.raw.mosaic import Mosaic
+from f2r.io.recognise import VIDEO_SUFFIXES
 from f2r.noise.models import NoiseModel
 from f2r.system.claim import Claim
 from f2r.system.placing import check_file
@@ -60,8 +60,7 @@ def simulate_file(
     Raises:
         InputError: input, output or seed cannot be used.
     """
-    if seed < 0:
-        raise InputError(f"seed must not be negative, not {seed}")
+    check_seed(seed)
     if str(output) == "-":
         raise InputError("a simulated clip has a JSON beside it: name a file with -o")
     count, clipped = 0, 0.0

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from f2r.errors import InputError
+from f2r.errors import InputError, check_seed
 from f2r.evaluation.simulate import Simulated, add_noise, claim_simulated, finish
 from f2r.io import ClipInfo, Frame, FrameReader, FrameWriter, Source, open_reader, open_writer
 from f2r.io.raw.colour import as_matrix
@@ -49,8 +49,7 @@ def simulate_raw(  # noqa: PLR0913 - keyword options of a command
     Raises:
         InputError: input, output, ISO or seed cannot be used.
     """
-    if seed < 0:
-        raise InputError(f"seed must not be negative, not {seed}")
+    check_seed(seed)
     noise = crvd_noise(iso)
     look = draw_look(1, torch.Generator().manual_seed(seed))
     shown = with_look(mosaic or crvd_mosaic(), look, iso)

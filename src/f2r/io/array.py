@@ -3,34 +3,34 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from tokenize import TokenError
 from typing import Any, BinaryIO, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from f2r.errors import InputError
+from f2r.errors import InputError, reading
+from f2r.io.axis_names import doubt_guess
 from f2r.io.clip import (
     ClipInfo,
     Closing,
     Frame,
     Samples,
     Source,
-    check_finite,
+    check_frame_count,
     check_frame_size,
     sample_type,
     to_nominal,
     to_samples,
     white,
+    written_scale,
 )
 from f2r.io.output import FileWriter
 from f2r.system.claim import Claim
 
 MAX_CHANNELS = 16
 """More than this in the last axis is a transposed array rather than a clip."""
-
-UNREADABLE = (ValueError, OSError, EOFError, OverflowError, SyntaxError, TokenError)
-"""What numpy raises on files that are no arrays; it parses their header as Python."""
+SAMPLE = (16, 256, 256)
+"""Frames, rows and columns that a guess of the axes is judged by."""
 
 
 @dataclass(frozen=True)
@@ -63,28 +63,25 @@ class NpyReader(Closing):
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self.info = _describe(self._map(), path, path)
+        self.info = _describe(map_npy(path), path, path)
 
     def __iter__(self) -> Iterator[Frame]:
         for i in range(self.info.frames or 0):
             # A map that outlives its frame would count as resident memory, page by page.
-            yield _frame(self._map()[i], self.info, i, self._path)
-
-    def _map(self) -> NDArray[Any]:
-        try:
-            array = np.load(self._path, mmap_mode="r", allow_pickle=False)
-        except UNREADABLE as error:
-            raise InputError(
-                f"{self._path}: is not a complete .npy array ({_first_line(error)}): save it again "
-                "with numpy.save"
-            ) from error
-        if not isinstance(array, np.ndarray):
-            raise InputError(f"{self._path}: holds several arrays: save the clip alone as .npy")
-        return array
+            yield _frame(map_npy(self._path)[i], self.info, i, self._path)
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+def map_npy(path: Path) -> NDArray[Any]:
+    """Map a `.npy` file into memory.
+
+    Raises:
+        InputError: it holds no single array of numbers.
+    """
+    with reading(path, "it is not a complete .npy array, save it again with numpy.save"):
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    if not isinstance(array, np.ndarray):
+        raise InputError(f"{path}: holds several arrays: save the clip alone as .npy")
+    return array
 
 
 def _describe(array: NDArray[Any], name: object, path: Path | None) -> ClipInfo:
@@ -95,16 +92,13 @@ def _describe(array: NDArray[Any], name: object, path: Path | None) -> ClipInfo:
     dtype = sample_type(array.dtype, name)
     frames, height, width = array.shape[:3]
     channels = array.shape[3] if array.ndim == 4 else 1
-    if frames == 0:
-        raise InputError(f"{name}: has no frames")
+    check_frame_count(frames, name)
     check_frame_size(height, width, name)
     if not 1 <= channels <= MAX_CHANNELS:
         raise InputError(
             f"{name}: has {channels} channels: the axes are (T, H, W, C) with 1 to {MAX_CHANNELS} "
-            "channels last"
+            "channels last; name others by --axes"
         )
-    is_double = array.dtype.kind == "f" and array.dtype.itemsize > 4
-    unread = ("Samples are kept as float32, the input has float64.",) if is_double else ()
     return ClipInfo(
         frames=frames,
         height=height,
@@ -114,15 +108,26 @@ def _describe(array: NDArray[Any], name: object, path: Path | None) -> ClipInfo:
         bit_depth=32 if dtype == "float32" else 8 * array.dtype.itemsize,
         dtype=dtype,
         scale=white(dtype),
-        source=ArraySource(path, unread, has_channel_axis=array.ndim == 4),
+        source=_describe_source(array, path),
     )
+
+
+def _describe_source(array: NDArray[Any], path: Path | None) -> ArraySource:
+    is_double = array.dtype.kind == "f" and array.dtype.itemsize > 4
+    unread = ("Samples are kept as float32, the input has float64.",) if is_double else ()
+    middle = tuple(
+        slice(max(0, (side - most) // 2), (side + most) // 2)
+        for side, most in zip(array.shape, SAMPLE, strict=False)
+    )
+    doubts = doubt_guess(array[middle], array.shape) if array.ndim == 3 and path else ()
+    return ArraySource(path, unread, has_channel_axis=array.ndim == 4, doubts=doubts)
 
 
 def _frame(samples: NDArray[Any], info: ClipInfo, index: int, name: object) -> Frame:
     frame = to_nominal(samples, info.scale).reshape(info.height, info.width, info.channels)
-    if info.dtype == "float32":
-        check_finite(frame, index, name)
-    return frame
+    if info.dtype != "float32" or info.source is None:
+        return frame
+    return info.source.gaps.fill(frame, index, name)
 
 
 def _has_channel_axis(info: ClipInfo) -> bool:
@@ -153,7 +158,7 @@ class NpyWriter(FileWriter):
         np.lib.format.write_array_header_1_0(self._file, header)
 
     def _pack(self, frame: Frame) -> Samples:
-        return [to_samples(frame, self.info.dtype, white(self.info.dtype))]
+        return [to_samples(frame, self.info.dtype, written_scale(self.info, self.info.dtype))]
 
     def _put(self, samples: Samples) -> None:
         little = samples[0].dtype.newbyteorder("<")
@@ -195,8 +200,10 @@ class ArrayWriter:
         return clip if _has_channel_axis(self._info) else clip[..., 0]
 
     def write(self, frame: Frame) -> None:
-        """Append a copy of one (H, W, C) frame."""
-        self._frames.append(frame.astype(np.float32))
+        """Append a copy of one (H, W, C) frame, NaN where the input has it."""
+        source = self._info.source
+        copied = frame.astype(np.float32)
+        self._frames.append(source.gaps.restore(copied, len(self._frames)) if source else copied)
 
     def close(self) -> None:
         """Do nothing: the array is always ready."""

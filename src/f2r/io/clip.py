@@ -1,7 +1,7 @@
 """What a clip is at the border: its description, and the protocols that read and write it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -11,18 +11,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from f2r.errors import InputError
+from f2r.io.gaps import Gaps
 from f2r.io.raw.mosaic import Mosaic
 
 Frame: TypeAlias = NDArray[np.float32]
 """One frame, (H, W, C) float32 in nominal units: 1 is the file's white, values are not clipped."""
 
-SampleType: TypeAlias = Literal["uint8", "uint16", "float32"]
+SampleType: TypeAlias = Literal["uint8", "uint16", "int16", "float32"]
 
 Samples: TypeAlias = list[NDArray[Any]]
 """One frame as its file stores it: one array per plane, rounded and clipped."""
 
 MAX_PIXELS = 2**27
 """Pixels of the largest frame that is accepted; 16K video (15360x8640) just fits."""
+
+
+MAX_FRAMES = 10**7
+"""Frames of the longest stack that is accepted: more than four days of video."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,10 @@ class Source:
     """File or folder, None for an array in memory."""
     unread: tuple[str, ...] = ()
     """What the reader had to leave behind, one plain sentence each."""
+    doubts: tuple[str, ...] = field(default=(), kw_only=True)
+    """What the reader guessed and is probably wrong, one sentence each."""
+    gaps: Gaps = field(default_factory=Gaps, kw_only=True, compare=False, repr=False)
+    """Where frames hold NaN; noted while they are read, put back when they are written."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +63,7 @@ class ClipInfo:
     dtype: SampleType
     """Type of the file's samples, and of what is written for it."""
     scale: float
-    """White in file units: nominal = sample / scale; 1 for float."""
+    """White in file units: nominal = sample / scale; 1 for float, unless it counts something."""
     chroma_subsampled: bool = False
     """Colour was stored at lower resolution, so its noise is not independent between pixels."""
     coding: str | None = None
@@ -164,11 +173,11 @@ def sample_type(dtype: np.dtype[Any], name: object) -> SampleType:
         return "float32"
     if dtype == np.uint8:
         return "uint8"
-    if dtype.kind == "u" and dtype.itemsize == 2:
-        return "uint16"
+    if dtype.kind in "ui" and dtype.itemsize == 2:
+        return "uint16" if dtype.kind == "u" else "int16"
     raise InputError(
-        f"{name}: samples of type {dtype.name} are not supported: convert them to uint8, uint16 "
-        "or float32"
+        f"{name}: samples of type {dtype.name} are not supported: convert them to uint8, uint16, "
+        "int16 or float32"
     )
 
 
@@ -177,21 +186,39 @@ def white(dtype: SampleType) -> float:
     return 1.0 if dtype == "float32" else float(np.iinfo(dtype).max)
 
 
+def written_scale(info: ClipInfo, dtype: SampleType) -> float:
+    """Return white in the units of an output with samples of type `dtype`."""
+    return info.scale if dtype == info.dtype == "float32" else white(dtype)
+
+
 def to_nominal(samples: NDArray[Any], scale: float) -> Frame:
-    """Turn file samples into nominal float32."""
-    nominal = samples.astype(np.float32)
+    """Turn file samples into nominal float32; what float32 cannot hold becomes infinite."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        nominal = samples.astype(np.float32)
     if scale != 1:
         nominal /= np.float32(scale)
     return nominal
 
 
 def to_samples(frame: Frame, dtype: SampleType, scale: float) -> NDArray[Any]:
-    """Turn nominal values into file samples; integers are rounded and clipped, floats kept."""
+    """Turn nominal values into file samples; integers are rounded and clipped, floats are not."""
     if dtype == "float32":
-        return frame.astype(np.float32, copy=False)
-    limit = np.iinfo(dtype).max
-    samples: NDArray[Any] = np.rint(frame * np.float32(scale)).clip(0, limit).astype(dtype)
+        kept = frame.astype(np.float32, copy=False)
+        return kept if scale == 1 else kept * np.float32(scale)
+    limits = np.iinfo(dtype)
+    levels = np.rint(frame * np.float32(scale)).clip(limits.min, limits.max)
+    samples: NDArray[Any] = levels.astype(dtype)
     return samples
+
+
+def check_frame_count(frames: int, name: object) -> None:
+    """Refuse a stack without frames, or so many that its header must be broken or hostile."""
+    if frames < 1:
+        raise InputError(f"{name}: has no frames")
+    if frames > MAX_FRAMES:
+        raise InputError(
+            f"{name}: has {frames} frames, more than F2R accepts ({MAX_FRAMES}): split it"
+        )
 
 
 def check_frame_size(height: int, width: int, name: object) -> None:
@@ -202,12 +229,4 @@ def check_frame_size(height: int, width: int, name: object) -> None:
         raise InputError(
             f"{name}: frames of {width}x{height} pixels are more than F2R accepts "
             f"({MAX_PIXELS} pixels): crop or scale the clip first"
-        )
-
-
-def check_finite(frame: Frame, index: int, name: object) -> None:
-    """Refuse NaN and infinity, which would spread over the whole result."""
-    if not np.isfinite(frame).all():
-        raise InputError(
-            f"{name}: frame {index + 1} holds NaN or infinity: replace those values first"
         )

@@ -11,25 +11,29 @@ from typing import Any
 
 import numpy as np
 
-from f2r.errors import InputError
+from f2r.errors import InputError, reading
 from f2r.io.clip import (
     ClipInfo,
     Closing,
     Frame,
     Samples,
     Source,
-    check_finite,
+    check_frame_count,
     check_frame_size,
     sample_type,
     to_nominal,
     to_samples,
     white,
+    written_scale,
 )
 from f2r.io.output import FileWriter
+from f2r.io.zarr_chunks import ChunkFiles
 from f2r.system.claim import Claim
 from f2r.system.owner import MARK
 
 MAX_CHANNELS = 4096
+MAX_CHUNK = 2**30
+"""Bytes of the largest chunk that is accepted; it is unpacked as a whole."""
 MARKS = ("zarr.json", ".zgroup", ".zarray")
 """Files by which a folder is known to be Zarr."""
 VERSIONS = {2: "0.4", 3: "0.5"}
@@ -75,29 +79,27 @@ class ZarrReader(Closing):
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        try:
+        with reading(path, 'it is no OME-Zarr image, whose group has "multiscales" metadata'):
             group = _library().open_group(str(path), mode="r")
             attributes = dict(group.attrs)
             image = attributes.get("ome", attributes)["multiscales"][0]
             axes = "".join(axis["name"] for axis in image["axes"])
             self._array = group[image["datasets"][0]["path"]]
             self._source = _describe_source(path, self._array, axes, attributes)
-        except (KeyError, IndexError, TypeError, ValueError, OSError) as error:
-            raise InputError(
-                f"{path}: is no OME-Zarr image ({type(error).__name__}: {error}): its group needs "
-                '"multiscales" metadata'
-            ) from error
         self.info = _describe(self._source, np.dtype(self._array.dtype))
 
     def __iter__(self) -> Iterator[Frame]:
         source = self._source
         size = (-1, self.info.height, self.info.width)
+        chunks = ChunkFiles(self._path, self._array, source.time_axis)
         for i in range(self.info.frames or 0):
             index = [i if a == source.time_axis else slice(None) for a in range(len(source.axes))]
-            samples = np.moveaxis(np.asarray(self._array[tuple(index)]).reshape(size), 0, -1)
+            with reading(self._path, "a chunk is damaged, copy the image again"):
+                chunks.check(i)
+                samples = np.moveaxis(np.asarray(self._array[tuple(index)]).reshape(size), 0, -1)
             frame = to_nominal(samples, self.info.scale)
             if self.info.dtype == "float32":
-                check_finite(frame, i, self._path)
+                frame = source.gaps.fill(frame, i, self._path)
             yield frame
 
 
@@ -123,8 +125,9 @@ def _describe(source: ZarrSource, dtype: np.dtype[Any]) -> ClipInfo:
     check_frame_size(height, width, source.path)
     kind = sample_type(dtype, source.path)
     frames = 1 if source.time_axis is None else source.shape[source.time_axis]
-    if frames == 0:
-        raise InputError(f"{source.path}: has no frames")
+    check_frame_count(frames, source.path)
+    if prod(source.chunks) * dtype.itemsize > MAX_CHUNK:
+        raise InputError(f"{source.path}: chunks of {source.chunks} are too large: save it anew")
     channels = prod(source.shape) // (height * width * frames)
     if not 1 <= channels <= MAX_CHANNELS or channels * height * width > 2**30:
         raise InputError(f"{source.path}: {channels} planes per frame are too many: split the file")
@@ -163,7 +166,7 @@ class ZarrWriter(FileWriter):
                 chunks=self._layout.chunks,
                 dtype=info.dtype,
             )
-        self._scale = info.scale if is_mirror else white(info.dtype)
+        self._scale = info.scale if is_mirror else written_scale(info, info.dtype)
 
     def _pack(self, frame: Frame) -> Samples:
         return [to_samples(frame, self.info.dtype, self._scale)]

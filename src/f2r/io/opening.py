@@ -1,80 +1,99 @@
 """Choose the reader and the writer of a path."""
 
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from f2r.errors import InputError
+from f2r.io.axis_names import no_axes, parse_axes
 from f2r.io.clip import ClipInfo, EncodeOptions, FrameReader, FrameWriter
+from f2r.io.guard import GuardedReader
 from f2r.io.output import check_output
 from f2r.io.raw.kinds import RAW_SUFFIXES, is_raw
 from f2r.io.raw.mosaic import Mosaic
+from f2r.io.recognise import (
+    ARRAY_SUFFIXES,
+    PICTURE_SUFFIXES,
+    READABLE_SUFFIXES,
+    TIFF_SUFFIXES,
+    VIDEO_SUFFIXES,
+    ZARR_SUFFIXES,
+    check_file,
+)
 from f2r.system.claim import Claim
 
-ARRAY_SUFFIXES = {".npy"}
-ZARR_SUFFIXES = {".zarr"}
-TIFF_SUFFIXES = {".tif", ".tiff", ".btf"}
-VIDEO_SUFFIXES = {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".y4m"}
-"""Containers that can be written; many more can be read."""
-READABLE_SUFFIXES = VIDEO_SUFFIXES | {
-    *(".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".wmv", ".flv", ".mxf", ".3gp", ".ogv", ".ivf")
-}
-"""Files of a folder that are taken for videos."""
-PICTURE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp"}
 FOLDER_SUFFIXES = {"", ".f2r"}
 
-MAGIC = {
-    b"\x93NUMPY": ("a NumPy array", ARRAY_SUFFIXES),
-    b"II*\0": ("a TIFF file", TIFF_SUFFIXES),
-    b"MM\0*": ("a TIFF file", TIFF_SUFFIXES),
-    b"II+\0": ("a TIFF file", TIFF_SUFFIXES),
-    b"MM\0+": ("a TIFF file", TIFF_SUFFIXES),
-    b"\x89PNG": ("a picture", PICTURE_SUFFIXES),
-    b"\xff\xd8\xff": ("a picture", PICTURE_SUFFIXES),
-    b"\x1aE\xdf\xa3": ("a Matroska video", VIDEO_SUFFIXES),
-}
-"""First bytes, what they mean, and the suffixes that go with them."""
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How a clip is to be read where it does not say so itself."""
+
+    skip_corrupt: bool = False
+    """Leave damaged video packets and pictures out instead of stopping at them."""
+    mosaic: Mosaic | None = None
+    """What the samples mean, where they are raw."""
+    axes: str | None = None
+    """Names of the axes of a TIFF or `.npy`, such as 'YXT'."""
 
 
 def open_reader(
-    path: str | Path, *, skip_corrupt: bool = False, mosaic: Mosaic | None = None
+    path: str | Path,
+    *,
+    skip_corrupt: bool = False,
+    mosaic: Mosaic | None = None,
+    axes: str | None = None,
+    counts_to_nominal: bool = False,
 ) -> FrameReader:
     """Open a clip: a video file, a folder of pictures, a TIFF stack, a `.npy` array or raw.
 
     Args:
         path: the clip; `-` reads YUV4MPEG2 video from standard input.
-        skip_corrupt: leave damaged video packets out instead of stopping at them.
+        skip_corrupt: leave damaged video packets and pictures out instead of stopping at them.
         mosaic: what the samples mean, where they are raw and the file does not say so itself.
+        axes: names of the axes of a TIFF or `.npy` in the order of the file: T time, Y rows, X
+            columns, and Z, C or S for what is a channel each; None lets the file say or guesses.
+        counts_to_nominal: divide floats that count photons or units by a power of two, so that
+            they come near 1, as the method expects; writers undo it.
 
     Raises:
         InputError: the clip cannot be read; the text says why and what to do.
     """
-    if str(path) == "-":
+    if not str(path):
+        raise InputError("the name of the input is empty: name a video, a folder, a stack or .npy")
+    options = ReadOptions(skip_corrupt, mosaic, parse_axes(axes))
+    return GuardedReader(
+        path, lambda: _open(str(path), options), counts_to_nominal=counts_to_nominal
+    )
+
+
+def _open(name: str, options: ReadOptions) -> FrameReader:
+    if name == "-":
         from f2r.io.video.pipe import PipeReader
 
-        return PipeReader()
-    path = Path(path)
+        return PipeReader(skip_corrupt=options.skip_corrupt)
+    path = Path(name)
     if is_raw(path):
         from f2r.io.raw.opening import open_raw
 
-        return open_raw(path, mosaic)
-    reader = _open_plain(path, skip_corrupt)
-    if mosaic is None:
+        return open_raw(path, options.mosaic)
+    reader = _open_plain(path, options)
+    if options.mosaic is None:
         return reader
     from f2r.io.raw.packing import MosaicReader
 
-    return MosaicReader(reader, mosaic)
+    return MosaicReader(reader, options.mosaic)
 
 
-def _open_plain(path: Path, skip_corrupt: bool) -> FrameReader:
+def _open_plain(path: Path, options: ReadOptions) -> FrameReader:
     """Open a clip whose samples are levels of grey or colour."""
     if path.is_dir():
-        from f2r.io.ome_zarr import ZarrReader, is_zarr
+        return _open_folder(path, options)
+    suffix = check_file(path)
+    if options.axes is not None:
+        from f2r.io.axes import AxesReader
 
-        if is_zarr(path):
-            return ZarrReader(path)
-        from f2r.io.images.folder import FolderReader
-
-        return FolderReader(path)
-    suffix = _check_file(path)
+        return AxesReader(path, options.axes)
     if suffix in ARRAY_SUFFIXES:
         from f2r.io.array import NpyReader
 
@@ -85,7 +104,20 @@ def _open_plain(path: Path, skip_corrupt: bool) -> FrameReader:
         return TiffReader(path)
     from f2r.io.video.reader import VideoReader
 
-    return VideoReader(path, skip_corrupt=skip_corrupt)
+    return VideoReader(path, skip_corrupt=options.skip_corrupt)
+
+
+def _open_folder(path: Path, options: ReadOptions) -> FrameReader:
+    """Open OME-Zarr or a folder of pictures."""
+    from f2r.io.ome_zarr import ZarrReader, is_zarr
+
+    if options.axes is not None:
+        raise no_axes(path)
+    if is_zarr(path):
+        return ZarrReader(path)
+    from f2r.io.images.folder import FolderReader
+
+    return FolderReader(path, skip_corrupt=options.skip_corrupt)
 
 
 def open_writer(
@@ -127,13 +159,13 @@ def open_writer(
 
 def _open_claimed(claim: Claim, info: ClipInfo, options: EncodeOptions) -> FrameWriter:
     if info.mosaic is None:
-        return open_plain_writer(claim, info, options)
+        return _open_plain_writer(claim, info, options)
     from f2r.io.raw.opening import open_raw_writer
 
-    return open_raw_writer(claim, info, options)
+    return open_raw_writer(claim, info, partial(_open_plain_writer, claim, options=options))
 
 
-def open_plain_writer(claim: Claim, info: ClipInfo, options: EncodeOptions) -> FrameWriter:
+def _open_plain_writer(claim: Claim, info: ClipInfo, options: EncodeOptions) -> FrameWriter:
     """Open an output for levels of grey or colour."""
     path = claim.path
     suffix = path.suffix.lower()
@@ -209,32 +241,3 @@ def _beside(path: Path) -> Path:
     if path.name.lower().endswith(f".ome{suffix.lower()}"):
         suffix = path.name[-len(suffix) - 4 :]
     return path.with_name(path.name.removesuffix(suffix) + ".f2r" + suffix)
-
-
-def _check_file(path: Path) -> str:
-    """Check that there is a file whose first bytes go with its name; return its suffix."""
-    if not path.exists():
-        raise InputError(f"{path}: no such file or folder: check the name")
-    if not path.is_file():
-        raise InputError(f"{path}: is not a file: pass a video, a folder, a TIFF stack or .npy")
-    try:
-        with path.open("rb") as stream:
-            start = stream.read(8)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be opened ({error.strerror})") from error
-    if not start:
-        raise InputError(f"{path}: is empty (0 bytes): copy or record it again")
-    suffix = path.suffix.lower()
-    if suffix in PICTURE_SUFFIXES:
-        raise InputError(
-            f"{path}: is a single picture: put the frames of the clip into a folder and pass that"
-        )
-    for magic, (what, suffixes) in MAGIC.items():
-        if start.startswith(magic) and suffix not in suffixes:
-            raise InputError(f"{path}: is {what} under a wrong name: rename it to *{min(suffixes)}")
-    for suffixes in (ARRAY_SUFFIXES, TIFF_SUFFIXES):
-        if suffix in suffixes and not any(
-            start.startswith(magic) for magic, entry in MAGIC.items() if entry[1] is suffixes
-        ):
-            raise InputError(f"{path}: is not what its extension {suffix} says: save it again")
-    return suffix

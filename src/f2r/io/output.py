@@ -8,8 +8,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Self
 
+import numpy as np
+
 from f2r.errors import InputError
 from f2r.io.clip import ClipInfo, Frame, Samples
+from f2r.io.names import check_name
 from f2r.system.claim import Claim
 from f2r.system.placing import cannot_write, check_file, check_free, discard
 
@@ -20,6 +23,7 @@ def check_output(path: Path, source: Path | None, *, overwrite: bool) -> None:
     Raises:
         InputError: the folder is missing or read-only, the output is the input, or it exists.
     """
+    check_name(path)
     folder = path.parent
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder: create it or name another output")
@@ -60,12 +64,16 @@ class FileWriter(ABC):
 
     failures: ClassVar[tuple[type[Exception], ...]] = (OSError,)
     """What writing raises when the disk is full or the encoder gives up."""
+    keeps_nan: bool = True
+    """Whether float samples are written as they are."""
 
     def __init__(self, claim: Claim, info: ClipInfo, losses: tuple[str, ...]) -> None:
         self.path = claim.path
         self.info = info
         self.count = 0
         self._losses = (*(info.source.unread if info.source else ()), *losses)
+        if info.source is not None and info.source.gaps and not self.keeps_nan:
+            self._losses += ("NaN is filled, the output cannot hold it.",)
         self._claim = claim
         self._part = claim.part(claim.path)
         self._is_open = self._holds_claim = True
@@ -91,8 +99,15 @@ class FileWriter(ABC):
         if not self._is_open:
             raise ValueError(f"{self.path} is closed")
         with self._explained():
-            self._put(samples)
+            self._put(self._with_gaps(samples))
         self.count += 1
+
+    def _with_gaps(self, samples: Samples) -> Samples:
+        """Put NaN back where the input has it; integers and videos cannot hold it."""
+        source = self.info.source
+        if source is None or not source.gaps or samples[0].dtype != np.float32:
+            return samples
+        return [source.gaps.restore(plane, self.count) for plane in samples]
 
     def close(self) -> None:
         """Finish the file and move it into place; closing twice is harmless."""

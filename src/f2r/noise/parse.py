@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from f2r.errors import InputError
+from f2r.errors import InputError, reading
 from f2r.noise.correlated import Correlated, correlation_from_lists
 from f2r.noise.models import Gamma, Gaussian, NoiseModel, Poisson, PoissonGaussian
 
@@ -14,6 +14,10 @@ FORMS = (
     "gaussian:SIGMA, poisson:GAIN, poisson-gaussian:GAIN,READ[,OFFSET], gamma:LOOKS, crvd:ISO, "
     "FILE.json"
 )
+
+ADVICE = "give a JSON file that f2r noise --json has made"
+LARGEST_FILE = 2**24
+"""Bytes of a JSON file that is read."""
 
 _BUILDERS: dict[str, tuple[tuple[int, ...], Callable[..., NoiseModel]]] = {
     "gaussian": ((1,), Gaussian),
@@ -85,18 +89,18 @@ def load_noise(path: Path) -> NoiseModel:
     Raises:
         InputError: the file cannot be read or holds no noise model.
     """
-    try:
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise InputError(f"{path}: is not a file: {ADVICE}")
+    with reading(path, ADVICE):
+        if path.stat().st_size > LARGEST_FILE:
+            raise InputError(f"{path}: is too large for a noise model: {ADVICE}")
         content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    except ValueError as error:
-        raise InputError(f"{path}: not a JSON file") from error
-    if isinstance(content, dict) and isinstance(content.get("noise"), dict):
-        content = content["noise"]
-    try:
-        return noise_from_dict(content)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
+        if isinstance(content, dict) and isinstance(content.get("noise"), dict):
+            content = content["noise"]
+        try:
+            return noise_from_dict(content)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
 
 
 def noise_from_dict(values: Any) -> NoiseModel:

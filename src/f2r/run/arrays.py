@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from f2r.config import DenoiseConfig
-from f2r.errors import InputError
+from f2r.errors import InputError, reading
 from f2r.io.array import ArrayReader, ArrayWriter
 from f2r.method.networks import describe_networks, load_networks
 from f2r.noise.models import NoiseModel
@@ -69,8 +69,7 @@ def denoise(
         (3, 32, 32)
     """
     config, model = _chosen(config, options)
-    array = frames.detach().cpu().numpy() if isinstance(frames, torch.Tensor) else frames
-    reader = ArrayReader(np.asarray(array))
+    reader = ArrayReader(_as_array(frames))
     clock = StageClock(progress)
     source, repair = repaired(reader, config)
     setup = set_up(reader.info, model or given_noise(config, None), config)
@@ -96,6 +95,14 @@ def denoise(
     sigma = float(np.sqrt(np.mean([decision.sigma**2 for decision in prepared.decisions])))
     denoised, anchor, prior = (writer.array for writer in arrays)
     return Denoised(denoised, anchor, prior, sigma, report)
+
+
+def _as_array(frames: NDArray[Any] | torch.Tensor) -> NDArray[Any]:
+    with reading("frames", "give a dense array or tensor of numbers"):
+        if not isinstance(frames, torch.Tensor):
+            return np.asarray(frames)
+        dense = frames.detach().cpu()
+        return (dense.float() if dense.dtype == torch.bfloat16 else dense).numpy()
 
 
 def _chosen(

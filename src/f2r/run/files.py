@@ -62,7 +62,7 @@ def denoise_file(
             announce(sentence)
         if has_pipe or claim is None:
             return run_job(job, claim, None)
-        options = asdict(files.encode) | {"skip": files.skip_corrupt}
+        options = asdict(files.encode) | {"skip": files.skip_corrupt, "axes": files.axes}
         identity = identity_of(source, setup, options)
         with RunState(identity, resume=files.resume, claim=claim, announce=announce) as state:
             sample = sample_bytes(reader.info, config)
@@ -74,6 +74,8 @@ def _describe_start(job: Job) -> Iterator[str]:
     """Say what is known before a frame is looked at."""
     info, setup = job.reader.info, job.setup
     yield describe_input(info)
+    for doubt in info.source.doubts if info.source else ():
+        yield f"warning: {doubt}"
     warning = pattern_warning(job.reader)
     if warning is not None:
         yield f"warning: {warning}"
@@ -88,7 +90,14 @@ def _opened(
     source: str, target: Path, files: FileOptions
 ) -> Iterator[tuple[FrameReader, Claim | None]]:
     """Open the input and hold the output; a pipe is not read before it is known where it goes."""
-    read = partial(open_reader, source, skip_corrupt=files.skip_corrupt, mosaic=files.mosaic)
+    read = partial(
+        open_reader,
+        source,
+        skip_corrupt=files.skip_corrupt,
+        mosaic=files.mosaic,
+        axes=files.axes,
+        counts_to_nominal=True,
+    )
     if source == PIPE:
         with _claim(source, target, files) as claim, read() as reader:
             yield reader, claim

@@ -1,7 +1,10 @@
 """Measure the noise of a clip and judge whether the method can work on it."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from itertools import islice
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,32 +22,65 @@ from f2r.noise.plane_noise import PlaneNoise
 
 FRAMES = 12
 """Frames that are looked at, from the start of the clip."""
+SIDE = 1448
+"""Rows and columns that are looked at, in the middle of larger frames."""
 
 
-def inspect_noise(source: str, mosaic: Mosaic | None = None) -> list[PlaneNoise]:
+def inspect_noise(
+    source: str,
+    mosaic: Mosaic | None = None,
+    *,
+    axes: str | None = None,
+    skip_corrupt: bool = False,
+    announce: Callable[[str], None] = lambda _: None,
+) -> list[PlaneNoise]:
     """Measure the noise of each plane of a clip.
 
     Args:
         source: the clip.
         mosaic: what its samples mean, where they are raw and the file does not say so.
+        axes: names of the axes of a TIFF or `.npy`, such as 'YXT'.
+        skip_corrupt: leave damaged video packets and pictures out instead of stopping at them.
+        announce: told in plain sentences what is doubtful about the clip.
 
     Raises:
         InputError: the clip cannot be read.
     """
-    with open_reader(source, mosaic=mosaic) as reader:
+    opened = open_reader(
+        source, mosaic=mosaic, axes=axes, skip_corrupt=skip_corrupt, counts_to_nominal=True
+    )
+    with opened as reader:
+        for doubt in reader.info.source.doubts if reader.info.source else ():
+            announce(f"warning: {doubt}")
         return inspect_reader(reader)
 
 
-def inspect_reader(reader: FrameReader) -> list[PlaneNoise]:
-    """Measure the noise of each plane of an open clip, as `inspect_noise` does."""
+def inspect_reader(reader: FrameReader, side: int | None = None) -> list[PlaneNoise]:
+    """Measure the noise of each plane of an open clip, as `inspect_noise` does.
+
+    Args:
+        reader: the clip.
+        side: rows and columns that are looked at, in the middle of larger frames; None: `SIDE`.
+    """
     raw = reader.info.mosaic is not None
     networks = load_networks(None, torch.device("cpu"), raw=raw)
-    layout = layout_of(reader.info)
-    frames = [layout.split(frame) for frame in islice(reader, FRAMES)]
+    rows, columns = (
+        _middle(length, side or SIDE) for length in (reader.info.height, reader.info.width)
+    )
+    height, width = rows.stop - rows.start, columns.stop - columns.start
+    layout = layout_of(replace(reader.info, height=height, width=width))
+    frames = [
+        layout.split(np.ascontiguousarray(frame[rows, columns])) for frame in islice(reader, FRAMES)
+    ]
     return [
         _inspect_plane([planes[k] for planes in frames], layout, k, networks)
         for k in range(len(layout.groups))
     ]
+
+
+def _middle(length: int, side: int) -> slice:
+    start = max(0, (length - side) // 2)
+    return slice(start, min(length, start + side))
 
 
 def _inspect_plane(

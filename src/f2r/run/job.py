@@ -43,11 +43,13 @@ class FileOptions:
     resume: bool = False
     """Go on from where an interrupted run was killed."""
     skip_corrupt: bool = False
-    """Leave damaged video packets out instead of stopping at them."""
+    """Leave damaged video packets and pictures out instead of stopping at them."""
     encode: EncodeOptions = field(default_factory=EncodeOptions)
     """How to compress the output."""
     mosaic: Mosaic | None = None
     """What the samples mean, where they are raw and the file does not say so."""
+    axes: str | None = None
+    """Names of the axes of a TIFF or `.npy`, such as 'YXT'."""
 
 
 @dataclass(frozen=True)
@@ -106,11 +108,17 @@ def run_job(job: Job, claim: Claim | None, state: RunState | None) -> Outcome:
 
 
 def _can_be_copied(job: Job, prepared: Prepared) -> bool:
-    """Tell whether the output is the input file itself: no noise, no repair, the same container."""
+    """Tell whether the output is the input file itself: no noise, no repair, the same container.
+
+    A doubtful input is written anew: it may be damaged or take pages from other files.
+    """
     source, encode = Path(job.source), job.files.encode
     is_same = source.suffix.lower() == job.target.suffix.lower() and source.is_file()
     is_plain = encode == EncodeOptions() and job.repair is None and not job.setup.is_raw
-    return is_same and is_plain and all(d.output is Output.NOISY for d in prepared.decisions)
+    doubts = job.reader.info.source.doubts if job.reader.info.source else ()
+    if job.files.skip_corrupt or doubts or not (is_same and is_plain):
+        return False
+    return all(d.output is Output.NOISY for d in prepared.decisions)
 
 
 def _copy_input(job: Job, prepared: Prepared, claim: Claim) -> Outcome:
@@ -207,11 +215,12 @@ def _copy(writer: FrameWriter, state: RunState, index: int) -> None:
 
 def _report(job: Job, prepared: Prepared, marks: Sequence[Mark], resumed: int) -> dict[str, Any]:
     """Put the report together; JSON values."""
-    config, raw = job.setup.config, job.setup.is_raw
+    config, raw, source = job.setup.config, job.setup.is_raw, job.reader.info.source
     memory = expected_memory(job.setup.memory, sample_bytes(job.reader.info, config))
     return {
         "input": Path(job.source).name,
         "output": job.target.name,
+        "input_doubts": list(source.doubts) if source else [],
         "config": asdict(config),
         "memory_planned_gib": memory / 2**30,
         "device": describe_device(job.setup.device),

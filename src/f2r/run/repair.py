@@ -78,7 +78,7 @@ def _find_hot(reader: FrameReader) -> Tensor:
 
 def _find_offsets(reader: FrameReader) -> Tensor:
     parts = []
-    for plane in inspect_reader(reader):
+    for plane in inspect_reader(reader, side=max(reader.info.height, reader.info.width)):
         pattern, hot = plane.diagnosis.pattern, plane.diagnosis.hot
         parts.append(torch.zeros(hot.shape) if pattern is None else pattern.offsets / plane.scale)
     return torch.cat(parts)

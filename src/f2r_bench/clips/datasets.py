@@ -12,7 +12,7 @@ from torch import Tensor
 
 from f2r.errors import InputError
 from f2r.io import open_reader
-from f2r.io.opening import ARRAY_SUFFIXES, PICTURE_SUFFIXES, TIFF_SUFFIXES, VIDEO_SUFFIXES
+from f2r.io.recognise import ARRAY_SUFFIXES, PICTURE_SUFFIXES, TIFF_SUFFIXES, VIDEO_SUFFIXES
 
 FRAME_CAP = 85
 """Frames of a clip that count, as in the published protocols."""

@@ -1,14 +1,20 @@
 """OpenEXR pictures: half or float samples, which may exceed 1; of one part, filling its frame."""
 
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from f2r.errors import InputError
+from f2r.errors import InputError, reading
+from f2r.io.clip import check_frame_size
+from f2r.io.quiet import caught_words
 
 EXR_SUFFIXES = {".exr"}
+
+DAMAGED = "this EXR is damaged, replace it or remove it"
 
 KNOWN = ("RGB", "RGBA", "Y")
 """Channels that a frame may have, as the library groups them."""
@@ -21,12 +27,14 @@ def read_exr_size(path: Path) -> tuple[int, int]:
         InputError: OpenEXR is not installed, or the file is not a picture of one part.
     """
     library = _library(path)
-    try:
-        with library.File(str(path), header_only=True) as file:
-            windows = [file.header()[name] for name in ("dataWindow", "displayWindow")]
-            parts = len(file.parts)
-    except (RuntimeError, ValueError) as error:
-        raise _damaged(path, error) from error
+    with (
+        reading(path, DAMAGED),
+        caught_words(),
+        redirect_stdout(StringIO()),  # the library complains there
+        library.File(str(path), header_only=True) as file,
+    ):
+        windows = [file.header()[name] for name in ("dataWindow", "displayWindow")]
+        parts = len(file.parts)
     if parts != 1:
         raise InputError(f"{path}: holds {parts} pictures: save the one to denoise alone")
     filled, frame = ([corner.tolist() for corner in window] for window in windows)
@@ -43,11 +51,14 @@ def read_exr(path: Path) -> NDArray[Any]:
         InputError: as `read_exr_size`; the picture is damaged; its channels are no colours.
     """
     library = _library(path)
-    try:
-        with library.File(str(path)) as file:
-            found = {name: channel.pixels for name, channel in file.channels().items()}
-    except (RuntimeError, ValueError) as error:
-        raise _damaged(path, error) from error
+    check_frame_size(*read_exr_size(path), path)
+    with (
+        reading(path, DAMAGED),
+        caught_words(),
+        redirect_stdout(StringIO()),
+        library.File(str(path)) as file,
+    ):
+        found = {name: channel.pixels for name, channel in file.channels().items()}
     if len(found) != 1 or next(iter(found)) not in KNOWN:
         names = ", ".join(sorted(found)) or "none"
         raise InputError(f"{path}: has the channels {names}: frames have RGB, RGBA or Y")
@@ -74,7 +85,3 @@ def _library(path: Path) -> Any:
             f"{path}: OpenEXR is needed for .exr: pip install 'frames2residual[exr]'"
         ) from None
     return OpenEXR
-
-
-def _damaged(path: Path, error: Exception) -> InputError:
-    return InputError(f"{path}: this EXR is damaged ({error}): replace it or remove it")

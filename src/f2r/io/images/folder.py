@@ -16,12 +16,12 @@ from f2r.io.clip import (
     Samples,
     SampleType,
     Source,
-    check_finite,
     check_frame_size,
     sample_type,
     to_nominal,
     to_samples,
     white,
+    written_scale,
 )
 from f2r.io.images import picture
 from f2r.io.output import FileWriter
@@ -48,13 +48,28 @@ def natural_key(name: str) -> list[tuple[int, str]]:
 
 
 class FolderReader(Closing):
-    """Frames of a folder, one picture decoded at a time."""
+    """Frames of a folder, one picture decoded at a time.
 
-    def __init__(self, path: Path, files: list[Path] | None = None) -> None:
+    Args:
+        path: the folder.
+        files: its pictures in order; None finds them.
+        skip_corrupt: leave damaged pictures out.
+    """
+
+    def __init__(
+        self, path: Path, files: list[Path] | None = None, *, skip_corrupt: bool = False
+    ) -> None:
         self._path = path
         self._files = _find_pictures(path) if files is None else files
+        for file in self._files:
+            if not file.is_file():  # a pipe would be waited for
+                raise InputError(f"{file}: is no file: keep only the frames of one clip here")
+        damaged = _find_damaged(self._files) if skip_corrupt else []
+        self._files = [file for file in self._files if file not in damaged]
+        if not self._files:
+            raise InputError(f"{path}: all its pictures are damaged: copy them again")
         self._size = _check_sizes(self._files)
-        self.info = self._describe()
+        self.info = self._describe(damaged)
 
     def __iter__(self) -> Iterator[Frame]:
         for i, file in enumerate(self._files):
@@ -65,8 +80,8 @@ class FolderReader(Closing):
                     f"{file}: {_layout(frame.shape)}, the first frame {_layout(expected)}: "
                     "all frames of a folder must agree"
                 )
-            check_finite(frame, i, file)
-            yield frame
+            assert self.info.source is not None
+            yield self.info.source.gaps.fill(frame, i, file)
 
     def _read(self, file: Path) -> tuple[Frame, bool]:
         """Return the frame, and whether transparency was left behind."""
@@ -78,11 +93,14 @@ class FolderReader(Closing):
             raise InputError(f"{file}: {samples.shape[2]} channels: pictures have 1 or 3")
         return to_nominal(samples[..., : samples.shape[2] - has_alpha], scale), has_alpha
 
-    def _describe(self) -> ClipInfo:
+    def _describe(self, damaged: list[Path]) -> ClipInfo:
         samples = picture.read_picture(self._files[0])
         frame, has_alpha = self._read(self._files[0])
         dtype = sample_type(samples.dtype, self._files[0])
-        unread = ("Transparency (the alpha channel) is left out.",) if has_alpha else ()
+        unread = ["Transparency (the alpha channel) is left out."] if has_alpha else []
+        if damaged:
+            names = ", ".join(file.name for file in damaged)
+            unread.append(f"Damaged pictures are left out: {names}.")
         return ClipInfo(
             frames=len(self._files),
             height=self._size[0],
@@ -94,7 +112,9 @@ class FolderReader(Closing):
             scale=white(dtype),
             chroma_subsampled=_kind(self._files[0]) == ".jpg" and frame.shape[2] == 3,
             coding="JPEG" if _kind(self._files[0]) == ".jpg" else None,
-            source=FolderSource(self._path, unread, tuple(file.name for file in self._files)),
+            source=FolderSource(
+                self._path, tuple(unread), tuple(file.name for file in self._files)
+            ),
         )
 
 
@@ -125,6 +145,17 @@ def _find_pictures(path: Path) -> list[Path]:
     return sorted(found, key=lambda file: natural_key(file.name))
 
 
+def _find_damaged(files: list[Path]) -> list[Path]:
+    """Decode all pictures; give those that cannot be."""
+    damaged = []
+    for file in files:
+        try:
+            picture.read_picture(file)
+        except InputError:
+            damaged.append(file)
+    return damaged
+
+
 def _check_sizes(files: list[Path]) -> tuple[int, int]:
     """Compare the headers of all pictures, so that nothing fails in the middle of a run."""
     first = picture.read_size(files[0])
@@ -145,6 +176,7 @@ class FolderWriter(FileWriter):
     def __init__(self, claim: Claim, info: ClipInfo, options: EncodeOptions) -> None:
         self._suffix = _choose_suffix(info, options)
         self._dtype = _choose_dtype(info, self._suffix)
+        self.keeps_nan = self._dtype == "float32"
         self._names = info.source.names if isinstance(info.source, FolderSource) else ()
         names = [self._name(i) for i in range(info.frames)] if info.frames else None
         check_replaceable(claim.path, claim.path, picture.SUFFIXES, names)
@@ -153,7 +185,7 @@ class FolderWriter(FileWriter):
             self._part.mkdir()
 
     def _pack(self, frame: Frame) -> Samples:
-        return [to_samples(frame, self._dtype, white(self._dtype))]
+        return [to_samples(frame, self._dtype, written_scale(self.info, self._dtype))]
 
     def _put(self, samples: Samples) -> None:
         picture.write_picture(self._part / self._name(self.count), samples[0])
@@ -184,7 +216,7 @@ def _choose_suffix(info: ClipInfo, options: EncodeOptions) -> str:
             )
         return CODEC_SUFFIXES[options.codec]
     kind = _kind(Path(info.source.names[0])) if isinstance(info.source, FolderSource) else ".png"
-    if info.dtype == "float32" or info.channels not in {1, 3}:
+    if info.dtype in {"float32", "int16"} or info.channels not in {1, 3}:
         return kind if kind == ".exr" else ".tif"
     return ".png" if kind == ".jpg" else kind
 
@@ -194,7 +226,7 @@ def _choose_dtype(info: ClipInfo, suffix: str) -> SampleType:
         return "uint8"
     if suffix == ".exr":
         return "float32"
-    if suffix == ".png" and info.dtype == "float32":
+    if suffix == ".png" and info.dtype in {"float32", "int16"}:
         return "uint16"
     return info.dtype
 

@@ -6,14 +6,18 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from f2r.errors import InputError
+from f2r.errors import InputError, reading
+from f2r.io.clip import check_frame_size
 from f2r.io.images.exr import EXR_SUFFIXES, read_exr, read_exr_size, write_exr
+from f2r.io.images.jpeg import FRAME_MARKERS, check_jpeg, says_damaged
+from f2r.io.images.png_bmp import ADVICE, check_bmp, check_png, damaged
+from f2r.io.quiet import caught_words
 
 TIFF_SUFFIXES = {".tif", ".tiff"}
 CV2_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp"}
 SUFFIXES = TIFF_SUFFIXES | CV2_SUFFIXES | EXR_SUFFIXES
-JPEG_FRAME_MARKERS = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
-"""SOF markers; the three taken out are tables (JPEG, ITU-T T.81 table B.1)."""
+MOST_PIXELS_A_BYTE = 8 * 1032
+"""Pixels that a byte of a picture can hold: deflate at its best, a bit for each pixel."""
 
 
 def read_size(path: Path) -> tuple[int, int]:
@@ -26,17 +30,14 @@ def read_size(path: Path) -> tuple[int, int]:
         return _tiff_size(path)
     if path.suffix.lower() in EXR_SUFFIXES:
         return read_exr_size(path)
-    with path.open("rb") as stream:
+    with reading(path, "this picture is cut short, copy it again"), path.open("rb") as stream:
         magic = stream.read(2)
-        try:
-            if magic == b"\x89P":
-                return _png_size(stream)
-            if magic == b"BM":
-                return _bmp_size(stream)
-            if magic == b"\xff\xd8":
-                return _jpeg_size(stream)
-        except (IndexError, ValueError) as error:
-            raise InputError(f"{path}: this picture is cut short: copy it again") from error
+        if magic == b"\x89P":
+            return _png_size(stream)
+        if magic == b"BM":
+            return _bmp_size(stream)
+        if magic == b"\xff\xd8":
+            return _jpeg_size(stream)
     raise InputError(f"{path}: is not a PNG, JPEG or BMP picture: remove it or convert it")
 
 
@@ -67,7 +68,7 @@ def _jpeg_size(stream: BinaryIO) -> tuple[int, int]:
         while marker == 0xFF:  # fill bytes
             marker = _number(stream, 1)
         length = _number(stream, 2)
-        if marker in JPEG_FRAME_MARKERS:
+        if marker in FRAME_MARKERS:
             _number(stream, 1)
             height = _number(stream, 2)
             return height, _number(stream, 2)
@@ -77,14 +78,14 @@ def _jpeg_size(stream: BinaryIO) -> tuple[int, int]:
 def _tiff_size(path: Path) -> tuple[int, int]:
     import tifffile
 
-    try:
-        with tifffile.TiffFile(path) as tif:
-            page = tif.pages.first
-            if len(tif.pages) > 1:
-                raise InputError(f"{path}: is a stack of its own: pass it alone, not its folder")
-            return int(page.imagelength), int(page.imagewidth)
-    except (tifffile.TiffFileError, ValueError, IndexError) as error:
-        raise InputError(f"{path}: this TIFF cannot be read ({error}): save it again") from error
+    from f2r.io.tiff.opening import Complaints, listening
+
+    advice = "this TIFF is damaged, save it again"
+    with reading(path, advice), listening(Complaints()), tifffile.TiffFile(path) as tif:
+        page = tif.pages.first
+        if len(tif.pages) > 1:
+            raise InputError(f"{path}: is a stack of its own: pass it alone, not its folder")
+        return int(page.imagelength), int(page.imagewidth)
 
 
 def read_picture(path: Path) -> NDArray[Any]:
@@ -99,32 +100,48 @@ def read_picture(path: Path) -> NDArray[Any]:
         return read_exr(path)
     import cv2
 
-    data = np.fromfile(path, np.uint8)
-    # The flag keeps 16 bits and ignores the EXIF orientation, so that pixels stay in place.
-    pixels: NDArray[Any] | None = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
-    if pixels is None or (path.suffix.lower() in {".jpg", ".jpeg"} and not _has_jpeg_end(data)):
-        raise InputError(f"{path}: this picture is damaged: replace it or remove it")
+    height, width = read_size(path)
+    check_frame_size(height, width, path)
+    data = path.read_bytes()
+    if height * width > MOST_PIXELS_A_BYTE * len(data):
+        raise damaged(path)
+    with reading(path, f"this picture is damaged, {ADVICE}"):
+        _check_whole(data, path)
+    pixels: NDArray[Any] | None = None
+    with reading(path, f"this picture is damaged, {ADVICE}"), caught_words() as words:
+        # The flag keeps 16 bits and ignores the EXIF orientation, so that pixels stay in place.
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is None or any(says_damaged(line) for line in words):
+        raise damaged(path)
     if pixels.ndim == 3 and pixels.shape[2] >= 3:
         order = [2, 1, 0, *range(3, pixels.shape[2])]
         pixels = pixels[..., order]
     return pixels
 
 
-def _has_jpeg_end(data: NDArray[np.uint8]) -> bool:
-    """Tell whether the end marker is there; the decoder fills a cut picture with grey."""
-    return b"\xff\xd9" in data[-1024:].tobytes()
+def _check_whole(data: bytes, path: Path) -> None:
+    if data.startswith(b"\x89P"):
+        check_png(data, path)
+    elif data.startswith(b"BM"):
+        check_bmp(data, path)
+    else:
+        check_jpeg(data, path)
 
 
 def _read_tiff(path: Path) -> NDArray[Any]:
     import tifffile
 
-    try:
-        with tifffile.TiffFile(path) as tif:
-            page = tif.pages.first
-            pixels: NDArray[Any] = page.asarray()
-            return np.moveaxis(pixels, 0, -1) if page.axes == "SYX" else pixels
-    except (tifffile.TiffFileError, ValueError, IndexError) as error:
-        raise InputError(f"{path}: this TIFF is damaged ({error}): replace it") from error
+    from f2r.io.tiff.opening import Complaints, listening
+    from f2r.io.tiff.planes import decode_page
+
+    advice = f"this TIFF is damaged, {ADVICE}"
+    with reading(path, advice), listening(Complaints()), tifffile.TiffFile(path) as tif:
+        page = tif.pages.first
+        check_frame_size(int(page.imagelength), int(page.imagewidth), path)
+        pixels = decode_page(page, path)
+        if not page.axes.endswith(("YX", "YXS")) or pixels.ndim > 3:
+            raise InputError(f"{path}: axes {page.axes} are not supported: save it as a picture")
+        return np.moveaxis(pixels, 0, -1) if page.axes == "SYX" else pixels
 
 
 def write_picture(path: Path, samples: NDArray[Any]) -> None:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from f2r.errors import InputError
+from f2r.errors import InputError, reading
 from f2r.io.clip import ClipInfo, Closing, Frame, check_frame_size, to_nominal, white
 from f2r.io.images.folder import FolderSource, natural_key
+from f2r.io.quiet import caught_words
 from f2r.io.raw.colour import as_matrix, camera_to_srgb
 from f2r.io.raw.mosaic import IDENTITY, Matrix, Mosaic, Pattern, parse_pattern, sites
 
@@ -167,14 +168,16 @@ def _read_tag(file: Path, code: int) -> Any:
         return None
     import tifffile
 
+    from f2r.io.tiff.opening import Complaints, listening
+
     try:
-        with tifffile.TiffFile(file) as tif:
+        with listening(Complaints()), tifffile.TiffFile(file) as tif:
             first = tif.pages.first
             for page in (first, *(first.pages or ())):
                 tag = page.tags.get(code)
                 if tag is not None:
                     return tag.value
-    except (tifffile.TiffFileError, ValueError, IndexError, KeyError):
+    except Exception:  # tifffile has many errors
         return None  # the pixels may be readable none the less
     return None
 
@@ -194,14 +197,15 @@ def _opened(file: Path, *, unpack: bool = True) -> Iterator["rawpy.RawPy"]:
         raise InputError(
             f"{file}: raw files need rawpy: pip install 'frames2residual[raw]'"
         ) from error
-    raw = rawpy.RawPy()
-    try:
-        raw.open_file(str(file))
-        if unpack:
-            raw.unpack()
-        yield raw
-    except (rawpy.LibRawError, rawpy.NotSupportedError) as error:
-        reason = error.args[0].decode() if isinstance(error.args[0], bytes) else str(error)
-        raise InputError(f"{file}: cannot be decoded ({reason}): copy it again") from error
-    finally:
-        raw.close()
+    with reading(file, "it cannot be decoded, copy it again"), caught_words() as words:
+        raw = rawpy.RawPy()
+        try:
+            raw.open_file(str(file))
+            check_frame_size(raw.sizes.raw_height, raw.sizes.raw_width, file)
+            if unpack:
+                raw.unpack()
+            yield raw
+        finally:
+            raw.close()
+    if any("Unexpected end" in line or "corrupted" in line for line in words):
+        raise InputError(f"{file}: is cut short or damaged: copy it again")

@@ -23,4 +23,10 @@ def raw_files(folder: Path) -> list[Path]:
         files = list(folder.iterdir())
     except OSError:
         return []  # reading it as a folder of pictures will say why
-    return [f for f in files if f.suffix.lower() in RAW_SUFFIXES and not f.name.startswith(".")]
+    return [
+        file
+        for file in files
+        if file.suffix.lower() in RAW_SUFFIXES
+        and not file.name.startswith(".")
+        and file.is_file()  # a pipe would be waited for
+    ]

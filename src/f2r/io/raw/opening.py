@@ -1,12 +1,14 @@
 """Open raw clips: cameras' files, CRVD folders, and the outputs that mosaics are written to."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from f2r.errors import InputError
-from f2r.io.clip import ClipInfo, EncodeOptions, FrameReader, FrameWriter
+from f2r.io.clip import ClipInfo, FrameReader, FrameWriter
 from f2r.io.raw.kinds import RAW_SUFFIXES, raw_files
 from f2r.io.raw.mosaic import Mosaic
 from f2r.io.raw.packing import MosaicReader, MosaicWriter, mosaic_info
+from f2r.io.recognise import VIDEO_SUFFIXES
 from f2r.system.claim import Claim
 
 
@@ -32,17 +34,22 @@ def open_raw(path: Path, mosaic: Mosaic | None) -> FrameReader:
     return MosaicReader(reader, mosaic or reader.mosaic)
 
 
-def open_raw_writer(claim: Claim, info: ClipInfo, options: EncodeOptions) -> FrameWriter:
+def open_raw_writer(
+    claim: Claim, info: ClipInfo, open_plain: Callable[[ClipInfo], FrameWriter]
+) -> FrameWriter:
     """Open an output for packed frames.
 
     Frames of cameras' files become DNG files; everything else holds bare mosaics with the levels
     of the input: a TIFF stack, a folder of pictures, a `.npy` array.
 
+    Args:
+        claim: the right to make the output, which has been checked.
+        info: the packed clip.
+        open_plain: opens an output for the grey frames that hold the mosaics.
+
     Raises:
         InputError: the output cannot hold mosaics.
     """
-    from f2r.io.opening import VIDEO_SUFFIXES, open_plain_writer
-
     assert info.mosaic is not None
     path = claim.path
     mosaics, suffix = mosaic_info(info), path.suffix.lower()
@@ -56,7 +63,7 @@ def open_raw_writer(claim: Claim, info: ClipInfo, options: EncodeOptions) -> Fra
         from f2r.io.raw.dng_writer import DngWriter
 
         return MosaicWriter(DngWriter(claim, mosaics, info.mosaic), info)
-    return MosaicWriter(open_plain_writer(claim, mosaics, options), info)
+    return MosaicWriter(open_plain(mosaics), info)
 
 
 def _is_from_camera(info: ClipInfo) -> bool:

@@ -8,9 +8,9 @@ from typing import Any, BinaryIO
 import numpy as np
 import tifffile
 
-from f2r.io.clip import ClipInfo, Frame, Samples, to_samples, white
+from f2r.io.clip import ClipInfo, Frame, Samples, to_samples, written_scale
 from f2r.io.output import FileWriter
-from f2r.io.tiff.reader import TiffSource
+from f2r.io.tiff.source import TiffSource
 from f2r.system.claim import Claim
 
 BIG = 2**32 - 2**25
@@ -59,7 +59,8 @@ class MirrorTiffWriter(FileWriter):
         super().__init__(claim, info, _mirror_losses(info, source))
         self._source = source
         self._dtype = np.dtype(info.dtype).newbyteorder(source.byteorder)
-        self._scale = info.scale if info.source is source else white(info.dtype)
+        is_mirror = info.source is source
+        self._scale = info.scale if is_mirror else written_scale(info, info.dtype)
         with self._explained():
             self._offset = self._lay_out()
             self._file: BinaryIO = self._part.open("r+b")
@@ -128,6 +129,8 @@ def _named(axes: str) -> str:
 def _still_holds(source: TiffSource) -> bool:
     """Tell whether the description fits the output; tifffile's own states the page layout."""
     text = source.description or b""
+    if source.has_alpha and text.startswith((b"<", b"{")):  # it counts the samples of a pixel
+        return False
     if not text.startswith(b'{"shape"'):
         return True
     return json.dumps(list(source.shape)).encode() in text and b'"truncated"' not in text
@@ -153,7 +156,7 @@ class PlainTiffWriter(FileWriter):
             self._tif = tifffile.TiffWriter(self._part, bigtiff=is_big, ome=False)
 
     def _pack(self, frame: Frame) -> Samples:
-        samples = to_samples(frame, self.info.dtype, white(self.info.dtype))
+        samples = to_samples(frame, self.info.dtype, written_scale(self.info, self.info.dtype))
         return [samples[..., 0] if self.info.channels == 1 else samples]
 
     def _put(self, samples: Samples) -> None:

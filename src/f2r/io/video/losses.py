@@ -16,6 +16,10 @@ CONTAINER_ASPECT = {"libsvtav1", "libvpx-vp9", "prores_ks", "rawvideo"}
 HDR_ENCODERS = {"libx265", "libsvtav1"}
 
 
+Check = tuple[bool, str]
+"""Whether something is lost, and the sentence that says so."""
+
+
 def container_losses(info: ClipInfo, encoding: Encoding) -> tuple[str, ...]:
     """List what this container and this encoder drop of a clip."""
     if info.fps is None:
@@ -23,13 +27,18 @@ def container_losses(info: ClipInfo, encoding: Encoding) -> tuple[str, ...]:
     source = info.source
     if not isinstance(source, VideoSource):
         return ()
-    muxer, encoder = encoding.muxer, encoding.encoder
-    times = source.timeline
-    is_odd_aspect = source.aspect not in {None, 1}
-    has_tags = (source.colour.primaries, source.colour.transfer) != (UNSPECIFIED, UNSPECIFIED)
-    has_hdr = source.mastering is not None or source.light_level is not None
-    tick = info.time_base or Fraction(1, 1000)
     checks = (
+        *_clock_checks(info, source, encoding.muxer),
+        *_tag_checks(source, encoding.muxer),
+        *_stream_checks(source, encoding.encoder),
+    )
+    return tuple(sentence for is_lost, sentence in checks if is_lost)
+
+
+def _clock_checks(info: ClipInfo, source: VideoSource, muxer: str) -> tuple[Check, ...]:
+    assert info.fps is not None
+    times, tick = source.timeline, info.time_base or Fraction(1, 1000)
+    return (
         (
             muxer == "yuv4mpegpipe" and times.is_variable,
             "The variable frame rate becomes constant in yuv4mpegpipe.",
@@ -42,6 +51,12 @@ def container_losses(info: ClipInfo, encoding: Encoding) -> tuple[str, ...]:
             muxer in MILLISECONDS and times.needs_finer(Fraction(1, 1000), tick),
             f"Timestamps are rounded to milliseconds in {muxer}.",
         ),
+    )
+
+
+def _tag_checks(source: VideoSource, muxer: str) -> tuple[Check, ...]:
+    has_tags = (source.colour.primaries, source.colour.transfer) != (UNSPECIFIED, UNSPECIFIED)
+    return (
         (
             muxer in PLAIN and source.display_matrix is not None,
             f"The rotation tag cannot be kept in {muxer}.",
@@ -51,6 +66,13 @@ def container_losses(info: ClipInfo, encoding: Encoding) -> tuple[str, ...]:
             f"Colour tags (primaries and transfer) cannot be kept in {muxer}.",
         ),
         (muxer in PLAIN and bool(source.chapters), f"Chapters cannot be kept in {muxer}."),
+    )
+
+
+def _stream_checks(source: VideoSource, encoder: str) -> tuple[Check, ...]:
+    is_odd_aspect = source.aspect not in {None, 1}
+    has_hdr = source.mastering is not None or source.light_level is not None
+    return (
         (
             is_odd_aspect and encoder in CONTAINER_ASPECT,
             f"The sample aspect ratio {source.aspect} cannot be kept with {encoder}.",
@@ -65,4 +87,3 @@ def container_losses(info: ClipInfo, encoding: Encoding) -> tuple[str, ...]:
             f"HDR metadata cannot be kept with {encoder}: codec libx265 keeps it.",
         ),
     )
-    return tuple(sentence for is_lost, sentence in checks if is_lost)

@@ -14,6 +14,11 @@ from av.packet import Packet
 from f2r.errors import InputError
 from f2r.io.video.reader import OtherStream, VideoSource, open_video
 
+MOST_HELD = 64
+"""Packets without a time of decoding that wait for one that has it."""
+PRIMING = Fraction(1, 20)
+"""Seconds before the start in which sound may prime its decoder."""
+
 
 class Passengers:
     """Copies the streams that are not decoded from the input to the output.
@@ -34,7 +39,10 @@ class Passengers:
             if other.kind == "data" and source.chapters:
                 continue  # MP4 keeps chapters as a text track too; the output makes its own
             assert self._input is not None
-            if not self._add(self._input.streams[other.index], other, output):
+            stream = self._input.streams[other.index]
+            if _is_cover(stream):
+                self.losses.append("The cover picture is left out.")
+            elif not self._add(stream, other, output):
                 self.losses.append(
                     f"Stream {other.index} ({other.kind}, {other.codec}) does not fit into "
                     f"{output.format.name} and is left out."
@@ -64,9 +72,17 @@ class Passengers:
         if self._input is None or not self._targets:
             return
         streams = [self._input.streams[index] for index in self._targets]
+        held: dict[int, list[Packet[Any]]] = {stream.index: [] for stream in streams}
         for packet in self._input.demux(streams):
-            if packet.dts is not None:
-                yield packet
+            if not packet.size or _is_before_start(packet):
+                continue
+            waiting = held[packet.stream_index]
+            waiting.append(packet)
+            if packet.dts is not None or len(waiting) > MOST_HELD:
+                yield from _with_times(waiting)
+                waiting.clear()
+        for waiting in held.values():
+            yield from _with_times(waiting)
 
     def copy_until(self, time: Fraction | None, output: OutputContainer) -> None:
         """Write the packets that belong before `time` seconds, all of them for None."""
@@ -83,6 +99,29 @@ class Passengers:
         """Let go of the input."""
         if self._input is not None:
             self._input.close()
+
+
+def _is_before_start(packet: Packet[Any]) -> bool:
+    """Tell packets that an edit list leaves out from those that prime the decoder of sound."""
+    if not packet.is_discard or packet.pts is None:
+        return False
+    return packet.pts * packet.time_base < -PRIMING
+
+
+def _is_cover(stream: Any) -> bool:
+    return bool(stream.disposition & av.stream.Disposition.attached_pic)
+
+
+def _with_times(packets: list[Packet[Any]]) -> Iterator[Packet[Any]]:
+    """Count back from the last packet's time of decoding to those before, which lack it."""
+    for i, packet in enumerate(packets):
+        if packet.dts is None:
+            last = packets[-1]
+            ahead = sum(p.duration or 1 for p in packets[i:-1])
+            packet.dts = (last.dts if last.dts is not None else last.pts or 0) - ahead
+        if packet.pts is None:
+            packet.pts = packet.dts
+        yield packet
 
 
 def _attach(stream: Any, output: OutputContainer) -> bool:

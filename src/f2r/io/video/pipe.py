@@ -16,6 +16,7 @@ from f2r.io.clip import ClipInfo, Closing, EncodeOptions, Frame, Samples
 from f2r.io.video.encoders import choose_encoding, clock
 from f2r.io.video.pixels import make_picture, pack_frame
 from f2r.io.video.reader import VideoReader
+from f2r.io.video.whole import Y4M
 from f2r.io.video.writer import check_channels, output_colour
 
 
@@ -24,20 +25,28 @@ class PipeReader(Closing):
 
     Args:
         stream: where the bytes come from; standard input if None.
+        skip_corrupt: take what came of a video whose sender was stopped.
     """
 
-    def __init__(self, stream: BinaryIO | None = None) -> None:
+    def __init__(self, stream: BinaryIO | None = None, *, skip_corrupt: bool = False) -> None:
         stream = stream or sys.stdin.buffer
         if stream.isatty():
             raise InputError("-: nothing is piped in: ffmpeg -i IN -f yuv4mpegpipe - | f2r ... -")
+        start = stream.read(len(Y4M))
+        if not start:
+            raise InputError("-: standard input is empty: check the command before the pipe")
+        if start != Y4M:
+            raise InputError("-: what is piped in is no YUV4MPEG2: ffmpeg -i IN -f yuv4mpegpipe -")
         self._folder = tempfile.TemporaryDirectory(prefix="f2r-")
         try:
             copy = Path(self._folder.name) / "stdin.y4m"
             with copy.open("wb") as target:
+                target.write(start)
                 _copy(stream, target)
-            if copy.stat().st_size == 0:
-                raise InputError("-: standard input is empty: check the command before the pipe")
-            self._reader = VideoReader(copy)
+            self._reader = VideoReader(copy, skip_corrupt=skip_corrupt)
+        except InputError as error:
+            self._folder.cleanup()
+            raise InputError(str(error).replace(str(copy), "-")) from error
         except BaseException:
             self._folder.cleanup()
             raise

@@ -10,20 +10,29 @@ from typing import Any
 import av
 import av.error
 from av.container import InputContainer
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
-from f2r.errors import InputError
+from f2r.errors import InputError, reason
 from f2r.io.clip import ClipInfo, Closing, Frame, Source, check_frame_size
 from f2r.io.video.codings import lossy_coding
 from f2r.io.video.pixels import UNSPECIFIED, Colour, PixelLayout, decode_frame, parse_layout
 from f2r.io.video.timeline import Timeline, scan
+from f2r.io.video.whole import check_whole
 
 FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,yuv4mpegpipe,mpegts,mpeg,asf,flv,mxf,gif,ogg,ivf,"
     "h264,hevc,obu,dv,nut,mpegvideo,m4v"
 )
 """Containers that may be opened. FFmpeg would also take text for video and follow playlists."""
-NOT_METADATA = {"encoder", "major_brand", "minor_version", "compatible_brands", "duration"}
+NOT_METADATA = {
+    "encoder",
+    "major_brand",
+    "minor_version",
+    "compatible_brands",
+    "duration",
+    "alpha_mode",
+}
 """Metadata that describe the file itself rather than the clip."""
 
 
@@ -78,13 +87,9 @@ def open_video(path: Path) -> InputContainer:
         )
     except (av.error.FFmpegError, ValueError) as error:
         raise InputError(
-            f"{path}: cannot be read as video ({_reason(error)}): it is damaged, cut short or no "
+            f"{path}: cannot be read as video ({reason(error)}): it is damaged, cut short or no "
             "video; check that it plays"
         ) from error
-
-
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error)
 
 
 class VideoReader(Closing):
@@ -103,6 +108,8 @@ class VideoReader(Closing):
         with open_video(path) as container:
             stream = _find_stream(container, path)
             check_frame_size(stream.height, stream.width, path)
+            if not skip_corrupt:
+                check_whole(path, container.format.name)
             timeline = scan(container, stream, path, tolerant=skip_corrupt)
         with open_video(path) as container:
             stream = _find_stream(container, path)
@@ -143,8 +150,7 @@ class VideoReader(Closing):
         if not self._skip_corrupt:
             where = "" if pts is None else f" at timestamp {pts}"
             raise InputError(
-                f"{self._path}: holds damaged data{where}: copy it again, or skip damaged packets "
-                "by option"
+                f"{self._path}: holds damaged data{where}: copy it again, or pass --skip-corrupt"
             ) from error
 
     def _check(self, picture: av.VideoFrame, number: int) -> None:
@@ -195,20 +201,15 @@ def _describe_source(
     if first.interlaced_frame:
         raise _interlaced(path)
     layout = parse_layout(first.format.name)
-    unread = ("Transparency (the alpha channel) is left out.",) if layout.has_alpha else ()
+    has_alpha = layout.has_alpha or _has_hidden_alpha(stream)
     side_data = _side_data(first)
     context = stream.codec_context
     return VideoSource(
         path=path,
-        unread=unread,
+        unread=("Transparency (the alpha channel) is left out.",) if has_alpha else (),
         codec=context.name,
         layout=layout,
-        colour=Colour(
-            int(context.color_primaries),
-            int(context.color_trc),
-            int(context.colorspace) or UNSPECIFIED,
-            int(first.color_range) or int(context.color_range),
-        ),
+        colour=_colour(context, first),
         aspect=_positive(stream.sample_aspect_ratio) or _positive(context.sample_aspect_ratio),
         display_matrix=_display_matrix(side_data.get("DISPLAYMATRIX")),
         mastering=_mastering(side_data.get("MASTERING_DISPLAY_METADATA")),
@@ -219,6 +220,15 @@ def _describe_source(
         chapters=tuple(container.chapters()),
         others=tuple(_other(s) for s in container.streams if s.index != stream.index),
         timeline=timeline,
+    )
+
+
+def _colour(context: VideoCodecContext, first: av.VideoFrame) -> Colour:
+    return Colour(
+        int(context.color_primaries),
+        int(context.color_trc),
+        int(context.colorspace) or UNSPECIFIED,
+        int(first.color_range) or int(context.color_range),
     )
 
 
@@ -239,6 +249,12 @@ def _describe(source: VideoSource, stream: VideoStream, first: av.VideoFrame) ->
         time_base=stream.time_base,
         source=source,
     )
+
+
+def _has_hidden_alpha(stream: VideoStream) -> bool:
+    """Tell whether WebM holds transparency as a second picture, which the decoder leaves out."""
+    tags = {key.lower(): value for key, value in stream.metadata.items()}
+    return tags.get("alpha_mode", "0") not in {"", "0"}
 
 
 def _positive(value: Fraction | None) -> Fraction | None:

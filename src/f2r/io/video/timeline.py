@@ -14,6 +14,10 @@ AVI_SLACK, MATROSKA_SLACK = Fraction(1, 4), Fraction(1, 2)
 """Seconds that may be missing at the end before a file counts as cut short."""
 
 
+USUAL_RATE = 25
+"""Frames per second where nothing says."""
+
+
 class Timeline:
     """Presentation timestamps of a clip, in ticks of its time base.
 
@@ -22,10 +26,14 @@ class Timeline:
 
     Args:
         ticks: predicted timestamps in the order of the frames.
+        step: ticks from frame to frame where packets carry no timestamps, or not all; None where
+            all do.
     """
 
-    def __init__(self, ticks: list[int] | None = None) -> None:
+    def __init__(self, ticks: list[int] | None = None, step: Fraction | None = None) -> None:
         self._ticks = ticks or []
+        self._step = step
+        self._known: tuple[int, int] | None = None
 
     def __len__(self) -> int:
         return len(self._ticks)
@@ -41,13 +49,25 @@ class Timeline:
         return any((tick * time_base / unit).denominator != 1 for tick in self._ticks[:1000])
 
     def note(self, frame: int, ticks: int | None) -> None:
-        """Record the decoded timestamp of a frame."""
+        """Record the decoded timestamp of a frame; without one, count on from the last."""
+        if self._step is not None:
+            ticks = self._count_on(frame, ticks, self._step)
         if ticks is None:
             return
         if frame < len(self._ticks):
             self._ticks[frame] = ticks
         elif frame == len(self._ticks):
             self._ticks.append(ticks)
+
+    def _count_on(self, frame: int, ticks: int | None, step: Fraction) -> int | None:
+        if frame == 0:
+            self._known = None
+        if ticks is not None and (frame == 0 or ticks > self._ticks[frame - 1]):
+            self._known = (frame, ticks)
+        if self._known is None:
+            return None if frame < len(self._ticks) else round(frame * step)
+        since, start = self._known
+        return start + round((frame - since) * step)
 
     def at(self, frame: int) -> int | None:
         """Return the timestamp of a frame, None where it is not known."""
@@ -68,7 +88,7 @@ def scan(container: InputContainer, stream: VideoStream, path: Path, *, tolerant
     """
     ticks: list[int | None] = []
     ends = {stream.index: Fraction(0)}
-    is_damaged = False
+    count, is_damaged = 0, False
     try:
         for packet in container.demux():
             stamp = packet.pts if packet.pts is not None else packet.dts
@@ -77,22 +97,33 @@ def scan(container: InputContainer, stream: VideoStream, path: Path, *, tolerant
                 end = (stamp + (packet.duration or 0)) * packet.time_base
                 ends[index] = max(ends.get(index, end), end)
             is_damaged |= packet.is_corrupt
-            if packet.size and index == stream.index and not packet.is_discard:
-                ticks.append(stamp)
+            if packet.size and index == stream.index:
+                count += 1
+                if not packet.is_discard:  # an edit list may leave out frames at the start
+                    ticks.append(stamp)
     except av.error.FFmpegError:
         is_damaged = True
     if not ticks:
         raise InputError(f"{path}: holds no video frame: it is empty or cut short")
     if not tolerant and (
-        is_damaged or _lacks_bytes(path) or _is_cut(container, stream, len(ticks), ends)
+        is_damaged or _lacks_bytes(path) or _is_cut(container, stream, count, ends)
     ):
         raise InputError(
-            f"{path}: is damaged or cut short (found {len(ticks)} frames of "
-            f"{_promised(container, stream)}): copy it again, or skip damaged packets by option"
+            f"{path}: is damaged or cut short (found {count} frames of "
+            f"{_promised(container, stream)}): copy it again, or pass --skip-corrupt"
         )
+    return _timeline_of(ticks, stream)
+
+
+def _timeline_of(ticks: list[int | None], stream: VideoStream) -> Timeline:
+    """Take the timestamps of the packets; where some lack or agree, one frame duration each."""
     known = sorted(tick for tick in ticks if tick is not None)
-    has_all = len(known) == len(ticks) and len(set(known)) == len(known)
-    return Timeline(known if has_all else list(range(len(ticks))))
+    if len(known) == len(ticks) and len(set(known)) == len(known):
+        return Timeline(known)
+    rate = stream.average_rate or stream.guessed_rate or Fraction(USUAL_RATE)
+    step = max(Fraction(1), 1 / (rate * (stream.time_base or Fraction(1, 1000))))
+    first = known[0] if known else 0
+    return Timeline([first + round(i * step) for i in range(len(ticks))], step)
 
 
 def _is_cut(

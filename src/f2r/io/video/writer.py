@@ -65,6 +65,7 @@ class VideoWriter(FileWriter):
     """
 
     failures = (OSError, av.error.FFmpegError)
+    keeps_nan = False
 
     def __init__(self, claim: Claim, info: ClipInfo, options: EncodeOptions) -> None:
         check_channels(claim.path, info)
@@ -82,7 +83,7 @@ class VideoWriter(FileWriter):
 
     def _open(self) -> None:
         self._output: OutputContainer = av.open(
-            str(self._part), "w", format=self._encoding.muxer, options=self._muxer_options()
+            f"file:{self._part}", "w", format=self._encoding.muxer, options=self._muxer_options()
         )
         self._stream = self._add_stream()
         self._aspect = self._make_tagger()

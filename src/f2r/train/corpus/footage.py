@@ -11,9 +11,9 @@ from f2r.errors import InputError
 from f2r.io import open_reader
 from f2r.io.array import ArrayReader
 from f2r.io.clip import FrameReader
-from f2r.io.opening import ARRAY_SUFFIXES, PICTURE_SUFFIXES, TIFF_SUFFIXES, VIDEO_SUFFIXES
 from f2r.io.raw.kinds import is_raw
 from f2r.io.raw.mosaic import Mosaic
+from f2r.io.recognise import ARRAY_SUFFIXES, PICTURE_SUFFIXES, TIFF_SUFFIXES, VIDEO_SUFFIXES
 from f2r.noise.correlated import Correlated, gaussian_correlation
 from f2r.noise.models import Gaussian, NoiseModel, PoissonGaussian
 from f2r.train.sample import frame_bytes

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from f2r.errors import InputError
+from f2r.errors import InputError, check_seed
 from f2r.io.output import check_output
 from f2r.isp.inverse import inverse_isp, sample_shot_read
 from f2r.method.noise_map import smooth_level
@@ -222,6 +222,7 @@ def train_prior(  # noqa: PLR0913
     Raises:
         InputError: photographs, options or `output` cannot be used.
     """
+    check_seed(seed)
     check_output(output, None, overwrite=True)
     data = PriorData(raw=raw)
     torch.manual_seed(seed)

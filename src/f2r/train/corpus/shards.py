@@ -130,7 +130,7 @@ def prepare_source(
     """
     layout, stretches, made_raw = _read(source, limit, footage)
     split = [[layout.split(frame) for frame in frames] for frames in stretches]
-    generator = torch.Generator().manual_seed(seed * 100_003 + source.index)
+    generator = torch.Generator().manual_seed((seed * 100_003 + source.index) % 2**63)
     flow = choose_flow("auto", next(prior.parameters()).device)
     prepared = []
     for k in range(len(layout.groups)):

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from f2r.config import Tuning
-from f2r.errors import InputError
+from f2r.errors import InputError, check_seed
 from f2r.method.networks import Networks, load_networks, own_weights
 from f2r.method.prepared_clip import PreparedClip, anchors_of_clip
 from f2r.models.layers import PICTURE, RAW, channels_last
@@ -77,8 +77,7 @@ class StagesConfig:
         for name in ("steps", "batch", "shards"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1, not {getattr(self, name)}")
-        if self.seed < 0:
-            raise InputError(f"seed must not be negative, not {self.seed}")
+        check_seed(self.seed)
 
     @property
     def shard_crops(self) -> CropConfig:

@@ -1,0 +1,67 @@
+"""The one door through which clips are read: whatever a library throws becomes one line."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from f2r.errors import reading
+from f2r.io.clip import ClipInfo, Closing, Frame, FrameReader
+
+COUNTS = 64.0
+"""Level that samples relative to white hardly reach; floats beyond it count photons or units."""
+SHARE = 99.0
+"""Per cent of the samples by which a frame's level is judged."""
+
+
+class GuardedReader(Closing):
+    """A reader whose every failure is an `InputError`.
+
+    Args:
+        name: the clip in errors.
+        open_it: opens the reader behind it.
+        counts_to_nominal: divide floats that count something by a power of two, so that they come
+            near 1; `info.scale` says by which, and writers undo it.
+
+    Raises:
+        InputError: the clip cannot be opened.
+    """
+
+    def __init__(
+        self, name: object, open_it: Callable[[], FrameReader], *, counts_to_nominal: bool = False
+    ) -> None:
+        self._name = name
+        self._scale = 1.0
+        with reading(name):
+            self._inner = open_it()
+            info = self._inner.info
+            # The first frame also tells a writer whether there is NaN.
+            first = next(iter(self._inner), None) if info.dtype == "float32" else None
+        if counts_to_nominal and first is not None and info.mosaic is None:
+            self._scale = _scale_of(first)
+            info = replace(info, scale=info.scale * self._scale)
+        self.info: ClipInfo = info
+
+    def __iter__(self) -> Iterator[Frame]:
+        frames = iter(self._inner)
+        while True:
+            with reading(self._name):
+                frame = next(frames, None)
+            if frame is None:
+                return
+            yield frame if self._scale == 1 else frame / np.float32(self._scale)
+
+    @property
+    def skipped(self) -> int:
+        """Damaged packets that the latest pass left out."""
+        return int(getattr(self._inner, "skipped", 0))
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._inner.close()
+
+
+def _scale_of(frame: Frame) -> float:
+    """Give the power of two that brings counts near 1; 1 for samples relative to white."""
+    level = float(np.percentile(np.abs(frame), SHARE))
+    return float(2.0 ** np.ceil(np.log2(level))) if level > COUNTS else 1.0

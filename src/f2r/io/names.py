@@ -1,0 +1,35 @@
+"""Names of outputs that could not be written in the end, refused before the run."""
+
+import os
+from pathlib import Path
+
+from f2r.errors import InputError
+
+LONGEST = 255
+"""Bytes of a file name where the file system does not say otherwise."""
+ROOM = 24
+"""Bytes that names of what lies beside an output (report, picture, unfinished file) are longer."""
+
+
+def check_name(path: Path) -> None:
+    """Refuse an output whose name cannot be written.
+
+    Raises:
+        InputError: the text says why.
+    """
+    try:
+        size = len(path.name.encode("utf-8"))
+    except UnicodeEncodeError as error:
+        shown = path.name.encode("utf-8", "backslashreplace").decode()
+        raise InputError(f"{shown}: this name is not UTF-8: name another output with -o") from error
+    if "\0" in str(path):
+        raise InputError("the output's name holds a zero byte: name another output with -o")
+    if size + ROOM > _longest(path.parent):
+        raise InputError(f"{path.name[:40]}...: this name is too long: name another with -o")
+
+
+def _longest(folder: Path) -> int:
+    try:
+        return os.pathconf(folder, "PC_NAME_MAX")
+    except (OSError, ValueError, AttributeError):
+        return LONGEST
