@@ -132,6 +132,8 @@ class DenoiseConfig:
     strength: float = 1.0
     """Share of the estimated noise that is removed: 0 returns the input, 1 the estimate; in
     [0, 1.5]."""
+    chroma_strength: float | None = None
+    """The same for the chroma of colour clips; in [0, 1.5]. Default: as strength."""
     hot_pixels: Literal["keep", "remove"] = "keep"
     """remove: replace hot and dead pixels by the median of their neighbours first."""
     fixed_pattern: Literal["keep", "remove"] = "keep"
@@ -184,8 +186,10 @@ class DenoiseConfig:
         check_seed(self.seed)
 
     def _check_amounts(self) -> None:
-        if not 0 <= self.strength <= 1.5:
-            raise InputError(f"strength must lie in [0, 1.5], not {self.strength:g}")
+        for name in ("strength", "chroma_strength"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value <= 1.5:
+                raise InputError(f"{name} must lie in [0, 1.5], not {value:g}")
         if self.memory_gib is not None and not self.memory_gib > 0:
             raise InputError(f"memory must be positive, not {self.memory_gib:g} GiB")
         if not self.sample_gib > 0:

@@ -41,7 +41,7 @@ def denoise_frames(
             unwanted -= 1
             continue
         parts = [PlaneEstimate(*pair) for pair in zip(estimates, decisions, strict=True)]
-        yield Result(setup.layout, parts, setup.config.strength)
+        yield Result(setup.layout, parts, setup.strength)
 
 
 def _untouched(
@@ -55,7 +55,7 @@ def _untouched(
             no_flow = level.new_zeros((2, 0, 0))
             estimate = Estimate(level, level, level, level, no_flow, no_flow)
             parts.append(PlaneEstimate(estimate, decision))
-        yield Result(setup.layout, parts, setup.config.strength)
+        yield Result(setup.layout, parts, setup.strength)
 
 
 def _estimates(

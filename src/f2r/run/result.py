@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
 from f2r.io.clip import Frame
 from f2r.method.planes import PlaneLayout
 from f2r.method.stream import Estimate
+from f2r.method.strength import Strength
 from f2r.run.decide import PlaneDecision
 
 
@@ -48,7 +48,7 @@ class Result:
     """How planes become a frame."""
     planes: Sequence[PlaneEstimate]
     """One per plane of the clip."""
-    strength: float
+    strength: Strength
     """Share of the estimated noise that is removed."""
 
     @property
@@ -78,9 +78,7 @@ class Result:
         return Mark(first.starts_shot, not first.has_neighbours)
 
     def _blend(self, plane: PlaneEstimate) -> Tensor:
-        return torch.lerp(
-            plane.estimate.noisy, plane.decision.finish(plane.estimate), self.strength
-        )
+        return self.strength.apply(plane.estimate.noisy, plane.decision.finish(plane.estimate))
 
     def _merge(self, part: Callable[[PlaneEstimate], Tensor]) -> Frame:
         return self.layout.merge([part(plane) / plane.factor for plane in self.planes])

@@ -10,6 +10,7 @@ from f2r.flow.estimator import FlowEstimator
 from f2r.io.clip import ClipInfo
 from f2r.method.memory_plan import MemoryPlan, plan_memory
 from f2r.method.planes import PlaneLayout, layout_of
+from f2r.method.strength import Strength
 from f2r.method.tiles import Tiling
 from f2r.noise.models import NoiseModel
 from f2r.system.device import choose_device
@@ -35,6 +36,12 @@ class Setup:
     """Size of tiles; it shrinks where memory runs out."""
     flow: FlowEstimator
     """Estimates optical flow."""
+
+    @property
+    def strength(self) -> Strength:
+        """Share of the estimated noise that is removed."""
+        luma, chroma = self.config.strength, self.config.chroma_strength
+        return Strength(luma, luma if chroma is None else chroma)
 
     @property
     def is_raw(self) -> bool:
