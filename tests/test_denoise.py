@@ -8,8 +8,15 @@ import pytest
 import torch
 
 import f2r
+from f2r.config import DenoiseConfig
 from f2r.io import open_reader
-from f2r.system.progress import Progress
+from f2r.io.array import ArrayReader
+from f2r.method.networks import load_networks
+from f2r.noise.models import Gaussian
+from f2r.run.look_at_clip import look
+from f2r.run.prepare import training_seconds
+from f2r.run.setup import set_up
+from f2r.system.progress import Progress, StageClock
 
 STREET = Path(__file__).parent.parent / "demo" / "street.mkv"
 SIGMA = 30 / 255
@@ -56,16 +63,31 @@ def test_quality_is_known_without_the_clean_clip(street, fast):
     assert abs(estimated["leak"]) < 0.015
 
 
-def test_training_on_the_clip_reports_progress_and_keeps_the_budget(street):
+def test_training_on_the_clip_reports_progress(street):
     clean, noise = street
     seen = []
     noisy = (clean + noise)[:4, :96, :128]
-    result = f2r.denoise(noisy, sigma=SIGMA, time_budget=12, progress=seen.append)
-    assert result.report["training"]["temporal_steps"] > 0
-    assert result.report["training"]["refiner_steps"] > 0
-    assert result.report["seconds"]["total"] < 20
+    result = f2r.denoise(noisy, sigma=SIGMA, steps=2, progress=seen.append)
+    assert result.report["training"]["temporal_steps"] == 2
+    assert result.report["training"]["refiner_steps"] == 2
     assert {"prior and flow", "stage 1", "stage 2", "denoise"} <= {p.stage for p in seen}
     assert all(isinstance(p, Progress) and 0 <= p.fraction <= 1 for p in seen)
+
+
+def test_training_gets_what_preparation_and_inference_leave_of_the_budget(street):
+    clean, noise = street
+    reader = ArrayReader((clean + noise)[:4, :96, :128])
+    left = []
+    for budget, spent in ((600.0, 0.0), (600.0, 100.0), (600.0, 700.0)):
+        setup = set_up(reader.info, Gaussian(SIGMA), DenoiseConfig(time_budget=budget))
+        networks, clock = load_networks(None, setup.device), StageClock()
+        looked = look(reader, networks, setup, clock)
+        clock.go_on({}, spent)
+        left.append(training_seconds(looked, networks, setup, clock))
+        inference = looked.frames * looked.seconds_per_frame
+        assert left[-1] < max(budget - spent - inference, 0.1)
+    assert left[0] - left[1] == pytest.approx(100, abs=20)
+    assert left[2] == 0
 
 
 def test_layouts_follow_the_input(street):

@@ -64,12 +64,12 @@ def prepare(
     """
     generator = torch.Generator().manual_seed(setup.config.seed)
     looked = look(reader, networks, setup, clock, checkpoints)
-    planned = _training_seconds(looked, networks, setup, clock)
+    planned = training_seconds(looked, networks, setup, clock)
     for sentence in describe_looks(looked.looks, looked.seconds_per_frame, planned, looked.frames):
         announce(sentence)
     judgements = judge(looked, networks, setup, clock, generator)
     with clock.stage("train"):
-        seconds = _training_seconds(looked, networks, setup, clock)
+        seconds = training_seconds(looked, networks, setup, clock)
         adaptation, judgements = _adapt(judgements, networks, setup, seconds, clock, checkpoints)
     with clock.stage("choose output"):
         judgements = [complete_errors(one, networks, generator) for one in judgements]
@@ -96,7 +96,7 @@ def judge(
         ]
 
 
-def _training_seconds(looked: Looked, networks: Networks, setup: Setup, clock: StageClock) -> float:
+def training_seconds(looked: Looked, networks: Networks, setup: Setup, clock: StageClock) -> float:
     """Say how long to train: by the preset, or by what the time budget leaves."""
     config = setup.config
     if not any(one.allows_training for one in looked.looks):

@@ -69,6 +69,8 @@ def describe_looks(
         frames: frames of the clip.
     """
     said = [sentence for look in looks for sentence in describe_noise(look)]
+    if all(look.is_noise_free for look in looks):
+        return said
     total = describe_seconds(per_frame * frames)
     first = f", after {describe_seconds(training)} of training" if training else ""
     return [*said, f"time: about {per_frame:.2g} s a frame, {total} for all{first}"]
@@ -130,7 +132,8 @@ def describe_quality(
         said.append(f"estimated PSNR in dB: {figures_of(one.errors)}; output: {decision.output}")
         if one.errors.leak > LEAK_LIMIT:
             said.append(f"warning: the anchor leaks (correlation {one.errors.leak:.3f})")
-    return said or ["no frame has a neighbour: the image prior works alone"]
+    works_alone = not said and not all(one.look.is_noise_free for one in judgements)
+    return ["no frame has a neighbour: the image prior works alone"] if works_alone else said
 
 
 def figures_of(errors: Errors) -> str:
