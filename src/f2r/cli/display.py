@@ -1,5 +1,6 @@
 """What a running command shows: decisions line by line, and one progress bar per stage."""
 
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -27,8 +28,9 @@ class Display:
         self.tasks: dict[str, int] = {}
 
     def say(self, sentence: str) -> None:
-        """Show one decision."""
-        self.console.print(sentence, soft_wrap=True, markup=False)
+        """Show one decision; a terminal that is gone ends nothing."""
+        with suppress(OSError):
+            self.console.print(sentence, soft_wrap=True, markup=False)
 
     def update(self, report: Report) -> None:
         """Show how far a stage is."""
@@ -48,4 +50,5 @@ class Display:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.bars.stop()
+        with suppress(OSError):
+            self.bars.stop()

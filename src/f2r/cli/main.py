@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Annotated, Any
 
@@ -16,6 +17,7 @@ from f2r.cli.render import RenderArgs, render_command
 from f2r.cli.simulate import SimulateArgs, simulate_command
 from f2r.cli.train import TrainClipsArgs, TrainPriorArgs, train_clips_command, train_prior_command
 from f2r.errors import F2RError, InputError
+from f2r.system.signals import describe, exit_code, stoppable
 
 Train = (
     Annotated[TrainPriorArgs, subcommand("prior", prefix_name=False)]
@@ -45,14 +47,15 @@ COMMANDS: dict[type, Callable[[Any], None]] = {
     TrainClipsArgs: train_clips_command,
 }
 
-DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+DONE, FAILED, BAD_INPUT = 0, 1, 2
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command.
 
     Returns:
-        0 done, 1 failure, 2 bad input or usage, 130 interrupted.
+        0 done, 1 failure, 2 bad input or usage; 128 and the number of the signal that has stopped
+        it: 130 Ctrl-C, 143 SIGTERM, 129 SIGHUP.
     """
     read = partial(read_arguments, Command, "f2r", arguments, DESCRIPTION)
     return run_command(read, COMMANDS, RESUMABLE)
@@ -80,15 +83,16 @@ def run_command(
     """
     args: Any = None
     try:
-        args = read()
-        commands[type(args)](args)
+        with stoppable():
+            args = read()
+            commands[type(args)](args)
     except InputError as error:
         return _fail(str(error), BAD_INPUT)
     except F2RError as error:
         return _fail(str(error), FAILED)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         hint = ": repeat the command to go on" if isinstance(args, resumable) else ""
-        return _fail(f"interrupted{hint}", INTERRUPTED)
+        return _fail(f"{describe(interrupt)}{hint}", exit_code(interrupt))
     except OSError as error:  # a full disk, a folder that went away
         return _fail(f"{error.filename or 'disk'}: {error.strerror or error}", FAILED)
     except MemoryError:
@@ -103,5 +107,6 @@ DESCRIPTION = "Denoise a noisy video without a clean one."
 
 
 def _fail(message: str, code: int) -> int:
-    print(f"f2r: {message}", file=sys.stderr)
+    with suppress(OSError):  # the terminal may be gone
+        print(f"f2r: {message}", file=sys.stderr)
     return code

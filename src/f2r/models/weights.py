@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import nn
 
 from f2r.errors import InputError
@@ -37,8 +37,12 @@ def save_network(path: Path, network: nn.Module, facts: dict[str, str]) -> None:
     """Write the compressed weights of a network; configuration and `facts` become metadata."""
     config = json.dumps(network.config)
     metadata = {"kind": KINDS[type(network)], "config": config, "licence": "Apache-2.0"}
-    tensors = compact(network.state_dict())
-    write_durably(path, lambda partial: save_file(tensors, partial, metadata=metadata | facts))
+    content = save(compact(network.state_dict()), metadata=metadata | facts)
+    write_durably(path, lambda partial: _write(partial, content))
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
 
 
 def load_network(path: Path, kind: type[Network]) -> Network:

@@ -63,6 +63,7 @@ def denoise_file(
         if has_pipe or claim is None:
             return run_job(job, claim, None)
         options = asdict(files.encode) | {"skip": files.skip_corrupt, "axes": files.axes}
+        options["mosaic"] = asdict(files.mosaic) if files.mosaic else None
         identity = identity_of(source, setup, options)
         with RunState(identity, resume=files.resume, claim=claim, announce=announce) as state:
             sample = sample_bytes(reader.info, config)

@@ -158,7 +158,8 @@ def _write_frames(
         replayed = _replay(frames, len(done), writer, state, behind)
         for result in denoise_frames(replayed, *decided):
             if state is not None and len(marks) == (expected or 0) // 2:
-                write_before_after(state.picture, *shown_frames(job.reader.info, result))
+                noisy, shown = shown_frames(job.reader.info, result)
+                state.keep_picture(partial(write_before_after, noisy=noisy, denoised=shown))
             marks.append(result.mark)
             behind.submit(partial(_deliver, writer, state, result.denoised, result.mark))
             job.clock.tell("denoise", len(marks) / max(expected or 0, len(marks)))
@@ -244,5 +245,5 @@ def _finish(
     write_report(report_path, report, claim)
     if state is None or not state.picture.exists():
         return Outcome(target, report_path, None, report)
-    claim.place(state.picture, picture)
+    state.place_picture(picture)
     return Outcome(target, report_path, picture, report)

@@ -14,6 +14,9 @@ def write_durably(path: Path, write: Callable[[Path], None]) -> None:
     Args:
         path: file to write.
         write: called with the path of the temporary file.
+
+    Raises:
+        OSError: with the name of the file, whatever the system said.
     """
     partial = path.with_name(f".f2r-{secrets.token_hex(8)}{path.suffix}")
     try:
@@ -21,9 +24,12 @@ def write_durably(path: Path, write: Callable[[Path], None]) -> None:
         write(partial)
         sync(partial)
         partial.replace(path)
-    except BaseException:
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    finally:
         partial.unlink(missing_ok=True)
-        raise
     sync(path.parent)
 
 

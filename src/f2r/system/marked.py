@@ -1,5 +1,6 @@
 """Folders of F2R's own that outlive a run: there whole, with their mark, or not there."""
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -10,9 +11,12 @@ from f2r.system.claim import Claim
 from f2r.system.durable import sync, write_durably
 from f2r.system.owner import MARK, read_marked
 from f2r.system.placing import cannot_write, discard
+from f2r.system.sealed import damaged
 
 STAMP = "run.json"
 """File by which such a folder is known; it says what the folder belongs to."""
+CHECKSUM = "sha256"
+"""Key of the SHA-256 of all other values of the stamp."""
 
 
 def read_stamp(folder: Path) -> dict[str, Any] | None:
@@ -31,13 +35,24 @@ def read_stamp(folder: Path) -> dict[str, Any] | None:
     return found
 
 
+def check_stamp(folder: Path, found: dict[str, Any]) -> None:
+    """Refuse a stamp that was changed since it was written.
+
+    Raises:
+        DamagedError: it was.
+    """
+    content = {key: value for key, value in found.items() if key != CHECKSUM}
+    if found.get(CHECKSUM) != _checksum(content):
+        raise damaged(folder / STAMP, "its checksum is wrong")
+
+
 def make_marked(claim: Claim, folder: Path, content: dict[str, Any]) -> None:
     """Make a folder beside the claim, with its stamp in it from the first instant.
 
     Raises:
         InputError: the disk is full.
     """
-    text = json.dumps({"made_by": MARK, **content})
+    text = json.dumps({"made_by": MARK, CHECKSUM: _checksum(content), **content})
     try:
         fresh = claim.part(folder)
         fresh.mkdir()
@@ -53,6 +68,10 @@ def remove_marked(claim: Claim, folder: Path) -> None:
     doomed = claim.part(folder)
     folder.rename(doomed)
     discard(doomed)
+
+
+def _checksum(content: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _write(path: Path, text: str) -> None:

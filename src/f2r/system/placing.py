@@ -52,12 +52,21 @@ def discard(path: Path) -> None:
 
 
 def read_ledger(path: Path | None) -> dict[str, list[int]]:
-    """Read what was put into place by an interrupted run."""
+    """Read what was put into place by an interrupted run.
+
+    Raises:
+        InputError: the ledger is damaged.
+    """
     try:
         found = json.loads(path.read_text(encoding="utf-8")) if path else {}
-    except (OSError, ValueError):
+    except (FileNotFoundError, NotADirectoryError):
         return {}
-    return found if isinstance(found, dict) else {}
+    except (OSError, ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        assert path is not None
+        raise InputError(f"{path}: is damaged: remove {path.parent} and start anew")
+    return found
 
 
 def fingerprint(path: Path) -> list[int]:

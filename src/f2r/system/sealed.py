@@ -16,6 +16,10 @@ DIGEST = 32
 """Bytes of a SHA-256, which come before the content."""
 
 
+class DamagedError(InputError):
+    """A kept file cannot be used: nothing can go on from it."""
+
+
 def write_sealed(path: Path, content: bytes) -> None:
     """Write bytes behind their SHA-256; a crash leaves the old file or the new one."""
     sealed = hashlib.sha256(content).digest() + content
@@ -26,7 +30,7 @@ def read_sealed(path: Path) -> bytes:
     """Read what `write_sealed` wrote.
 
     Raises:
-        InputError: the file cannot be read, or was changed since.
+        DamagedError: the file cannot be read, or was changed since.
     """
     try:
         sealed = path.read_bytes()
@@ -37,9 +41,9 @@ def read_sealed(path: Path) -> bytes:
     return sealed[DIGEST:]
 
 
-def damaged(path: Path, reason: str) -> InputError:
-    """Say that a kept file cannot be used."""
-    return InputError(f"{path}: is damaged ({reason}): run without --resume and with --overwrite")
+def damaged(path: Path, reason: str) -> DamagedError:
+    """Say that a kept file cannot be used, and what helps."""
+    return DamagedError(f"{path}: is damaged ({reason}): remove {path.parent} and start anew")
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
@@ -51,7 +55,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """Read what `write_json` wrote.
 
     Raises:
-        InputError: the file was changed since.
+        DamagedError: the file was changed since.
     """
     content: dict[str, Any] = json.loads(read_sealed(path))
     return content
@@ -66,7 +70,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     """Read what `write_weights` wrote.
 
     Raises:
-        InputError: the file was changed since.
+        DamagedError: the file was changed since.
     """
     return load_tensors(read_sealed(path))
 

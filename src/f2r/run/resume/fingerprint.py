@@ -7,11 +7,14 @@ BLOCK = 2**16
 """Bytes of a sampled block."""
 
 BLOCKS = 64
-"""Blocks that are sampled of a clip, spread over its files."""
+"""Blocks that are sampled of a large clip, spread over its files."""
+
+SMALL = 2**26
+"""Bytes of the largest clip that is read as a whole."""
 
 
 def fingerprint_of(path: Path) -> str:
-    """Give the SHA-256 of a clip's names, sizes, times and of sampled blocks of its content."""
+    """Give the SHA-256 of a clip's names, sizes, times and content; of a large one, of samples."""
     is_folder = path.is_dir()
     files = sorted(f for f in path.rglob("*") if f.is_file()) if is_folder else [path]
     digest = hashlib.sha256()
@@ -19,10 +22,11 @@ def fingerprint_of(path: Path) -> str:
         facts = file.stat()
         name = str(file.relative_to(path)) if is_folder else ""
         digest.update(repr((name, facts.st_size, facts.st_mtime_ns)).encode())
-    step = max(len(files) // BLOCKS, 1)
-    chosen = files[::step]
+    is_small = sum(file.stat().st_size for file in files) <= SMALL
+    chosen = files if is_small else files[:: max(len(files) // BLOCKS, 1)]
     for file in chosen:
-        for block in _blocks(file, max(BLOCKS // len(chosen), 1)):
+        whole = -(-file.stat().st_size // BLOCK) + 1
+        for block in _blocks(file, whole if is_small else max(BLOCKS // len(chosen), 2)):
             digest.update(block)
     return digest.hexdigest()
 

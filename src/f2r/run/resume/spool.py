@@ -2,10 +2,12 @@
 
 One file grows by one record per frame and is brought to the disk after each. A record is a header
 and the compressed samples that the output's file stores, so that the output written from here is
-the output of an uninterrupted run.
+the output of an uninterrupted run. Both have a checksum. A crash can tear only the last record:
+whatever is wrong before a whole one is damage.
 """
 
 import io
+import mmap
 import os
 import struct
 import zlib
@@ -18,9 +20,13 @@ from numpy.typing import NDArray
 from f2r.errors import InputError
 from f2r.io.clip import Samples
 from f2r.run.result import Mark
+from f2r.system.sealed import damaged
 
-HEADER = struct.Struct("<4sQIB")
-"""Mark of a record, bytes of its content, their CRC-32, what is known of the frame."""
+HEADER = struct.Struct("<4sQIBI")
+"""Mark of a record, bytes of its content, their CRC-32, what is known of the frame, CRC-32 of all
+that."""
+CHECK = 4
+"""Bytes of a checksum."""
 
 RECORD = b"F2Rf"
 
@@ -32,7 +38,7 @@ class FrameSpool:
         path: the file; an existing one is continued after its last whole record.
 
     Raises:
-        InputError: the file cannot be opened.
+        InputError: the file cannot be opened, or is damaged.
     """
 
     def __init__(self, path: Path) -> None:
@@ -44,8 +50,12 @@ class FrameSpool:
             self._file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o644), "r+b")
         except OSError as error:
             raise InputError(f"{path}: cannot be written ({error.strerror})") from error
-        self._end = self._scan()
-        self._file.truncate(self._end)
+        try:
+            self._end = self._scan()
+            self._file.truncate(self._end)
+        except BaseException:
+            self._file.close()
+            raise
 
     def __len__(self) -> int:
         return len(self.marks)
@@ -58,7 +68,8 @@ class FrameSpool:
         """
         content = zlib.compress(_pack(samples), 1)
         flags = mark.starts_shot + 2 * mark.is_alone
-        header = HEADER.pack(RECORD, len(content), zlib.crc32(content), flags)
+        header = HEADER.pack(RECORD, len(content), zlib.crc32(content), flags, 0)[:-CHECK]
+        header += zlib.crc32(header).to_bytes(CHECK, "little")
         try:
             self._file.seek(self._end)
             self._file.write(header + content)
@@ -80,7 +91,7 @@ class FrameSpool:
         """
         content = self._content(self._starts[index])
         if content is None:
-            raise InputError(f"{self.path}: is damaged: run without --resume, with --overwrite")
+            raise damaged(self.path, f"frame {index + 1}: its checksum is wrong")
         return _unpack(zlib.decompress(content))
 
     def close(self) -> None:
@@ -101,15 +112,27 @@ class FrameSpool:
         if self._starts and self._content(self._starts[-1]) is None:  # only the last can be torn
             self.marks.pop()
             end = self._starts.pop()
+        self._refuse_records_after(end)
         return end
+
+    def _refuse_records_after(self, end: int) -> None:
+        """Tell damage from a torn end: after that, there is no whole record."""
+        if end == self._file.seek(0, os.SEEK_END):
+            return
+        with mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            found = data.find(RECORD, end + 1)
+            while found > 0:
+                if self._content(found) is not None:
+                    raise damaged(self.path, f"frame {len(self.marks) + 1}: its checksum is wrong")
+                found = data.find(RECORD, found + 1)
 
     def _header(self, start: int) -> tuple[int, int, int] | None:
         self._file.seek(start)
         data = self._file.read(HEADER.size)
         if len(data) < HEADER.size or not data.startswith(RECORD):
             return None
-        _, length, checksum, flags = HEADER.unpack(data)
-        return length, checksum, flags
+        _, length, checksum, flags, own = HEADER.unpack(data)
+        return None if zlib.crc32(data[:-CHECK]) != own else (length, checksum, flags)
 
     def _content(self, start: int) -> bytes | None:
         found = self._header(start)

@@ -17,10 +17,12 @@ from f2r import __version__
 from f2r.errors import InputError
 from f2r.method.networks import describe_networks
 from f2r.run.resume.fingerprint import fingerprint_of
+from f2r.run.resume.kept import DECISIONS
 from f2r.run.resume.spool import FrameSpool
 from f2r.run.setup import Setup
 from f2r.system.claim import Claim
-from f2r.system.marked import make_marked, read_stamp, remove_marked
+from f2r.system.marked import check_stamp, make_marked, read_stamp, remove_marked
+from f2r.system.sealed import DamagedError, damaged, read_sealed, write_sealed
 
 
 class RunState:
@@ -38,7 +40,7 @@ class RunState:
 
     Raises:
         InputError: asked to resume where nothing, or a different run, was interrupted; or not
-            asked to, where it was; or the folder is none of F2R's.
+            asked to, where it was; or the folder is none of F2R's; or a file of it is damaged.
     """
 
     def __init__(
@@ -63,10 +65,35 @@ class RunState:
             remove_marked(claim, self.folder)
         if not resume:
             make_marked(claim, self.folder, identity)
-        self.picture = self.folder / "picture.png"
+        self.picture = self.folder / "picture.sealed"
         """Before/after picture, once its frame is done."""
+        if self.picture.exists():
+            read_sealed(self.picture)
         self.spool = FrameSpool(self.folder / "frames.spool")
         """Finished frames."""
+        if len(self.spool) and not (self.folder / DECISIONS).exists():
+            self.spool.close()
+            raise damaged(self.folder / DECISIONS, "it is missing")
+
+    def keep_picture(self, write: Callable[[Path], None]) -> None:
+        """Keep the before/after picture that `write` fills a file with."""
+        fresh = self.folder / "picture.png"
+        write(fresh)
+        write_sealed(self.picture, fresh.read_bytes())
+        fresh.unlink()
+
+    def place_picture(self, path: Path) -> None:
+        """Put the before/after picture beside the output.
+
+        Raises:
+            InputError: it was damaged, or the disk is full.
+        """
+        content = read_sealed(self.picture)
+
+        def write(part: Path) -> None:
+            part.write_bytes(content)
+
+        self._claim.write(path, write)
 
     def __enter__(self) -> Self:
         return self
@@ -78,6 +105,8 @@ class RunState:
         trace: TracebackType | None,
     ) -> None:
         self.spool.close()
+        if kind is not None and issubclass(kind, DamagedError):
+            return
         if kind is not None and has_progress(self.folder):
             self._announce(
                 f"{self.folder} keeps what is done: repeat the command with --resume to go on"
@@ -94,7 +123,7 @@ def state_folder(output: Path) -> Path:
 
 def has_progress(folder: Path) -> bool:
     """Tell whether a folder holds anything that --resume would save."""
-    return any((folder / name).exists() for name in ("prepared.json", "temporal.ckpt"))
+    return any((folder / name).exists() for name in (DECISIONS, "temporal.ckpt"))
 
 
 def state_ledger(output: Path) -> Path:
@@ -120,6 +149,7 @@ def identity_of(source: str, setup: Setup, options: dict[str, Any]) -> dict[str,
 def _check_resumable(folder: Path, found: dict[str, Any] | None, identity: dict[str, Any]) -> None:
     if found is None:
         raise InputError(f"{folder}: nothing to resume: run without --resume")
+    check_stamp(folder, found)
     changed = [key for key in identity if found.get(key) != identity[key]]
     if changed:
         raise InputError(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from f2r.errors import InputError
 from f2r.system.claim import Claim
-from f2r.system.marked import make_marked, read_stamp, remove_marked
+from f2r.system.marked import check_stamp, make_marked, read_stamp, remove_marked
 from f2r.system.placing import cannot_write, check_file
 
 
@@ -35,6 +35,8 @@ def training_state(claim: Claim, folder: Path, identity: str) -> Iterator[Path]:
         found = None
     if found is None:
         make_marked(claim, folder, {"identity": identity})
+    else:
+        check_stamp(folder, found)
     try:
         yield folder
     except BaseException:
