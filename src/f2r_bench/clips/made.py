@@ -15,22 +15,36 @@ RATE = 25
 """Frames a second."""
 
 
-def write_made_clip(path: Path, width: int, height: int, frames: int) -> None:
+def write_made_clip(
+    path: Path, width: int, height: int, frames: int, *, is_correlated: bool = False
+) -> None:
     """Write a clip to a Matroska file; the same call makes the same clip."""
     with av.open(str(path), "w") as output:
         stream = output.add_stream("ffv1", rate=RATE)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        for samples in _planes(width, height, frames):
+        for samples in _planes(width, height, frames, is_correlated):
             output.mux(stream.encode(av.VideoFrame.from_ndarray(samples, format="yuv420p")))
         output.mux(stream.encode(None))
 
 
-def _planes(width: int, height: int, frames: int) -> Iterator[NDArray[np.uint8]]:
+def write_made_mosaic(path: Path, width: int, height: int, frames: int) -> None:
+    """Write a clip as a mosaic of colour filters, black 0 and white 255, to a `.npy` file."""
+    lumas = [planes[:height] for planes in _planes(width, height, frames, False)]
+    np.save(path, np.stack(lumas).astype(np.uint16))
+
+
+def _planes(
+    width: int, height: int, frames: int, is_correlated: bool
+) -> Iterator[NDArray[np.uint8]]:
     """Give luma above grey chroma; the noise is cut from one field at random places."""
     rng = np.random.default_rng(0)
     rows, columns = np.mgrid[:height, : width + 2 * frames].astype(np.float32)
     scene = (118 + 50 * np.sin(columns / 9) * np.cos(rows / 13)).astype(np.float32)
     noise = rng.normal(0, STRENGTH, (height + BORDER, width + BORDER)).astype(np.float32)
+    if is_correlated:
+        noise = (
+            noise + np.roll(noise, 1, 0) + np.roll(noise, 1, 1) + np.roll(noise, 1, (0, 1))
+        ) / 2
     grey = np.full((height // 2, width), 128, np.float32)
     for t in range(frames):
         top, left = rng.integers(0, BORDER, 2)

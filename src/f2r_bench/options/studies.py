@@ -152,14 +152,16 @@ class MemoryArgs:
 class KillArgs:
     """Kill `f2r denoise` at random instants and compare the resumed output with a whole run's."""
 
-    kinds: tuple[str, ...] = (".mkv", ".mp4", ".npy")
-    """Extensions of the outputs."""
+    kinds: tuple[str, ...] = (".mkv", ".mp4", ".npy", ".tif", "folder", "raw")
+    """Outputs: an extension, folder (of PNG) or raw (a mosaic in a TIFF stack)."""
     kills: int = 20
     """Kills for each kind."""
     frames: int = 40
     """Frames of the clip, which is made by formula."""
     steps: int = 0
     """Train for so many steps of each stage; 0 trains not at all."""
+    correlated: bool = False
+    """Correlated noise, which each run estimates; raw clips keep their white noise."""
     seed: int = 0
     """Seed of the instants."""
     output: File = Path("kill.json")

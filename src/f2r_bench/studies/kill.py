@@ -5,6 +5,7 @@ same command with --resume. A run that ends before all kills are spent is repeat
 """
 
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,12 +18,14 @@ import numpy as np
 
 from f2r.errors import F2RError
 from f2r.io import open_reader
-from f2r_bench.clips.made import STRENGTH, write_made_clip
+from f2r_bench.clips.made import STRENGTH, write_made_clip, write_made_mosaic
 from f2r_bench.options.studies import KillArgs
 from f2r_bench.record import write_record
 
 SIZE = (64, 48)
 """Width and height of the clip."""
+FOLDER, RAW = "folder", "raw"
+"""Kinds of output that are no extension: a folder of PNG, and a mosaic in a TIFF stack."""
 PREPARED = "prepared.json"
 """File of a run's folder that exists once frames are being denoised."""
 
@@ -32,7 +35,7 @@ class Outcome:
     """What came of one kind of output."""
 
     kind: str
-    """Its extension."""
+    """Its extension, `folder` or `raw`."""
     kills: int
     """How often it was killed."""
     kills_while_denoising: int
@@ -54,40 +57,78 @@ def measure_kills(args: KillArgs, say: Callable[[str], None]) -> None:
     chance, outcomes = random.Random(args.seed), list[Outcome]()
     for kind in args.kinds:
         with tempfile.TemporaryDirectory() as folder:
-            clip = Path(folder) / "clip.mkv"
-            write_made_clip(clip, *SIZE, args.frames)
-            outcomes.append(_endure(clip, Path(folder) / f"out{kind}", args, chance))
+            outcomes.append(_endure(_prepare(Path(folder), kind, args), kind, args.kills, chance))
         say(str(outcomes[-1]))
         write_record(args.output, args, {"runs": [asdict(outcome) for outcome in outcomes]})
     if not all(outcome.is_equal for outcome in outcomes):
         raise F2RError("a resumed output differs")
 
 
-def _endure(clip: Path, output: Path, args: KillArgs, chance: random.Random) -> Outcome:
+@dataclass(frozen=True)
+class Trial:
+    """A run that is killed."""
+
+    clip: Path
+    """What is read."""
+    output: Path
+    """What is written."""
+    options: tuple[str, ...]
+    """What else the command says."""
+
+    def command(self, output: Path) -> list[str]:
+        """Give the command that writes `output`."""
+        start = [sys.executable, "-m", "f2r", "denoise", str(self.clip), "-o", str(output)]
+        return [*start, *self.options]
+
+
+def _prepare(folder: Path, kind: str, args: KillArgs) -> Trial:
+    """Make the clip."""
+    training = ("--steps", str(args.steps)) if args.steps else ("--preset", "fast")
+    known = () if args.correlated else ("--sigma", str(STRENGTH))
+    if kind == RAW:
+        mosaic = ("--pattern", "RGGB", "--black", "0", "--white", "255")
+        write_made_mosaic(folder / "clip.npy", *SIZE, args.frames)
+        return Trial(folder / "clip.npy", folder / "out.tif", (*known, *training, *mosaic))
+    write_made_clip(folder / "clip.mkv", *SIZE, args.frames, is_correlated=args.correlated)
+    name = "out" if kind == FOLDER else f"out{kind}"
+    return Trial(folder / "clip.mkv", folder / name, (*known, *training))
+
+
+def _endure(trial: Trial, kind: str, most: int, chance: random.Random) -> Outcome:
+    output = trial.output
     reference, folder = output.with_stem("reference"), Path(f"{output}.run")
     start = monotonic()
-    _run(_command(clip, reference, args.steps), None)
+    _run(trial.command(reference), None)
     longest = monotonic() - start
     kills = denoising = 0
     equal, same = list[bool](), list[bool]()
-    while kills < args.kills or not output.exists() or folder.exists():
+    while kills < most or not output.exists() or folder.exists():
         if output.exists() and not folder.exists():
-            output.unlink()
+            _remove(output)
         resume = ["--resume"] if folder.exists() else []
-        patience = chance.uniform(0, longest) if kills < args.kills else None
-        was_killed = _run(_command(clip, output, args.steps) + resume, patience)
+        patience = chance.uniform(0, longest) if kills < most else None
+        was_killed = _run(trial.command(output) + resume, patience)
         kills += was_killed
         denoising += was_killed and (folder / PREPARED).exists()
         if not was_killed:
             equal.append(_are_equal(reference, output))
-            same.append(reference.read_bytes() == output.read_bytes())
-    return Outcome(output.suffix, kills, denoising, len(equal), all(equal), all(same))
+            same.append(_content(reference) == _content(output))
+    return Outcome(kind, kills, denoising, len(equal), all(equal), all(same))
 
 
-def _command(clip: Path, output: Path, steps: int) -> list[str]:
-    training = ["--steps", str(steps)] if steps else ["--preset", "fast"]
-    options = ["-o", str(output), "--sigma", str(STRENGTH), *training]
-    return [sys.executable, "-m", "f2r", "denoise", str(clip), *options]
+def _remove(output: Path) -> None:
+    """Remove an output with its report and picture."""
+    for path in (output, *(output.with_name(output.name + end) for end in (".json", ".png"))):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _content(output: Path) -> dict[str, bytes]:
+    """Read the bytes of a file, or of all files of a folder."""
+    files = output.iterdir() if output.is_dir() else [output]
+    return {file.name if output.is_dir() else "": file.read_bytes() for file in files}
 
 
 def _run(command: Sequence[str], seconds: float | None) -> bool:
