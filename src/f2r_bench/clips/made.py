@@ -42,9 +42,9 @@ def _planes(
     scene = (118 + 50 * np.sin(columns / 9) * np.cos(rows / 13)).astype(np.float32)
     noise = rng.normal(0, STRENGTH, (height + BORDER, width + BORDER)).astype(np.float32)
     if is_correlated:
-        noise = (
-            noise + np.roll(noise, 1, 0) + np.roll(noise, 1, 1) + np.roll(noise, 1, (0, 1))
-        ) / 2
+        noise += np.roll(noise, 1, 0)
+        noise += np.roll(noise, 1, 1)
+        noise /= 2
     grey = np.full((height // 2, width), 128, np.float32)
     for t in range(frames):
         top, left = rng.integers(0, BORDER, 2)

@@ -1,7 +1,8 @@
 """Kill a run at random instants until it is done; its output must equal an uninterrupted run's.
 
-Each run gets SIGKILL after a random time, up to what the uninterrupted run took, and goes on by the
-same command with --resume. A run that ends before all kills are spent is repeated. POSIX.
+Each run gets SIGKILL a random time after it has claimed its output, up to what the uninterrupted
+run took, and goes on by the same command with --resume. A run that ends before all kills are spent
+is repeated. POSIX.
 """
 
 import random
@@ -12,12 +13,14 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 
 import numpy as np
 
 from f2r.errors import F2RError
 from f2r.io import open_reader
+from f2r.system.claim import OWNER
+from f2r.system.owner import Owner
 from f2r_bench.clips.made import STRENGTH, write_made_clip, write_made_mosaic
 from f2r_bench.options.studies import KillArgs
 from f2r_bench.record import write_record
@@ -26,6 +29,8 @@ SIZE = (64, 48)
 """Width and height of the clip."""
 FOLDER, RAW = "folder", "raw"
 """Kinds of output that are no extension: a folder of PNG, and a mosaic in a TIFF stack."""
+KILLED = -1.0
+"""Time of a run that was killed."""
 PREPARED = "prepared.json"
 """File of a run's folder that exists once frames are being denoised."""
 
@@ -97,9 +102,7 @@ def _prepare(folder: Path, kind: str, args: KillArgs) -> Trial:
 def _endure(trial: Trial, kind: str, most: int, chance: random.Random) -> Outcome:
     output = trial.output
     reference, folder = output.with_stem("reference"), Path(f"{output}.run")
-    start = monotonic()
-    _run(trial.command(reference), None)
-    longest = monotonic() - start
+    longest = _run(trial.command(reference), _claim(reference), None)
     kills = denoising = 0
     equal, same = list[bool](), list[bool]()
     while kills < most or not output.exists() or folder.exists():
@@ -107,7 +110,7 @@ def _endure(trial: Trial, kind: str, most: int, chance: random.Random) -> Outcom
             _remove(output)
         resume = ["--resume"] if folder.exists() else []
         patience = chance.uniform(0, longest) if kills < most else None
-        was_killed = _run(trial.command(output) + resume, patience)
+        was_killed = _run(trial.command(output) + resume, _claim(output), patience) == KILLED
         kills += was_killed
         denoising += was_killed and (folder / PREPARED).exists()
         if not was_killed:
@@ -131,18 +134,32 @@ def _content(output: Path) -> dict[str, bytes]:
     return {file.name if output.is_dir() else "": file.read_bytes() for file in files}
 
 
-def _run(command: Sequence[str], seconds: float | None) -> bool:
-    """Run until done or kill; tell whether it was killed."""
+def _claim(output: Path) -> Path:
+    """Name the folder that lies beside an output while a run makes it."""
+    return output.with_name(f".{output.name}.f2r")
+
+
+def _is_held(claim: Path, process: int) -> bool:
+    """Tell whether a process holds a claim, which it may have taken over from a dead one."""
+    owner = Owner.read(claim / OWNER)
+    return owner is not None and owner.pid == process
+
+
+def _run(command: Sequence[str], claim: Path, patience: float | None) -> float:
+    """Run until done or kill; give the seconds from the claim on, or `KILLED`."""
     process = subprocess.Popen(command, stderr=subprocess.PIPE)
+    while process.poll() is None and not _is_held(claim, process.pid):
+        sleep(0.01)
+    start = monotonic()
     try:
-        _, said = process.communicate(timeout=seconds)
+        _, said = process.communicate(timeout=patience)
     except subprocess.TimeoutExpired:
         process.kill()
         process.communicate()
-        return True
+        return KILLED
     if process.returncode:
         raise F2RError(f"the run failed: {said.decode().strip().splitlines()[-1]}")
-    return False
+    return monotonic() - start
 
 
 def _are_equal(reference: Path, output: Path) -> bool:
