@@ -60,13 +60,18 @@ class PlaneStream:
         networks: trained networks.
         preprocessor: prior, noise model and flow of the clip, and the size of tiles.
         prior_share: weight of D(y) in the refined frame, in [0, 1].
+        wanted: frames whose estimates are made; of others the prior stands for all. None: all.
     """
 
     def __init__(
-        self, networks: Networks, preprocessor: Preprocessor, prior_share: float = 0.0
+        self,
+        networks: Networks,
+        preprocessor: Preprocessor,
+        prior_share: float = 0.0,
+        wanted: range | None = None,
     ) -> None:
         self.networks, self.preprocessor = networks, preprocessor
-        self.prior_share = prior_share
+        self.prior_share, self.wanted = prior_share, wanted
         self._frames: dict[int, PreparedFrame] = {}
         self._features: dict[int, Features] = {}
         self._linker = Linker(preprocessor.flow)
@@ -80,8 +85,16 @@ class PlaneStream:
             noisy: (C, H, W).
             gain: factor by which its exposure was matched.
         """
-        size = (noisy.shape[-2], noisy.shape[-1])
-        frame = self.preprocessor.prepare(noisy, self._tiling.is_whole(size), gain)
+        yield from self.take(self.prepare(noisy, gain))
+
+    def prepare(self, noisy: Tensor, gain: float = 1.0) -> PreparedFrame:
+        """Apply the prior to a frame; the arguments are those of `push`."""
+        is_whole = self._tiling.is_whole((noisy.shape[-2], noisy.shape[-1]))
+        return self.preprocessor.prepare(noisy, is_whole, gain)
+
+    def take(self, frame: PreparedFrame) -> Iterator[Estimate]:
+        """Do as `push` with the next frame, which is prepared; it gets its flows."""
+        size = (frame.noisy.shape[-2], frame.noisy.shape[-1])
         self._linker.push(frame)
         self._frames[self._received] = frame
         if self._tiling.is_whole(size):
@@ -106,7 +119,7 @@ class PlaneStream:
         frame = self._frames[target]
         anchor = refined = frame.denoised
         around = None
-        if frame.has_neighbours:
+        if frame.has_neighbours and (self.wanted is None or target in self.wanted):
             anchor, refined, around = self._estimate(target)
             refined = torch.lerp(refined, frame.denoised, self.prior_share)
         self._delivered += 1

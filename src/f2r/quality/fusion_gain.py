@@ -6,9 +6,7 @@ and again with one frame shaken by a little noise (Stein's method, as in f2r/qua
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from statistics import fmean
 
 import torch
@@ -17,8 +15,8 @@ from torch import Tensor
 from f2r.method.fusion import fuse_frame
 from f2r.method.networks import Networks
 from f2r.method.prepared_clip import PreparedClip
-from f2r.method.preprocess import Preprocessor
-from f2r.method.stream import PlaneStream
+from f2r.method.preprocess import PreparedFrame, Preprocessor
+from f2r.method.stream import Estimate, PlaneStream
 from f2r.quality.error_estimation import standard_errors
 from f2r.quality.estimated_errors import Errors
 from f2r.quality.sample_tiles import visits
@@ -64,10 +62,12 @@ def add_fusion(
         clip: prepared frames.
         generator: randomness of parts and shaking.
     """
-    gains = [
-        _gain(errors, networks, preprocessor, clip, target, part, generator)
-        for target, part in visits(clip.targets, clip.size, generator, PARTS, SIDE)
-    ]
+    gains, parts = list[float](), dict[tuple[tuple[int, int], ...], _Part]()
+    for target, place in visits(clip.targets, clip.size, generator, PARTS, SIDE):
+        key = tuple((one.start, one.stop) for one in place)
+        if key not in parts:  # its visits follow each other
+            parts = {key: _Part(networks, preprocessor, errors, clip, place)}
+        gains.append(parts[key].gain(target, generator))
     doubt = standard_errors(torch.tensor(gains)[:, None])[0]
     fused = replace(errors, fusion=fmean(gains), fusion_spread=doubt)
     if not fused.fuses:
@@ -76,36 +76,57 @@ def add_fusion(
     return replace(fused, spread=(*simpler, math.hypot(refined, doubt)))
 
 
-def _gain(
-    errors: Errors,
-    networks: Networks,
-    preprocessor: Preprocessor,
-    clip: PreparedClip,
-    target: int,
-    part: tuple[slice, slice],
-    generator: torch.Generator,
-) -> float:
-    """Estimate by how much the squared error of one part of a frame falls."""
-    reach = networks.lookahead + networks.temporal.radius
-    first = max(target - reach, 0)
-    noisy = [frame.noisy[(..., *part)] for frame in clip.frames[first : target + reach + 1]]
-    middle = target - first
-    level = clip.frames[target].denoised[: clip.channels][(..., *part)]
-    shake = draw_probe(clip.noise, level, generator).expand_as(noisy[middle])
-    stream = partial(PlaneStream, networks, preprocessor, errors.blend.weight)
-    refined, fused = _refine_and_fuse(stream(), noisy, middle, errors.share)
-    shaken = [*noisy]
-    shaken[middle] = noisy[middle] + SHAKE * shake
-    refined_then, fused_then = _refine_and_fuse(stream(), shaken, middle, errors.share)
-    copied = copied_noise(shake, SHAKE, refined - fused, refined_then - fused_then)
-    residuals = (refined - noisy[middle]).square() - (fused - noisy[middle]).square()
-    return float((residuals + 2 * copied).mean())
+class _Part:
+    """One part of the clip; the prior is applied once to each of its frames.
 
+    Args:
+        networks: the three networks.
+        preprocessor: prior, noise model and flow of the clip.
+        errors: of the refined frames as they are.
+        clip: prepared frames.
+        place: rows and columns.
+    """
 
-def _refine_and_fuse(
-    stream: PlaneStream, noisy: Sequence[Tensor], target: int, error_share: float
-) -> tuple[Tensor, Tensor]:
-    estimates = [e for frame in noisy for e in stream.push(frame)] + list(stream.finish())
-    frames = dict(enumerate(estimates))
-    radius, noise = stream.networks.temporal.radius, stream.preprocessor.noise
-    return estimates[target].refined, fuse_frame(frames, target, radius, noise, error_share)
+    def __init__(
+        self,
+        networks: Networks,
+        preprocessor: Preprocessor,
+        errors: Errors,
+        clip: PreparedClip,
+        place: tuple[slice, slice],
+    ) -> None:
+        self._networks, self._preprocessor, self._errors = networks, preprocessor, errors
+        self._clip, self._here = clip, (..., *place)
+        self._ready: dict[int, PreparedFrame] = {}
+
+    def gain(self, target: int, generator: torch.Generator) -> float:
+        """Estimate by how much the squared error of a frame of this part falls."""
+        frame = self._clip.frames[target]
+        noisy, level = frame.noisy[self._here], frame.denoised[: self._clip.channels][self._here]
+        shake = draw_probe(self._clip.noise, level, generator).expand_as(noisy)
+        refined, fused = self._refine_and_fuse(target, noisy)
+        refined_then, fused_then = self._refine_and_fuse(target, noisy + SHAKE * shake)
+        copied = copied_noise(shake, SHAKE, refined - fused, refined_then - fused_then)
+        residuals = (refined - noisy).square() - (fused - noisy).square()
+        return float((residuals + 2 * copied).mean())
+
+    def _refine_and_fuse(self, target: int, noisy: Tensor) -> tuple[Tensor, Tensor]:
+        """Run the method on the frames that the fused target depends on, it being `noisy`."""
+        radius, noise = self._networks.temporal.radius, self._preprocessor.noise
+        reach = self._networks.lookahead + radius
+        around = range(max(target - reach, 0), min(target + reach + 1, len(self._clip.frames)))
+        middle = target - around.start
+        wanted = range(middle - radius, middle + radius + 1)
+        stream = PlaneStream(self._networks, self._preprocessor, self._errors.blend.weight, wanted)
+        estimates = list[Estimate]()
+        for i in around:
+            frame = stream.prepare(noisy) if i == target else self._prepared(stream, i)
+            estimates.extend(stream.take(frame))
+        frames = dict(enumerate([*estimates, *stream.finish()]))
+        return frames[middle].refined, fuse_frame(frames, middle, radius, noise, self._errors.share)
+
+    def _prepared(self, stream: PlaneStream, index: int) -> PreparedFrame:
+        """Give a frame with what the prior makes of it, and without flows."""
+        if index not in self._ready:
+            self._ready[index] = stream.prepare(self._clip.frames[index].noisy[self._here])
+        return replace(self._ready[index], to_previous=None, to_next=None)
