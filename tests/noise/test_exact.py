@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pytest
 import torch
 
 from f2r.config import DenoiseConfig
@@ -40,6 +41,7 @@ def test_a_thousand_correlations_survive_json_exactly():
         assert json.dumps(back.to_dict()) == text
 
 
+@pytest.mark.slow
 def test_a_stopped_run_with_estimated_correlated_noise_gives_the_same_bytes(scene, tmp_path):
     clean = scene[:6, :, :112, :128]
     truth = Correlated(Gaussian(20 / 255), gaussian_correlation(0.7))
