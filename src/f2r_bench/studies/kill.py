@@ -113,7 +113,7 @@ def _endure(trial: Trial, kind: str, most: int, chance: random.Random) -> Outcom
         was_killed = _run(trial.command(output) + resume, _claim(output), patience) == KILLED
         kills += was_killed
         denoising += was_killed and (folder / PREPARED).exists()
-        if not was_killed:
+        if output.exists() and not folder.exists():  # it may have been killed after its end
             equal.append(_are_equal(reference, output))
             same.append(_content(reference) == _content(output))
     return Outcome(kind, kills, denoising, len(equal), all(equal), all(same))
