@@ -82,6 +82,20 @@ def test_a_torn_record_is_noticed(tmp_path):
         spool.read(0)
 
 
+def test_every_bit_of_a_header_counts(tmp_path):
+    path = tmp_path / "frames"
+    with FrameSpool(path) as spool:
+        for value in range(3):
+            spool.append([np.full((4, 4, 1), value, np.uint8)], Mark(value == 0, False))
+    data = path.read_bytes()
+    for bit in range(8 * data.index(b"F2Rf", 1)):
+        changed = bytearray(data)
+        changed[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(changed)
+        with pytest.raises(InputError, match="is damaged"), FrameSpool(path) as spool:
+            spool.read(0)
+
+
 @pytest.fixture
 def noisy(tmp_path):
     clean = moving_clip(7, 40, 48).permute(0, 2, 3, 1).numpy()

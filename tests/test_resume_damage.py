@@ -18,7 +18,6 @@ from f2r.models.weights import load_network, save_network, shipped
 from f2r.run.files import denoise_file
 from f2r.run.job import FileOptions
 from f2r.run.resume.fingerprint import fingerprint_of
-from f2r.run.resume.spool import FrameSpool, Mark
 from synthetic import moving_clip
 
 FILES = ["run.json", "prepared.json", "weights.safetensors", "frames.spool", "picture.sealed"]
@@ -280,20 +279,6 @@ def test_weights_that_changed_since_are_refused(denoising, tmp_path, capsys):
     before = content(work)
     code = resume(work, "--preset", "fast", "--weights", str(own))
     assert_refused(work, before, code, capsys.readouterr().err, "belongs to another weights")
-
-
-def test_every_bit_of_a_header_counts(tmp_path):
-    path = tmp_path / "frames"
-    with FrameSpool(path) as spool:
-        for value in range(3):
-            spool.append([np.full((4, 4, 1), value, np.uint8)], Mark(value == 0, False))
-    data = path.read_bytes()
-    for bit in range(8 * data.index(b"F2Rf", 1)):
-        changed = bytearray(data)
-        changed[bit // 8] ^= 1 << bit % 8
-        path.write_bytes(changed)
-        with pytest.raises(InputError, match="is damaged"), FrameSpool(path) as spool:
-            spool.read(0)
 
 
 def test_a_raw_run_does_not_go_on_as_another_mosaic(tmp_path, capsys):
