@@ -21,7 +21,6 @@ from f2r.run.resume.fingerprint import fingerprint_of
 from synthetic import moving_clip
 
 FILES = ["run.json", "prepared.json", "weights.safetensors", "frames.spool", "picture.sealed"]
-SPOOL = "frames.spool"
 
 
 def truncate(path):
@@ -171,7 +170,7 @@ def test_a_damaged_file_is_refused(denoising, tmp_path, capsys, whole, name, dam
     damage(work / "out.npy.run" / name)
     before = content(work)
     code = resume(work)
-    if name == SPOOL and code == 0:  # its end may be torn by a crash: then it is made again
+    if name == "frames.spool" and code == 0:  # a torn end is made again
         assert damage in {truncate, empty, flip_last, garble, edit}
         assert (work / "out.npy").read_bytes() == whole
         return
