@@ -6,7 +6,7 @@ import pytest
 
 from f2r.cli.evaluate import EvaluateArgs, evaluate_command
 from f2r.errors import InputError
-from f2r.evaluation.evaluate import evaluate_files, evaluate_frames
+from f2r.evaluation.score import evaluate_files, evaluate_frames
 
 
 def clips(count=3, height=40, width=48, channels=3):

@@ -13,7 +13,7 @@ from f2r.models.prior import ImagePrior
 from f2r.models.weights import save_network
 from f2r.run.result import Mark
 from f2r.run.resume.spool import FrameSpool
-from f2r.system.report import write_report
+from f2r.system.environment import write_report
 from f2r.system.sealed import write_sealed
 from f2r.train.checkpoint import save_checkpoint
 from synthetic import moving_clip

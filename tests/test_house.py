@@ -85,7 +85,7 @@ def test_importing_f2r_or_asking_for_help_loads_nothing_heavy():
 
 def test_the_api_loads_no_video_library_and_no_launcher_before_a_clip_needs_one():
     code = (
-        "import sys, f2r.run.arrays, f2r.train.corpus.stages, f2r.cli.train; "
+        "import sys, f2r.run.arrays, f2r.train.corpus.stages_training, f2r.cli.train; "
         "print([m for m in ('cv2', 'av', 'tifffile', 'accelerate') if m in sys.modules])"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

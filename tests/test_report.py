@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from f2r.system.report import environment, write_report
+from f2r.system.environment import environment, write_report
 
 
 def test_writes_whole_json_and_leaves_nothing_else(tmp_path):

@@ -6,7 +6,7 @@ import torch
 
 from f2r.cli.simulate import SimulateArgs, simulate_command
 from f2r.errors import InputError
-from f2r.evaluation.simulate import add_noise, frame_generator, simulate_file
+from f2r.evaluation.add_noise import add_noise, frame_generator, simulate_file
 from f2r.io import open_reader
 from f2r.noise.models import Gaussian
 

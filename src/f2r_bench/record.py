@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from f2r.errors import InputError
-from f2r.system.report import environment, write_report
+from f2r.system.environment import environment, write_report
 
 
 def write_record(path: Path, options: Any, content: Mapping[str, Any]) -> None:

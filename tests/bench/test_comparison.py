@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from f2r.evaluation.simulate import simulate_file
+from f2r.evaluation.add_noise import simulate_file
 from f2r.io.images.picture import write_picture
 from f2r.noise.models import Gaussian
 from f2r_bench.cli.main import main

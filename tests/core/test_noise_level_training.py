@@ -8,7 +8,7 @@ from f2r.errors import InputError
 from f2r.models.noise_level import SIDE, NoiseLevels, load_noise_level
 from f2r.train.corpus.codecs import DRAWS, Coding, code, draw_coding
 from f2r.train.corpus.coded_clips import UNIT, CodedExample, SceneConfig, draw_example
-from f2r.train.corpus.noise_level import (
+from f2r.train.corpus.noise_level_training import (
     NoiseLevelConfig,
     draw_patches,
     load_scenes,

@@ -3,7 +3,7 @@
 import numpy as np
 import tifffile
 
-from f2r.evaluation.simulate_raw import pick_sites
+from f2r.evaluation.make_raw import pick_sites
 from f2r.io.raw.dng_writer import write_dng
 from f2r.io.raw.mosaic import Mosaic
 from synthetic import moving_clip

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from f2r.errors import InputError
-from f2r.evaluation.simulate_raw import pick_sites, with_look
+from f2r.evaluation.make_raw import pick_sites, with_look
 from f2r.io.raw.crvd import crvd_mosaic
 from f2r.io.raw.mosaic import PATTERNS, Mosaic
 from f2r.isp.forward import Look, demosaic, grey_world, render, turn_upright

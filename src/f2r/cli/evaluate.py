@@ -10,7 +10,7 @@ import tyro
 from f2r.cli.raw import NOT_RAW, MosaicOptions, mosaic_of
 
 if TYPE_CHECKING:
-    from f2r.evaluation.evaluate import Evaluation
+    from f2r.evaluation.score import Evaluation
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ class EvaluateArgs:
 def evaluate_command(args: EvaluateArgs) -> None:
     """Run `f2r evaluate`."""
     from f2r.cli.display import Display
-    from f2r.evaluation.evaluate import evaluate_files
+    from f2r.evaluation.score import evaluate_files
     from f2r.io.output import claim_file
-    from f2r.system.report import environment, write_report
+    from f2r.system.environment import environment, write_report
 
     with ExitStack() as stack:
         claim = None

@@ -17,7 +17,7 @@ def info_command(args: InfoArgs) -> None:
     from f2r.method.networks import own_weights
     from f2r.models.weights import KINDS, describe_file, shipped
     from f2r.system.device import choose_device, describe_device
-    from f2r.system.report import environment
+    from f2r.system.environment import environment
 
     print(f"device: {describe_device(choose_device('auto'))}")
     for name, value in environment().items():

@@ -47,7 +47,7 @@ def noise_command(args: NoiseArgs) -> None:
     from f2r.io.output import claim_file
     from f2r.pictures.noise_picture import check_charts, write_noise_picture
     from f2r.run.inspect import inspect_noise
-    from f2r.system.report import write_report
+    from f2r.system.environment import write_report
 
     if args.picture is not None and args.picture.suffix.lower() not in PICTURES:
         raise InputError(f"--picture {args.picture}: give a name that ends in .png or .jpg")

@@ -35,7 +35,7 @@ def render_command(args: RenderArgs) -> None:
     """Run `f2r render`."""
     from f2r.cli.display import Display
     from f2r.isp.forward import Look
-    from f2r.isp.render import render_file
+    from f2r.isp.show import render_file
     from f2r.system.progress import Progress
 
     if not -10 <= args.exposure <= 10:

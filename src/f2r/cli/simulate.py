@@ -41,8 +41,8 @@ class SimulateArgs:
 def simulate_command(args: SimulateArgs) -> None:
     """Run `f2r simulate`."""
     from f2r.cli.display import Display
-    from f2r.evaluation.simulate import simulate_file
-    from f2r.evaluation.simulate_raw import simulate_raw
+    from f2r.evaluation.add_noise import simulate_file
+    from f2r.evaluation.make_raw import simulate_raw
 
     mosaic = mosaic_of(args.mosaic)
     with Display() as display:

@@ -74,7 +74,7 @@ def train_prior_command(args: TrainPriorArgs) -> None:
     """Run `f2r train prior`."""
     from f2r.cli.display import Display
     from f2r.system.allocator import keep_freed_memory
-    from f2r.train.corpus.prior import train_prior
+    from f2r.train.corpus.prior_training import train_prior
 
     keep_freed_memory()
     with Display() as display:
@@ -99,7 +99,7 @@ def train_clips_command(args: TrainClipsArgs) -> None:
     from f2r.system.device import choose_device, describe_device
     from f2r.system.processes import connect
     from f2r.train.corpus.footage import Footage
-    from f2r.train.corpus.stages import StagesConfig, train_on_clips
+    from f2r.train.corpus.stages_training import StagesConfig, train_on_clips
     from f2r.train.windows import CropConfig
 
     keep_freed_memory()

@@ -74,7 +74,7 @@ def _open(name: str, options: ReadOptions) -> FrameReader:
         return PipeReader(skip_corrupt=options.skip_corrupt)
     path = Path(name)
     if is_raw(path):
-        from f2r.io.raw.opening import open_raw
+        from f2r.io.raw.raw_opening import open_raw
 
         return open_raw(path, options.mosaic)
     reader = _open_plain(path, options)
@@ -99,10 +99,10 @@ def _open_plain(path: Path, options: ReadOptions) -> FrameReader:
 
         return NpyReader(path)
     if suffix in TIFF_SUFFIXES:
-        from f2r.io.tiff.reader import TiffReader
+        from f2r.io.tiff.tiff_reader import TiffReader
 
         return TiffReader(path)
-    from f2r.io.video.reader import VideoReader
+    from f2r.io.video.video_reader import VideoReader
 
     return VideoReader(path, skip_corrupt=options.skip_corrupt)
 
@@ -160,7 +160,7 @@ def open_writer(
 def _open_claimed(claim: Claim, info: ClipInfo, options: EncodeOptions) -> FrameWriter:
     if info.mosaic is None:
         return _open_plain_writer(claim, info, options)
-    from f2r.io.raw.opening import open_raw_writer
+    from f2r.io.raw.raw_opening import open_raw_writer
 
     return open_raw_writer(claim, info, partial(_open_plain_writer, claim, options=options))
 
@@ -182,11 +182,11 @@ def _open_plain_writer(claim: Claim, info: ClipInfo, options: EncodeOptions) -> 
 
         return NpyWriter(claim, info)
     if suffix in TIFF_SUFFIXES:
-        from f2r.io.tiff.writer import open_tiff_writer
+        from f2r.io.tiff.tiff_writer import open_tiff_writer
 
         return open_tiff_writer(claim, info)
     if suffix in VIDEO_SUFFIXES:
-        from f2r.io.video.writer import VideoWriter
+        from f2r.io.video.video_writer import VideoWriter
 
         return VideoWriter(claim, info, options)
     known = sorted(VIDEO_SUFFIXES | TIFF_SUFFIXES | ARRAY_SUFFIXES | ZARR_SUFFIXES)

@@ -12,7 +12,7 @@ from f2r.io import EncodeOptions, open_writer
 from f2r.io.clip import ClipInfo, Frame, FrameReader, FrameWriter
 from f2r.io.overlap import WriteBehind, read_ahead
 from f2r.io.raw.mosaic import Mosaic
-from f2r.isp.render import render_alike
+from f2r.isp.show import render_alike
 from f2r.method.networks import Networks, describe_networks, load_networks
 from f2r.pictures.before_after import write_before_after
 from f2r.quality.estimated_errors import Output
@@ -28,8 +28,8 @@ from f2r.run.sentences import describe_cuts, expected_memory
 from f2r.run.setup import Setup
 from f2r.system.claim import Claim
 from f2r.system.device import describe_device
+from f2r.system.environment import environment, write_report
 from f2r.system.progress import StageClock
-from f2r.system.report import environment, write_report
 
 Announce = Callable[[str], None]
 

@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from f2r.evaluation.add_noise import add_noise
 from f2r.evaluation.metrics import mean_of_frames, psnr
-from f2r.evaluation.simulate import add_noise
 from f2r.noise.models import NoiseModel
 
 Frames = NDArray[np.float32]

@@ -12,12 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from f2r.evaluation.evaluate import evaluate_frames
 from f2r.evaluation.metrics import SSIM_WINDOW, psnr, ssim
+from f2r.evaluation.score import evaluate_frames
 from f2r.io.images.picture import write_picture
 from f2r.noise.models import NoiseModel
 from f2r.pictures.before_after import Region
-from f2r.system.report import write_report
+from f2r.system.environment import write_report
 from f2r_bench.comparison.memory import peak_mib, reset_peak
 from f2r_bench.methods.method import Method
 

@@ -15,7 +15,7 @@ from f2r.models.temporal import TemporalEstimator
 from f2r.models.weights import shipped
 from f2r.noise.models import Gaussian
 from f2r.pictures.before_after import telling_region
-from f2r.system.report import environment
+from f2r.system.environment import environment
 from f2r_bench.clips.datasets import Clip, Dataset, read_clip
 from f2r_bench.clips.noise import draw_noisy
 from f2r_bench.comparison.case import Conditions, Scene, run_case

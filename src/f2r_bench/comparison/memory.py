@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from f2r.system.report import peak_memory_mib
+from f2r.system.environment import peak_memory_mib
 
 RESET, STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
 """Where Linux forgets and tells the largest resident memory of this process."""

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from f2r.config import DenoiseConfig, Preset
-from f2r.evaluation.simulate import add_noise
-from f2r.evaluation.simulate_raw import to_raw, with_look
+from f2r.evaluation.add_noise import add_noise
+from f2r.evaluation.make_raw import to_raw, with_look
 from f2r.io import open_reader
 from f2r.io.array import ArrayReader
 from f2r.io.raw.crvd import crvd_mosaic

@@ -78,7 +78,7 @@ def _jpeg_size(stream: BinaryIO) -> tuple[int, int]:
 def _tiff_size(path: Path) -> tuple[int, int]:
     import tifffile
 
-    from f2r.io.tiff.opening import Complaints, listening
+    from f2r.io.tiff.tiff_opening import Complaints, listening
 
     advice = "this TIFF is damaged, save it again"
     with reading(path, advice), listening(Complaints()), tifffile.TiffFile(path) as tif:
@@ -131,8 +131,8 @@ def _check_whole(data: bytes, path: Path) -> None:
 def _read_tiff(path: Path) -> NDArray[Any]:
     import tifffile
 
-    from f2r.io.tiff.opening import Complaints, listening
     from f2r.io.tiff.planes import decode_page
+    from f2r.io.tiff.tiff_opening import Complaints, listening
 
     advice = f"this TIFF is damaged, {ADVICE}"
     with reading(path, advice), listening(Complaints()), tifffile.TiffFile(path) as tif:

@@ -168,7 +168,7 @@ def _read_tag(file: Path, code: int) -> Any:
         return None
     import tifffile
 
-    from f2r.io.tiff.opening import Complaints, listening
+    from f2r.io.tiff.tiff_opening import Complaints, listening
 
     try:
         with listening(Complaints()), tifffile.TiffFile(file) as tif:

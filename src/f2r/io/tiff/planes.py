@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from f2r.errors import InputError, reading
 from f2r.io.tiff.bounds import check_page
-from f2r.io.tiff.opening import Complaints, cut_short, listening
 from f2r.io.tiff.source import TiffSource
+from f2r.io.tiff.tiff_opening import Complaints, cut_short, listening
 
 
 class Planes:

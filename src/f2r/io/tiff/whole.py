@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from f2r.errors import InputError, reading
-from f2r.io.tiff.opening import cut_short, open_tiff
 from f2r.io.tiff.planes import decode_page, is_one_page_per_series
+from f2r.io.tiff.tiff_opening import cut_short, open_tiff
 
 MOST = 2**32
 """Bytes that a compressed stack may unpack to in memory."""

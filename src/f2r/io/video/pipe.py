@@ -15,9 +15,9 @@ from f2r.errors import InputError
 from f2r.io.clip import ClipInfo, Closing, EncodeOptions, Frame, Samples
 from f2r.io.video.encoders import choose_encoding, clock
 from f2r.io.video.pixels import make_picture, pack_frame
-from f2r.io.video.reader import VideoReader
+from f2r.io.video.video_reader import VideoReader
+from f2r.io.video.video_writer import check_channels, output_colour
 from f2r.io.video.whole import Y4M
-from f2r.io.video.writer import check_channels, output_colour
 
 
 class PipeReader(Closing):

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from f2r.errors import InputError
-from f2r.train.corpus.prior import find_photos
+from f2r.train.corpus.prior_training import find_photos
 
 
 @dataclass(frozen=True)

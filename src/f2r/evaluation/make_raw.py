@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from f2r.errors import InputError, check_seed
-from f2r.evaluation.simulate import Simulated, add_noise, claim_simulated, finish
+from f2r.evaluation.add_noise import Simulated, add_noise, claim_simulated, finish
 from f2r.io import ClipInfo, Frame, FrameReader, FrameWriter, Source, open_reader, open_writer
 from f2r.io.raw.colour import as_matrix
 from f2r.io.raw.crvd import crvd_mosaic

@@ -14,9 +14,9 @@ from f2r.io.raw.mosaic import Mosaic
 from f2r.io.recognise import VIDEO_SUFFIXES
 from f2r.noise.models import NoiseModel
 from f2r.system.claim import Claim
+from f2r.system.environment import environment, write_report
 from f2r.system.placing import check_file
 from f2r.system.progress import Progress, ProgressCallback
-from f2r.system.report import environment, write_report
 
 
 @dataclass(frozen=True)

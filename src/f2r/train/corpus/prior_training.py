@@ -20,7 +20,7 @@ from f2r.models.prior import ImagePrior
 from f2r.models.weights import check_channels, load_network, save_network
 from f2r.models.widen import widen
 from f2r.system.progress import ProgressCallback
-from f2r.train.corpus.state import claim_weights, training_state
+from f2r.train.corpus.training_state import claim_weights, training_state
 from f2r.train.loop import FitConfig, Trainer
 
 FIRST_RATE, FINE_RATE = 1e-3, 5e-4

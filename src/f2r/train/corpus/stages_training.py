@@ -24,12 +24,12 @@ from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import TemporalEstimator
 from f2r.models.weights import facts_of, save_network
 from f2r.system.claim import Claim
+from f2r.system.environment import environment, write_report
 from f2r.system.processes import Processes
 from f2r.system.progress import ProgressCallback
-from f2r.system.report import environment, write_report
 from f2r.train.corpus.footage import Footage
 from f2r.train.corpus.shards import Announce, prepare_shards
-from f2r.train.corpus.state import claim_weights, training_state
+from f2r.train.corpus.training_state import claim_weights, training_state
 from f2r.train.loop import FitConfig, Trainer
 from f2r.train.refiner_loss import refiner_loss
 from f2r.train.temporal_loss import temporal_loss

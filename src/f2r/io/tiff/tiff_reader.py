@@ -22,9 +22,9 @@ from f2r.io.clip import (
     to_nominal,
     white,
 )
-from f2r.io.tiff.opening import named_files, open_tiff
 from f2r.io.tiff.planes import Planes, is_one_page_per_series
 from f2r.io.tiff.source import RawTag, TiffSource
+from f2r.io.tiff.tiff_opening import named_files, open_tiff
 
 MAX_CHANNELS = 4096
 SIGNED = {"float32", "int16"}

@@ -93,7 +93,7 @@ def train_noise_level(
     examples = make_examples(scenes, config, seconds * config.making_share, rng, progress)
     network = fit_noise_level(examples, config, end - time.monotonic(), seed, progress)
     facts = {
-        "made": "trained by f2r.train.corpus.noise_level on noise sent through real encoders",
+        "made": "f2r.train.corpus.noise_level_training, on noise sent through real encoders",
         "scenes": str(len(scenes)),
         "examples": str(len(examples)),
         "seconds": f"{seconds:.0f}",
