@@ -44,9 +44,9 @@ def textured_scene(frames: int = 12, height: int = 192, width: int = 256) -> Ten
 
 
 def leaves(frames: int = 12, height: int = 192, width: int = 256) -> Tensor:
-    """(T, 3, H, W) in [0, 1]: small leaves that cover each other and move by halves of a pixel."""
+    """(T, 3, H, W) in [0, 1]: small leaves that cover each other and move by whole pixels."""
     sheet = torch.from_numpy(dead_leaves(np.random.default_rng(12))).permute(2, 0, 1) / 255
-    views = [sheet[:, t : t + 2 * height, 3 * t : 3 * t + 2 * width] for t in range(frames)]
+    views = [sheet[:, 2 * t : 2 * (t + height), 4 * t : 4 * t + 2 * width] for t in range(frames)]
     return torch.nn.functional.avg_pool2d(torch.stack(views), 2)
 
 
