@@ -15,6 +15,7 @@ from f2r.train.corpus.noise_level_training import (
     loss_of,
     train_noise_level,
 )
+from f2r.train.corpus.textures import dead_leaves, draw_texture_scene, noise_field
 from synthetic import moving_clip
 
 
@@ -43,7 +44,9 @@ def test_finer_coding_is_closer_and_draws_repeat(pixels: np.ndarray) -> None:
 
 
 def test_examples_know_their_noise(pixels: np.ndarray) -> None:
-    uncoded = SceneConfig(clean_share=0, raw_share=1, grey_share=0, scale_low=1, scale_high=1)
+    uncoded = SceneConfig(
+        clean_share=0, raw_share=1, grey_share=0, scale_low=1, scale_high=1, texture_share=0
+    )
     example = draw_example([pixels], uncoded, np.random.default_rng(1))
     assert example.coding == "none"
     assert example.survived > 0.8
@@ -51,6 +54,26 @@ def test_examples_know_their_noise(pixels: np.ndarray) -> None:
     clean = draw_example([pixels], replace(uncoded, clean_share=1), np.random.default_rng(1))
     assert (clean.noise, clean.survived) == (0, 0)
     assert clean.remaining < 0.5 / 255
+
+
+def test_textures_are_drawn_with_and_without_photographs() -> None:
+    rng = np.random.default_rng(2)
+    still = rng.integers(0, 256, (600, 800, 3), dtype=np.uint8)
+    for stills in ([], [still]):
+        for _ in range(4):
+            scene = draw_texture_scene(stills, (4, 64, 80), rng)
+            assert (scene.shape, scene.dtype) == ((4, 64, 80, 3), np.float32)
+            assert 0 <= scene.min() < scene.max() <= 1
+    for make in (dead_leaves, noise_field):
+        sheet = make(rng)
+        assert (sheet.dtype, sheet.shape[2]) == (np.uint8, 3)
+        assert sheet.std() > 2
+
+
+def test_textures_are_among_the_examples(pixels: np.ndarray) -> None:
+    config = SceneConfig(texture_share=1, texture_clean_share=1)
+    example = draw_example([pixels], config, np.random.default_rng(1), [pixels[0]])
+    assert example.noise == 0
 
 
 def test_patches_come_from_the_example_in_order() -> None:

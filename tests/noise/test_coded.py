@@ -6,11 +6,20 @@ import torch
 from torch import Tensor
 
 from f2r.errors import InputError
-from f2r.models.noise_level import SIDE, NoiseLevelNet, load_noise_level, save_noise_level
+from f2r.models.noise_level import (
+    MOTION_NUMBERS,
+    SIDE,
+    SPREAD,
+    NoiseLevelNet,
+    load_noise_level,
+    measure_motion,
+    save_noise_level,
+)
 from f2r.noise.coded import estimate_coded_noise, luma_scale
 from f2r.noise.estimate import estimate_noise
 from f2r.noise.patches import copied_blocks, copied_shares, spread_patches
 from f2r.train.corpus.codecs import Coding, code, constant_quantiser
+from f2r.train.corpus.textures import dead_leaves
 
 MJPEG = constant_quantiser("mjpeg", 5, "yuvj420p")
 
@@ -32,6 +41,13 @@ def textured_scene(frames: int = 12, height: int = 192, width: int = 256) -> Ten
     return torch.stack(
         [field[:, 2 * t : 2 * t + height, 3 * t : 3 * t + width] for t in range(frames)]
     )
+
+
+def leaves(frames: int = 12, height: int = 192, width: int = 256) -> Tensor:
+    """(T, 3, H, W) in [0, 1]: small leaves that cover each other and move by whole pixels."""
+    sheet = torch.from_numpy(dead_leaves(np.random.default_rng(12))).permute(2, 0, 1) / 255
+    views = [sheet[:, 2 * t : 2 * (t + height), 4 * t : 4 * t + 2 * width] for t in range(frames)]
+    return torch.nn.functional.avg_pool2d(torch.stack(views), 2)
 
 
 def coded(clean: Tensor, sigma: float, coding: Coding) -> Tensor:
@@ -72,6 +88,30 @@ def test_a_clean_clip_has_no_noise_after_coding_either(clean: Tensor, coding: Co
     assert found.is_noise_free
     assert found.sigma == 0
     assert found.low == 0
+
+
+@pytest.mark.parametrize("coding", [x264(18), x264(23), MJPEG], ids=["18", "23", "mjpeg"])
+def test_moving_texture_is_not_noise(coding: Coding) -> None:
+    assert estimate_coded_noise(coded(leaves(), 0, coding)).is_noise_free
+
+
+@pytest.mark.parametrize("coding", [x264(18), x264(23), MJPEG], ids=["18", "23", "mjpeg"])
+def test_noise_in_texture_is_found(coding: Coding) -> None:
+    found = estimate_coded_noise(coded(leaves(), 15, coding))
+    assert not found.is_noise_free
+    assert 0.8 * 15 <= 255 * found.sigma <= 1.6 * 15
+
+
+def test_texture_is_found_again_where_it_moved_and_noise_is_not() -> None:
+    generator = torch.Generator().manual_seed(0)
+    field = torch.rand(80, 80, generator=generator)
+    texture = torch.stack([field[8:72, 8 + 2 * t : 72 + 2 * t] for t in range(3)])
+    noise = torch.rand(3, SIDE, SIDE, generator=generator)
+    numbers = measure_motion(torch.stack((texture, noise))[:, None].expand(2, 4, -1, -1, -1))
+    assert numbers.shape == (2, MOTION_NUMBERS)
+    ratio = numbers[:, 3 * len(SPREAD) : 4 * len(SPREAD)]  # best against usual, log2
+    assert float(ratio[0].max()) < -1
+    assert float(ratio[1].min()) > -0.2
 
 
 def test_what_remains_is_less_than_what_there_was(clean: Tensor) -> None:

@@ -1,4 +1,5 @@
 import json
+import math
 
 import pytest
 import torch
@@ -6,8 +7,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from f2r.errors import InputError
+from f2r.noise.blocks import Curve
 from f2r.noise.correlated import Correlated, gaussian_correlation
 from f2r.noise.estimate import estimate_noise, estimate_noise_from_anchor, estimate_sigma, gather
+from f2r.noise.fit import fit_model
 from f2r.noise.models import Gamma, Gaussian, PoissonGaussian
 from f2r.noise.parse import load_noise
 
@@ -186,3 +189,20 @@ def test_what_cannot_be_measured_is_refused() -> None:
     broken[0, 0, 0, 0] = torch.nan
     with pytest.raises(InputError, match="NaN"):
         estimate_sigma(broken)
+
+
+@pytest.mark.parametrize("first", [0.0, 1e-14, 1e-9])
+def test_a_level_that_a_codec_emptied_does_not_rule_the_fit(first: float) -> None:
+    variance = torch.tensor([first, 1e-3, 1e-3, 1e-3, 1e-3, 1e-3])
+    error = torch.tensor([0.0, 1e-4, 1e-4, 1e-4, 1e-4, 1e-4])
+    fit = fit_model(Curve(torch.linspace(0.1, 0.9, 6), variance, error, variance))
+    level = float(fit.model.variance(torch.tensor([0.8]))) ** 0.5
+    assert 0.6 * 1e-3**0.5 < level < 1.6 * 1e-3**0.5
+    assert all(math.isfinite(e) for e in fit.errors.values())
+
+
+def test_levels_that_coincide_give_a_fit() -> None:
+    variance = torch.full((5,), 4e-4)
+    fit = fit_model(Curve(torch.full((5,), 0.5), variance, 0.1 * variance, variance))
+    level = float(fit.model.variance(torch.tensor([0.5]))) ** 0.5
+    assert level == pytest.approx(0.02, rel=1e-3)

@@ -39,7 +39,13 @@ BANDS = ((1, 2), (3, 4), (5, 7), (8, 10), (11, 14))
 """First and last sum of the two frequencies of each band of a block's cosine transform."""
 SPREAD = torch.tensor([0.05, 0.15, 0.3, 0.5, 0.7, 0.9])
 """Quantiles over blocks."""
-MEASURED = 3 * len(BANDS) * (len(SPREAD) + 1)
+REACH = 3
+"""Blocks are searched for in the frames before and after within so many pixels."""
+SOUGHT = 2 * BLOCK
+"""Side of a block that is searched for."""
+BAND_NUMBERS = len(BANDS) * (len(SPREAD) + 1)
+MOTION_NUMBERS = 6 * len(SPREAD) + 6 + BAND_NUMBERS
+MEASURED = 3 * BAND_NUMBERS + MOTION_NUMBERS
 KIND = "noise_level"
 
 
@@ -111,8 +117,8 @@ class NoiseLevelNet(nn.Module):
         described = self.patch(pooled).unflatten(0, patches.shape[:2])  # (B, P, hidden)
         weights = torch.softmax(self.score(described), dim=1)
         chosen = torch.einsum("bpk,bph->bkh", weights, described).flatten(1)
-        whole = (chosen, described.mean(1), described.std(1), measure_bands(patches))
-        return torch.cat(whole, dim=1)
+        whole = (chosen, described.mean(1), described.std(1))
+        return torch.cat((*whole, measure_bands(patches), measure_motion(patches)), dim=1)
 
     def opinions(self, description: Tensor) -> tuple[NoiseLevels, NoiseLevels]:
         """Say what (B, F) numbers of `describe` mean: by all of them, by the blocks' alone."""
@@ -160,11 +166,74 @@ def measure_bands(patches: Tensor) -> Tensor:
     """
     before, now, after = (255 * patches.float()).unbind(2)
     half = 0.5**0.5
-    planes = torch.stack((now, half * (now - before), half * (after - before)), dim=2)
-    blocks = planes.unflatten(-1, (-1, BLOCK)).unflatten(-3, (-1, BLOCK)).transpose(-3, -2)
-    power = (blocks.flatten(-2) @ _cosines().to(patches.device)).square()
-    bands = power @ _band_means().to(patches.device)  # (B, P, 3, S / 8, S / 8, bands)
-    bands = bands.movedim((2, -1), (1, 2)).flatten(3).flatten(1, 2)  # (B, 3 * bands, blocks)
+    planes = torch.stack((now, half * (now - before), half * (after - before)), dim=1)
+    return _spread_bands(planes)
+
+
+@torch.no_grad()
+def measure_motion(patches: Tensor) -> Tensor:
+    """Tell how well blocks are found in the frames around: (B, MOTION_NUMBERS), each about 0 to 1.
+
+    Texture moves as a whole, noise is another in each frame. Per block of every second of
+    (B, P, 3, S, S) patches: the mean absolute difference at the best of all shifts, without a shift
+    and on average over the shifts; how these and their ratios are distributed, and the best one's
+    among the smooth, the usual and the busy blocks; then the bands of the difference at the best
+    shift.
+    """
+    differences = _differences(patches[:, ::2])  # (shifts, B, P, blocks, SOUGHT, SOUGHT)
+    sizes = differences.abs().mean((-2, -1)).flatten(2)
+    middle = (2 * REACH + 1) ** 2 // 2
+    still = torch.minimum(sizes[middle], sizes[middle - len(sizes) // 2])
+    smallest, where = sizes.min(0)
+    best, still, usual = (torch.log2(d + 0.1) for d in (smallest, still, sizes.mean(0)))
+    kinds = torch.stack((best, still, usual, best - usual, still - usual, best - still), dim=1)
+    ranks = (SPREAD * (best.shape[1] - 1)).round().long()
+    spread = kinds.sort(dim=-1).values[..., ranks].flatten(1)
+    order = usual.argsort(dim=1)
+    thirds = [t.mean(1) for k in (best, best - usual) for t in k.gather(1, order).chunk(3, dim=1)]
+    chosen = where.unflatten(1, differences.shape[2:4])[None, ..., None, None]
+    left = differences.take_along_dim(chosen, dim=0)[0].flatten(1, 2)
+    bands = _spread_bands(0.5**0.5 * left[:, None])
+    return torch.cat((spread / 5, torch.stack(thirds, dim=1) / 5, bands), dim=1)
+
+
+def _differences(patches: Tensor) -> Tensor:
+    """Compare the blocks in the middle of (B, P, 3, S, S) patches with both frames around.
+
+    Returns:
+        (shifts, B, P, blocks, SOUGHT, SOUGHT) differences in 8-bit units, at all shifts of the
+        frame before, then of that after.
+    """
+    before, now, after = (255 * patches.float()).unbind(2)
+    inside = slice(BLOCK, SIDE - BLOCK)
+    moved = torch.stack(
+        [
+            other[..., BLOCK + down : SIDE - BLOCK + down, BLOCK + right : SIDE - BLOCK + right]
+            for other in (before, after)
+            for down in range(-REACH, REACH + 1)
+            for right in range(-REACH, REACH + 1)
+        ]
+    )
+    return _blocks(moved - now[..., inside, inside], SOUGHT).flatten(-4, -3)
+
+
+def _blocks(planes: Tensor, side: int) -> Tensor:
+    """Cut (..., H, W) into (..., H / side, W / side, side, side)."""
+    return planes.unflatten(-1, (-1, side)).unflatten(-3, (-1, side)).transpose(-3, -2)
+
+
+def _spread_bands(planes: Tensor) -> Tensor:
+    """Tell how the energy of each band is distributed over the 8x8 blocks.
+
+    Args:
+        planes: (B, K, P, H, W) in 8-bit units; K is kept apart.
+
+    Returns:
+        (B, K * BAND_NUMBERS): first the energies at `SPREAD`, then the shares of empty blocks.
+    """
+    power = (_blocks(planes, BLOCK).flatten(-2) @ _cosines().to(planes.device)).square()
+    bands = power @ _band_means().to(planes.device)  # (B, K, P, H / 8, W / 8, bands)
+    bands = bands.movedim(-1, 2).flatten(3).flatten(1, 2)  # (B, K * bands, blocks)
     ranks = (SPREAD * (bands.shape[-1] - 1)).round().long()
     spread = torch.log2(bands.sort(dim=-1).values[..., ranks] + 0.05)
     empty = (bands < 0.1).float().mean(-1)

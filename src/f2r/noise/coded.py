@@ -2,7 +2,7 @@
 
 `noise.estimate` measures noise in the flattest blocks and at the highest frequencies, which a codec
 zeroes first. Here a small network judges patches by all that the codec left; it learned on noise
-that went through real encoders (`train.noise_level`).
+that went through real encoders (`train.corpus.noise_level`).
 """
 
 import math
@@ -25,10 +25,9 @@ COLOUR_LUMA = math.sqrt(0.299**2 + 0.587**2 + 0.114**2)
 GREY = 1.5 / 255
 """Chroma that varies less than this (standard deviation) is that of a grey or toned clip."""
 
-FREE = 0.3
-"""A clip counts as noise-free where the network finds that likelier than this. On clips held back
-from training this takes 5 to 12 % of the clean ones for noisy, and 3 % of those with visible noise
-for clean."""
+FREE = 0.5
+"""A clip counts as noise-free where the network finds that likelier than this. It gives the fewest
+wrong answers of both kinds on scenes held out of training (docs/weights.md)."""
 
 
 @dataclass(frozen=True)

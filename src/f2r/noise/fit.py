@@ -96,18 +96,24 @@ def _misfit(curve: Curve, model: NoiseModel) -> float:
 
 
 def _robust_line(curve: Curve, design: Tensor) -> tuple[Tensor, Tensor]:
-    """Least squares in relative error; points above the fit weigh less, as scene only adds."""
-    expected = curve.variance.clamp(min=1e-14)
+    """Least squares in relative error; points above the fit weigh less, as scene only adds.
+
+    A level without variance would outweigh all others: none counts as less than a twentieth of the
+    median. Where the levels do not determine the coefficients, the smallest are given.
+    """
+    variance, error, matrix = curve.variance.double(), curve.error.double(), design.double()
+    least = 0.05 * float(variance.median()) + 1e-14
+    expected = variance.clamp(min=least)
     weight_down = torch.ones_like(expected)
-    relative = (curve.error / expected) ** 2 + 0.02**2
+    relative = (error / expected) ** 2 + 0.02**2
     for _ in range(15):
         weight = weight_down / (relative * expected**2)
-        normal = design.T @ (weight[:, None] * design)
-        coefficients = torch.linalg.solve(normal, design.T @ (weight * curve.variance))
-        expected = (design @ coefficients).clamp(min=0.05 * float(curve.variance.median()) + 1e-14)
-        miss = (curve.variance - expected) / (relative.sqrt() * expected)
+        covariance = torch.linalg.pinv(matrix.T @ (weight[:, None] * matrix), hermitian=True)
+        coefficients = covariance @ (matrix.T @ (weight * variance))
+        expected = (matrix @ coefficients).clamp(min=least)
+        miss = (variance - expected) / (relative.sqrt() * expected)
         weight_down = torch.where(miss > 1.5, 1.5 / miss.clamp(min=1.5), torch.ones_like(miss))
-    return coefficients, torch.linalg.inv(normal).diagonal().sqrt()
+    return coefficients, covariance.diagonal().sqrt()
 
 
 def censored_moments(level: Tensor, deviation: Tensor, limits: Limits) -> tuple[Tensor, Tensor]:

@@ -1,12 +1,13 @@
 """Clean clips that get noise and go through an encoder, with what is known of their noise."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
 from f2r.train.corpus.codecs import code, draw_coding
+from f2r.train.corpus.textures import draw_texture_scene
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 """Weights of BT.601 for R, G, B, as in `flow.luma`."""
@@ -61,10 +62,17 @@ class SceneConfig:
     """Share of clips that are encoded twice, in [0, 1]."""
     raw_share: float = 0.05
     """Share of clips that are rounded to 8 bits and not encoded, in [0, 1]."""
+    texture_share: float = 0.3
+    """Share of clips that show fine texture or have it in a part of the frame, in [0, 1]."""
+    texture_clean_share: float = 0.4
+    """Least share of clips without noise among those with fine texture, in [0, 1]."""
 
 
 def draw_example(
-    clips: Sequence[np.ndarray], config: SceneConfig, rng: np.random.Generator
+    clips: Sequence[np.ndarray],
+    config: SceneConfig,
+    rng: np.random.Generator,
+    stills: Sequence[np.ndarray] = (),
 ) -> CodedExample:
     """Draw one example.
 
@@ -72,8 +80,13 @@ def draw_example(
         clips: clean clips (T, H, W, 3), RGB uint8, at least 12 frames each.
         config: how to draw.
         rng: the only source of randomness.
+        stills: RGB uint8 photographs in full resolution, which give fine texture.
     """
     clean = _draw_scene(clips[int(rng.integers(len(clips)))], config, rng)
+    if rng.random() < config.texture_share:
+        clean = _add_texture(clean, stills, rng)
+        share = max(config.clean_share, config.texture_clean_share)
+        config = replace(config, clean_share=share)
     is_grey = bool(rng.random() < config.grey_share)
     if is_grey:
         clean = np.repeat((clean @ LUMA)[..., None], 3, axis=3)
@@ -131,6 +144,22 @@ def _draw_scene(clip: np.ndarray, config: SceneConfig, rng: np.random.Generator)
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     frames = np.stack([cv2.resize(np.ascontiguousarray(f), shape, interpolation=how) for f in part])
     return _light(frames.astype(np.float32) / 255, rng)
+
+
+def _add_texture(
+    scene: np.ndarray, stills: Sequence[np.ndarray], rng: np.random.Generator
+) -> np.ndarray:
+    """Replace a scene, or all of it below or beside a line, by fine texture."""
+    frames, height, width = scene.shape[:3]
+    texture = draw_texture_scene(stills, (frames, height, width), rng)
+    if rng.random() < 0.5:
+        return _light(texture, rng)
+    mixed, share = scene.copy(), rng.uniform(0.25, 0.8)
+    if rng.random() < 0.5:
+        mixed[:, int(height * share) :] = texture[:, int(height * share) :]
+    else:
+        mixed[:, :, int(width * share) :] = texture[:, :, int(width * share) :]
+    return mixed
 
 
 def _light(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:

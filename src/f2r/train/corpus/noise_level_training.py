@@ -32,6 +32,7 @@ from f2r.train.corpus.coded_clips import (
 )
 from f2r.train.corpus.footage import find_clips
 from f2r.train.corpus.motion import MotionConfig, photo_clips
+from f2r.train.corpus.textures import load_stills
 from f2r.train.loop import FitConfig, Trainer
 
 CHUNK = 14
@@ -54,8 +55,12 @@ class NoiseLevelConfig:
     patches: int = 16
     """Patches of a clip; inference takes more."""
     learning_rate: float = 2e-3
-    faint_weight: float = 0.1
+    faint_weight: float = 0.4
     """Weight of a clip whose noise the codec removed, relative to one that kept a fifth of it."""
+    usual: float = 7 / 255
+    """Level of the luma's noise whose weight is 1; stronger noise costs more where it is missed."""
+    visible: float = 1.3 / 255
+    """Noise that is weaker than this after coding counts for less in telling noisy from clean."""
     head_share: float = 0.2
     """Share of the time after the making in which the last layers are trained further, on all
     examples, described once by the others."""
@@ -90,7 +95,8 @@ def train_noise_level(
     end = time.monotonic() + seconds
     rng = np.random.default_rng(seed)
     scenes = load_scenes(clips, photos, config, rng)
-    examples = make_examples(scenes, config, seconds * config.making_share, rng, progress)
+    making = seconds * config.making_share
+    examples = make_examples(scenes, load_stills(photos), config, making, rng, progress)
     network = fit_noise_level(examples, config, end - time.monotonic(), seed, progress)
     facts = {
         "made": "f2r.train.corpus.noise_level_training, on noise sent through real encoders",
@@ -132,16 +138,17 @@ def load_scenes(
 
 def make_examples(
     scenes: Sequence[np.ndarray],
+    stills: Sequence[np.ndarray],
     config: NoiseLevelConfig,
     seconds: float,
     rng: np.random.Generator,
     progress: ProgressCallback | None = None,
 ) -> list[CodedExample]:
     """Draw coded examples until the time or the room for them is used up; one at least."""
-    examples = [draw_example(scenes, config.scenes, rng)]
+    examples = [draw_example(scenes, config.scenes, rng, stills)]
     start = reported = time.monotonic()
     while len(examples) < config.most_examples and time.monotonic() - start < seconds:
-        examples.append(draw_example(scenes, config.scenes, rng))
+        examples.append(draw_example(scenes, config.scenes, rng, stills))
         if progress and time.monotonic() - reported > 0.5:
             reported = time.monotonic()
             fraction = max((reported - start) / seconds, len(examples) / config.most_examples)
@@ -243,17 +250,17 @@ def loss_of(said: NoiseLevels, drawn: Sequence[CodedExample], config: NoiseLevel
     """Compare what the network said of B clips with what is known of them.
 
     The levels are judged by the pinball loss, whose minimum is the quantile (Koenker and Bassett
-    1978). Of clips without noise only the other outputs are judged. Noise of
-    which the codec left less than half a level of 255 hardly counts in telling noisy from clean.
+    1978). Of clips without noise only the other outputs are judged.
     """
     noise, survived, left = torch.tensor([[e.noise, e.survived, e.remaining] for e in drawn]).T
     is_noisy = noise > 0
     weight = (survived / 0.2).clamp(config.faint_weight, 1) * is_noisy
+    weight = weight * (noise / config.usual).clamp(0.3, 3)
     quantiles = torch.tensor(QUANTILES)
     above = torch.log2(255 * noise.clamp(min=0.1 / 255))[:, None] - said.levels.float()
     pinball = torch.maximum(quantiles * above, (quantiles - 1) * above).mean(1)
     levels = (weight * pinball).sum() / weight.sum().clamp(min=1)
-    traces = torch.where(is_noisy, (510 * survived * noise).clamp(0.05, 1), 1.0)
+    traces = torch.where(is_noisy, (survived * noise / config.visible).clamp(0.05, 1), 1.0)
     is_free = (~is_noisy).float()
     free = functional.binary_cross_entropy_with_logits(said.free.float(), is_free, weight=traces)
     error = said.remaining.float() - torch.log2(255 * left + LEAST)
