@@ -10,7 +10,7 @@ from f2r.models.compact import compact, expand
 from f2r.models.prior import ImagePrior
 from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import TemporalEstimator
-from f2r.models.weights import KINDS, load_network, save_network, shipped
+from f2r.models.weights import KINDS, WeightSet, load_network, save_network, shipped
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -93,5 +93,5 @@ def test_networks_are_for_three_or_four_channels(tmp_path, channels):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_weights_for_raw_tell_the_greens_apart(kind):
-    tail = load_network(shipped(kind, raw=True), kind).net.tail.weight.unflatten(0, (-1, 4))
+    tail = load_network(shipped(kind, WeightSet.RAW), kind).net.tail.weight.unflatten(0, (-1, 4))
     assert not torch.equal(tail[-3], tail[-2])

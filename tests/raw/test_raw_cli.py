@@ -20,7 +20,7 @@ from f2r.io.raw.pattern_check import pattern_warning
 from f2r.models.prior import ImagePrior
 from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import align
-from f2r.models.weights import KINDS, fingerprint, load_network, shipped
+from f2r.models.weights import KINDS, WeightSet, fingerprint, load_network, shipped
 from f2r.models.widen import widen
 from f2r.noise.camera import crvd_noise
 from f2r.noise.estimate import estimate_noise
@@ -188,7 +188,7 @@ def test_weights_come_from_raw_clips_and_raw_clips_use_them(tmp_path):
     assert {part["origin"] for part in used["shipped"].values()} == {"shipped for raw"}
     assert used["own"]["prior"] == used["shipped"]["prior"]
     assert used["own"]["temporal"]["origin"] == "own"
-    assert used["shipped"]["prior"]["sha256"] == fingerprint(shipped(ImagePrior, raw=True))
+    assert used["shipped"]["prior"]["sha256"] == fingerprint(shipped(ImagePrior, WeightSet.RAW))
 
 
 def test_the_noise_of_a_raw_clip_is_shown(tmp_path, capsys):
@@ -204,7 +204,7 @@ def test_weights_for_the_other_kind_are_refused(tmp_path, capsys):
     clip = camera_clip("GBRG")
     np.save(tmp_path / "bare.npy", clip)
     np.save(tmp_path / "colour.npy", moving_clip(2, 48, 48).permute(0, 2, 3, 1).numpy())
-    pictures, raw = shipped(ImagePrior), shipped(ImagePrior, raw=True)
+    pictures, raw = shipped(ImagePrior), shipped(ImagePrior, WeightSet.RAW)
     assert denoise(tmp_path / "bare.npy", "GBRG", "--weights", pictures) == 2
     assert "weights for pictures" in capsys.readouterr().err
     colour = ["denoise", str(tmp_path / "colour.npy"), "--sigma", "10"]
@@ -275,7 +275,7 @@ def test_the_raw_prior_comes_from_photographs(tmp_path):
     (tmp_path / "photos").mkdir()
     assert cv2.imwrite(str(tmp_path / "photos" / "a.png"), (picture * 255).astype(np.uint8))
     output = tmp_path / "prior.safetensors"
-    start = ["--init", str(shipped(ImagePrior, raw=True)), "--time-budget", "2s"]
+    start = ["--init", str(shipped(ImagePrior, WeightSet.RAW)), "--time-budget", "2s"]
     photos = str(tmp_path / "photos")
     assert main(["train", "prior", photos, "--raw", *start, "-o", str(output)]) == 0
     load_network(output, ImagePrior)
