@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
 from f2r.cli.quantities import seconds_of
 from f2r.cli.raw import NOT_RAW, MosaicOptions, mosaic_of
+
+if TYPE_CHECKING:
+    from f2r.train.coded import CodedNoise
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,8 @@ class TrainPriorArgs:
     """Weights to start from, to train them further."""
     raw: bool = False
     """For raw planes: photographs are taken back to raw, noise is that of a camera."""
+    coded_share: float = 0.3
+    """Share of pictures whose noise goes through a video codec; without effect on raw."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,10 @@ class TrainClipsArgs:
     """The clips are clean: add noise once, by default of many levels."""
     photos: tuple[Path, ...] = ()
     """Photographs from which moving clips are made as well; needs --add-noise."""
+    clean_targets: bool = False
+    """Learn from the clean frames, not self-supervised; needs --add-noise."""
+    coded_share: float = 0.45
+    """Share of clips that go through a video codec after the noise; needs --clean-targets."""
     mosaic: MosaicOptions = NOT_RAW
     raw: bool = False
     """The clips are raw; with --add-noise, pictures are taken back to raw, noise is a camera's."""
@@ -83,9 +92,18 @@ def train_prior_command(args: TrainPriorArgs) -> None:
             args.seed,
             args.init,
             raw=args.raw,
+            coded_share=args.coded_share,
             progress=display.update,
         )
     display.say(f"weights: {args.output}")
+
+
+def _coded_noise(args: TrainClipsArgs) -> "CodedNoise | None":
+    """Say how clips are coded: not at all for raw, for a given noise, or without clean frames."""
+    from f2r.train.coded import CodedNoise
+
+    pictures = not args.raw and mosaic_of(args.mosaic) is None and args.noise == "auto"
+    return CodedNoise(args.coded_share) if args.clean_targets and pictures else None
 
 
 def train_clips_command(args: TrainClipsArgs) -> None:
@@ -110,6 +128,8 @@ def train_clips_command(args: TrainClipsArgs) -> None:
         mosaic=mosaic,
         noise=noise,
         gib=args.memory,
+        clean_targets=args.clean_targets,
+        coded=_coded_noise(args),
     )
     device = choose_device(args.device)
     processes = connect(device.type)

@@ -1,7 +1,7 @@
 """Train the image prior D on photographs with synthetic noise."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,12 +18,16 @@ from f2r.models.weights import check_channels, load_network, save_network
 from f2r.models.widen import widen
 from f2r.preprocess import smooth_level
 from f2r.raw.inverse_isp import inverse_isp, sample_shot_read
+from f2r.train.coded import CodedNoise, CodedPatches
 from f2r.train.loop import FitConfig, ProgressCallback, Trainer
 
 FIRST_RATE, FINE_RATE = 1e-3, 5e-4
 """Peak learning rates from random and from given weights."""
 
 PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp"}
+
+LOSSLESS = {".png", ".tif", ".tiff"}
+"""Photographs of these kinds that are too small to be reduced are taken as they are."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,12 @@ class PriorData:
     """Raw patches are brightened by a factor drawn from 1 to this, as `levels` would; >= 1."""
     signal_dependent_share: float = 0.3
     """Share of pictures with Poisson-Gaussian instead of Gaussian noise; in [0, 1]."""
+    coded_share: float = 0.0
+    """Share of pictures whose noise went through a codec; not for raw; in [0, 1]."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.coded_share <= 1:
+            raise InputError(f"coded share must lie in [0, 1], not {self.coded_share:g}")
 
 
 def find_photos(paths: Sequence[Path]) -> list[Path]:
@@ -68,11 +78,13 @@ def load_photos(paths: Sequence[Path], data: PriorData) -> list[np.ndarray]:
         full = cv2.imread(str(path), cv2.IMREAD_COLOR)
         if full is None:
             raise InputError(f"{path}: not a readable image")
-        for factor in data.reductions:
+        least = 2 * data.patch
+        fits = [f for f in data.reductions if min(full.shape[:2]) / f > least]
+        whole = (1.0,) if path.suffix.lower() in LOSSLESS and min(full.shape[:2]) > least else ()
+        for factor in fits or whole:
             size = (round(full.shape[1] / factor), round(full.shape[0] / factor))
-            if min(size) > 2 * data.patch:
-                small = cv2.resize(full, size, interpolation=cv2.INTER_AREA)
-                images.append(np.ascontiguousarray(small[..., ::-1]))
+            small = cv2.resize(full, size, interpolation=cv2.INTER_AREA)
+            images.append(np.ascontiguousarray(small[..., ::-1]))
     if not images:
         raise InputError(
             f"photographs are too small: {2 * data.patch} px are needed after reduction"
@@ -169,22 +181,34 @@ def mix_grey(clean: Tensor, noise: Tensor, share: float, generator: torch.Genera
 
 
 def prior_loss(
-    prior: ImagePrior, patches: PhotoPatches, data: PriorData, generator: torch.Generator
+    prior: ImagePrior,
+    patches: PhotoPatches,
+    data: PriorData,
+    generator: torch.Generator,
+    coded: CodedPatches | None = None,
 ) -> Tensor:
-    """Give the root mean square error of each freshly noisy patch, averaged over the batch.
+    """Give the root mean square error of each noisy patch, averaged over the batch.
 
     The root lets weak and strong noise count alike. The network is told the noise level as in
-    inference: that of the smooth level of the noisy patch.
+    inference: that of the smooth level of the noisy patch. `coded` patches take their share of
+    the batch.
     """
+    count = round(data.coded_share * data.batch) if coded else 0
+    data = replace(data, batch=data.batch - count)
     drawn = (draw_raw if data.raw else draw_pictures)(patches, data, generator)
     noise = torch.randn(drawn.clean.shape, generator=generator)
     if not data.raw:
         mix_grey(drawn.clean, noise, data.grey_share, generator)
     noisy = drawn.clean + drawn.deviation(drawn.clean) * noise
     told = drawn.deviation(smooth_level(noisy))
+    parts = [(drawn.clean, noisy, told)]
+    if coded and count:
+        pairs = coded.draw(count, generator)
+        parts.append((pairs.clean, pairs.noisy, pairs.told.expand_as(pairs.clean)))
     device = next(prior.parameters()).device
     clean, noisy, told = (
-        t.to(device, memory_format=torch.channels_last) for t in (drawn.clean, noisy, told)
+        torch.cat(kinds).to(device, memory_format=torch.channels_last)
+        for kinds in zip(*parts, strict=True)
     )
     with torch.autocast(device.type, torch.bfloat16):
         denoised = prior(noisy, told)
@@ -192,7 +216,7 @@ def prior_loss(
     return (errors + 1e-8).sqrt().mean()
 
 
-def train_prior(
+def train_prior(  # noqa: PLR0913
     photos: Sequence[Path],
     output: Path,
     seconds: float,
@@ -200,6 +224,7 @@ def train_prior(
     init: Path | None = None,
     *,
     raw: bool = False,
+    coded_share: float = 0.0,
     progress: ProgressCallback | None = None,
 ) -> ImagePrior:
     """Train D on photographs and write its weights.
@@ -211,24 +236,35 @@ def train_prior(
         seed: seed of initial weights, patches and noise.
         init: weights to start from; None starts from random ones.
         raw: train a prior for raw planes instead of pictures.
+        coded_share: share of pictures whose noise goes through a codec; none are with `raw`.
         progress: called a few times a second.
     """
     check_output(output, None, overwrite=True)
-    data = PriorData(raw=raw)
+    data = PriorData(raw=raw, coded_share=0.0 if raw else coded_share)
     torch.manual_seed(seed)
     prior = channels_last(_starting_prior(init, raw=raw))
     patches = PhotoPatches(load_photos(find_photos(photos), data))
+    coded = (
+        CodedPatches(patches.images, patches.weights, data.patch, CodedNoise(), data.grey_share)
+        if data.coded_share
+        else None
+    )
     checkpoint = output.with_name(output.name + ".ckpt")
     trainer = Trainer(
         "prior",
         prior,
-        lambda generator: prior_loss(prior, patches, data, generator),
+        lambda generator: prior_loss(prior, patches, data, generator, coded),
         FitConfig(seconds, learning_rate=FINE_RATE if init else FIRST_RATE, ema_decay=0.999),
         torch.Generator().manual_seed(seed),
         checkpoint,
     )
     trainer.run(progress)
-    save_network(output, prior, {"seed": str(seed), "steps": str(trainer.step)})
+    facts = {
+        "seed": str(seed),
+        "steps": str(trainer.step),
+        "minutes": f"{trainer.elapsed / 60:.0f}",
+    }
+    save_network(output, prior, facts | {"coded_share": f"{data.coded_share:g}"})
     checkpoint.unlink()
     return prior
 

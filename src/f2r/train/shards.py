@@ -19,6 +19,7 @@ from f2r.preprocess import Preprocessor
 from f2r.processes import Processes
 from f2r.raw.inverse_isp import inverse_isp_of_clip, sample_shot_read
 from f2r.train.clip import prepare_clip
+from f2r.train.coded import code_noisy
 from f2r.train.footage import ClipSource, Footage, list_sources, plan_frames
 from f2r.train.loop import Progress, ProgressCallback
 from f2r.train.sample import (
@@ -137,12 +138,19 @@ def prepare_source(
     for k in range(len(layout.groups)):
         grey = layout.is_grey(k) and not made_raw
         distinct = slice(1 if grey else None)
-        frames = [torch.stack([planes[k][distinct] for planes in parts]) for parts in split]
-        noise = footage.noise
+        clean = [torch.stack([planes[k][distinct] for planes in parts]) for parts in split]
+        clean = as_raw(clean, generator) if made_raw else clean
+        frames, noise = clean, footage.noise
         if footage.add_noise:
-            frames, noise = add_noise(frames, source.index, footage, generator, made_raw=made_raw)
-        frames, noise = _measured(frames, layout, noise)
-        prepared += _prepare_stretches(frames, Preprocessor(prior, noise, flow), grey)
+            frames, noise = add_noise(clean, source.index, footage, generator)
+        scale, noise = _measured(frames, layout, noise)
+        targets = clean if footage.clean_targets else []
+        prepared += _prepare_stretches(
+            [scale * part for part in frames],
+            [scale * part for part in targets],
+            Preprocessor(prior, noise, flow),
+            grey,
+        )
     return prepared
 
 
@@ -165,11 +173,21 @@ def _read(
 
 
 def _prepare_stretches(
-    stretches: Sequence[Tensor], preprocessor: Preprocessor, grey: bool
+    stretches: Sequence[Tensor],
+    targets: Sequence[Tensor],
+    preprocessor: Preprocessor,
+    grey: bool,
 ) -> list[TrainingClip]:
-    """Prepare (T, C, H, W) stretches; those without two consecutive frames are left out."""
-    seen = [frames.expand(-1, 3, -1, -1) if grey else frames for frames in stretches]
+    """Prepare (T, C, H, W) stretches; those without two consecutive frames are left out.
+
+    Clean `targets` of the same shapes go with them, where there are any.
+    """
+    channels = 3 if grey else -1
+    seen = [frames.expand(-1, channels, -1, -1) for frames in stretches]
     clips = [prepare_clip(list(frames), preprocessor, grey) for frames in seen]
+    for clip, frames in zip(clips, targets, strict=False):
+        device = preprocessor.device
+        clip.clean = [frame.to(device) for frame in frames.expand(-1, channels, -1, -1)]
     return [clip for clip in clips if clip.targets]
 
 
@@ -178,23 +196,21 @@ def add_noise(
     index: int,
     footage: Footage,
     generator: torch.Generator,
-    *,
-    made_raw: bool,
 ) -> tuple[list[Tensor], NoiseModel]:
-    """Give clean (T, C, H, W) stretches their noise, once.
+    """Give clean (T, C, H, W) stretches their noise, once; some go through a codec then.
 
     Args:
         clean: the stretches of a clip.
         index: number of the clip, which decides its noise.
         footage: says which noise.
         generator: the only source of randomness.
-        made_raw: take three-channel pictures back to raw first.
     """
+    if footage.coded and footage.coded.is_coded(index):
+        return code_noisy(clean, footage.coded, generator)
     noise = footage.noise or (
         camera_noise(generator) if footage.raw else footage.spread.model(index)
     )
-    frames = as_raw(clean, generator) if made_raw else clean
-    return [noise.sample(part, generator) for part in frames], noise
+    return [noise.sample(part, generator) for part in clean], noise
 
 
 def camera_noise(generator: torch.Generator) -> PoissonGaussian:
@@ -221,8 +237,7 @@ def as_raw(stretches: Sequence[Tensor], generator: torch.Generator) -> list[Tens
 
 def _measured(
     stretches: Sequence[Tensor], layout: PlaneLayout, given: NoiseModel | None
-) -> tuple[list[Tensor], NoiseModel]:
-    """Bring (T, C, H, W) stretches to usual levels and say what their noise is."""
+) -> tuple[float, NoiseModel]:
+    """Give the factor that brings (T, C, H, W) stretches to usual levels, and their noise then."""
     seen = stretches[0][..., : layout.height, : layout.width]
-    scale, noise = normalise(list(seen), given)
-    return [scale * frames for frames in stretches], noise
+    return normalise(list(seen), given)

@@ -1,8 +1,9 @@
 """Train both stages on many clips and write their weights: the shipped ones, and users' own.
 
-Self-supervised from the first step to the last: the clips are noisy, or get their noise once and
-are never seen clean again. A batch consists of shards. Each shard draws from its own clips, and
-the connected processes divide the shards, so the result does not depend on how many they are.
+Self-supervised from the first step to the last, unless clean targets are asked for: the clips are
+noisy, or get their noise once and are never seen clean again. A batch consists of shards. Each
+shard draws from its own clips, and the connected processes divide the shards, so the result does
+not depend on how many they are.
 """
 
 import json
@@ -26,6 +27,7 @@ from f2r.noise.models import Gaussian
 from f2r.preprocess import Preprocessor
 from f2r.processes import Processes
 from f2r.report import environment, write_report
+from f2r.train.clean import clean_refiner_loss, clean_temporal_loss
 from f2r.train.clip import clip_anchors
 from f2r.train.footage import Footage
 from f2r.train.loop import FitConfig, ProgressCallback, Trainer
@@ -126,6 +128,8 @@ def train_on_clips(  # noqa: PLR0913
     facts = train_networks(networks, shards.clips, config, output, processes, progress)
     if processes.is_main:
         facts |= {"noise": "added" if footage.add_noise else "present"}
+        facts |= {"targets": "clean" if footage.clean_targets else "noisy"}
+        facts |= {"coded_share": f"{footage.coded.share:g}"} if footage.coded else {}
         _write(output, networks, config, facts)
         report = {"config": asdict(config), **facts, "clips": shards.found}
         write_report(output / "training.json", report | {"environment": environment()})
@@ -149,7 +153,7 @@ def train_networks(
     first = Trainer(
         "stage 1",
         networks.temporal.train(),
-        shared_loss({k: partial(temporal_loss, networks.temporal, s) for k, s in samplers.items()}),
+        shared_loss({k: _first_loss(networks, s) for k, s in samplers.items()}),
         _fit(config, config.temporal_share),
         generator,
         work / "temporal.ckpt",
@@ -162,9 +166,7 @@ def train_networks(
     second = Trainer(
         "stage 2",
         networks.refiner.train(),
-        shared_loss(
-            {k: partial(refiner_loss, networks.refiner, prior, s) for k, s in samplers.items()}
-        ),
+        shared_loss({k: _second_loss(networks, prior, s) for k, s in samplers.items()}),
         _fit(config, 1 - config.temporal_share),
         generator,
         work / "refiner.ckpt",
@@ -174,7 +176,22 @@ def train_networks(
     trainers = {"stage_1": first, "stage_2": second}
     facts = {f"{name}_steps": str(trainer.step) for name, trainer in trainers.items()}
     facts |= {f"{name}_loss": f"{trainer.loss:.4f}" for name, trainer in trainers.items()}
+    facts |= {f"{name}_minutes": f"{t.elapsed / 60:.0f}" for name, t in trainers.items()}
     return facts | {"seed": str(config.seed), "processes": str(processes.count)}
+
+
+def _first_loss(networks: Networks, sampler: CropSampler) -> Loss:
+    """Give the loss of stage 1 that fits the clips: against clean frames where they have them."""
+    if sampler.has_clean:
+        return partial(clean_temporal_loss, networks.temporal, sampler)
+    return partial(temporal_loss, networks.temporal, sampler)
+
+
+def _second_loss(networks: Networks, prior: Preprocessor, sampler: CropSampler) -> Loss:
+    """Give the loss of stage 2 that fits the clips, likewise."""
+    if sampler.has_clean:
+        return partial(clean_refiner_loss, networks.refiner, sampler)
+    return partial(refiner_loss, networks.refiner, prior, sampler)
 
 
 def shared_loss(losses: Mapping[int, Loss]) -> Loss:

@@ -60,6 +60,8 @@ class TrainingClip:
     """(T, H / TILE, W / TILE) bool, rounded up: tiles that are never a target; None: no tile."""
     keep: Keep = in_memory
     """Where frames, flows, warped neighbours and anchors are kept."""
+    clean: Sequence[Tensor] = ()
+    """T clean frames (C, H, W) where they are the targets; empty where y itself is."""
 
     @cached_property
     def warped(self) -> list[Tensor]:
@@ -76,6 +78,10 @@ class TrainingClip:
                 flow = around.flow[n].float()
                 result[n] = warp_pixels(joint[None, None], flow[None, None])[0, 0]
         return result
+
+    def target(self, frame: int) -> Tensor:
+        """Give what a frame's estimate is compared with: the clean frame if there is one, or y."""
+        return self.clean[frame] if self.clean else self.frames[frame].noisy
 
     @property
     def offsets(self) -> tuple[int, ...]:
@@ -123,6 +129,11 @@ class CropSampler:
     def __init__(self, clips: Sequence[TrainingClip], config: CropConfig) -> None:
         self.clips, self.config = clips, config
         self.weights = torch.tensor([float(len(clip.targets)) for clip in clips])
+
+    @property
+    def has_clean(self) -> bool:
+        """Whether every clip has its clean frames as targets."""
+        return all(clip.clean for clip in self.clips)
 
     def draw_places(self, generator: torch.Generator) -> tuple[TrainingClip, list[Place], int]:
         """Choose a clip, places in it, and the side of the crops."""
@@ -220,7 +231,7 @@ def _crop_window(
         into = torch.tensor([place.left - left, place.top - top], dtype=torch.float32)
         flows.append(flow[n] + into.to(flow.device)[:, None, None])
     return (
-        frame.noisy[here],
+        clip.target(place.frame)[here],
         frame.sigma[here].square().mean(),
         trained_pixels(clip, place, side),
         clip.warped[place.frame][here].float(),
