@@ -165,7 +165,7 @@ def run_reader(
 ) -> tuple[Iterator[Result], dict[str, Any]]:
     """Run F2R on an open clip: results frame by frame, and the report of what was decided."""
     setup, clock = set_up(reader.info, noise, config), StageClock()
-    networks = networks_of(config.weights, setup.device, raw=setup.is_raw)
+    networks = networks_of(config.weights, setup.device, setup.weight_set)
     prepared = prepare(reader, networks, setup, clock)
     results = denoise_frames(reader, prepared.decisions, networks, setup)
     return results, {**prepared.report, "seconds": clock.seconds}

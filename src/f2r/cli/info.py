@@ -15,7 +15,7 @@ class InfoArgs:
 def info_command(args: InfoArgs) -> None:
     """Run `f2r info`."""
     from f2r.method.networks import own_weights
-    from f2r.models.weights import KINDS, describe_file, shipped
+    from f2r.models.weights import KINDS, WeightSet, describe_file, shipped
     from f2r.system.device import choose_device, describe_device
     from f2r.system.environment import environment
 
@@ -28,7 +28,8 @@ def info_command(args: InfoArgs) -> None:
         if own
         else {
             "weights": map(shipped, KINDS),
-            "weights for raw": (shipped(kind, raw=True) for kind in KINDS),
+            "weights for coded video": (shipped(kind, WeightSet.CODED) for kind in KINDS),
+            "weights for raw": (shipped(kind, WeightSet.RAW) for kind in KINDS),
         }
     )
     for name, files in sets.items():

@@ -13,6 +13,7 @@ from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import TemporalEstimator
 from f2r.models.weights import (
     KINDS,
+    WeightSet,
     check_channels,
     fingerprint,
     kind_of,
@@ -63,23 +64,27 @@ def own_weights(given: str | Path | None) -> dict[str, Path]:
 
 
 def load_networks(
-    given: str | Path | None, device: torch.device, *, raw: bool = False, widens: bool = False
+    given: str | Path | None,
+    device: torch.device,
+    of: WeightSet = WeightSet.PICTURES,
+    *,
+    widens: bool = False,
 ) -> Networks:
     """Load the three networks, ready for inference; those not given are the shipped ones.
 
     Args:
         given: as for `own_weights`.
         device: where to put them.
-        raw: whether the clips are raw; other weights are shipped for those.
+        of: which frames the networks are for.
         widens: weights for pictures are given a fourth channel where raw needs it, to be trained.
 
     Raises:
         InputError: a file cannot be read or does not fit.
     """
-    own = own_weights(given)
+    own, raw = own_weights(given), of is WeightSet.RAW
 
     def load(kind: type[Network]) -> Network:
-        path = own.get(KINDS[kind], shipped(kind, raw=raw))
+        path = own.get(KINDS[kind], shipped(kind, of))
         network = load_network(path, kind)
         network = widen(network) if raw and widens else network
         check_channels(network, path, raw=raw)
@@ -89,12 +94,14 @@ def load_networks(
     return Networks(prior, load(TemporalEstimator), load(SpatialRefiner))
 
 
-def describe_networks(given: str | Path | None, *, raw: bool = False) -> dict[str, dict[str, str]]:
+def describe_networks(
+    given: str | Path | None, of: WeightSet = WeightSet.PICTURES
+) -> dict[str, dict[str, str]]:
     """Say which file each network comes from: name and SHA-256, by kind."""
     own = own_weights(given)
     described = {}
     for kind, name in KINDS.items():
-        path = own.get(name, shipped(kind, raw=raw))
-        origin = "own" if name in own else "shipped for raw" if raw else "shipped"
+        path = own.get(name, shipped(kind, of))
+        origin = "own" if name in own else f"shipped {of}".strip()
         described[name] = {"file": path.name, "origin": origin, "sha256": fingerprint(path)}
     return described

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from enum import StrEnum
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -135,9 +136,20 @@ def fingerprint(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def shipped(kind: type[nn.Module], *, raw: bool = False) -> Path:
-    """Give the path of shipped weights, for pictures or for raw."""
-    folder = resources.files("f2r") / "weights" / ("raw" if raw else "")
+class WeightSet(StrEnum):
+    """Which frames a set of shipped weights is for; the value is its folder."""
+
+    PICTURES = ""
+    """Pictures whose noise nothing has changed."""
+    CODED = "coded"
+    """Pictures that went through a lossy codec after they got their noise."""
+    RAW = "raw"
+    """Packed raw frames."""
+
+
+def shipped(kind: type[nn.Module], of: WeightSet = WeightSet.PICTURES) -> Path:
+    """Give the path of shipped weights."""
+    folder = resources.files("f2r") / "weights" / of.value
     return Path(str(folder / f"{KINDS[kind]}.safetensors"))
 
 

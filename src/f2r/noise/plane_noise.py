@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from f2r.noise.coded import CodedNoise
 from f2r.noise.diagnose import Diagnosis
 from f2r.noise.evidence import NoiseEstimate
 
@@ -18,6 +19,10 @@ class PlaneNoise:
     """Result of `diagnose` with the anchor of the shipped stage 1, for levels times `scale`."""
     scale: float
     """Factor of the levels in the diagnosis."""
+    coding: str | None = None
+    """Name of the lossy codec; None if there was none."""
+    coded: CodedNoise | None = None
+    """Noise before coding; None without a lossy codec."""
 
     def measures(self) -> list[tuple[str, str]]:
         """List the measures with their values as text, 8-bit units."""
@@ -26,6 +31,7 @@ class PlaneNoise:
         y, x = near.shape[0] // 2, near.shape[1] // 2
         beside = (near[y, x + 1] + near[y + 1, x]) / 2
         return [
+            *self._coded_measures(),
             ("noise, root mean square", f"{255 * self.estimate.sigma:.2f} of 255"),
             ("found over predicted", f"{judged.level:.2f}"),
             ("fit of variance, misfit", f"{100 * found.misfit:.0f} %"),
@@ -40,8 +46,20 @@ class PlaneNoise:
             ),
         ]
 
+    def _coded_measures(self) -> list[tuple[str, str]]:
+        if self.coded is None:
+            return []
+        return [
+            (f"noise before {self.coding}", f"{255 * self.coded.sigma:.0f} of 255"),
+            ("at most, in 9 of 10 cases", f"{255 * self.coded.high:.0f} of 255"),
+            ("blocks that repeat", _share(self.coded.copied_share)),
+            ("no noise, probability", f"{100 * self.coded.free_probability:.0f} %"),
+        ]
+
     def advice(self) -> str:
         """Give advice in one line."""
+        if self.coded is not None:
+            return self._coded_advice(self.coded)
         if self.estimate.is_noise_free:
             return "hardly any noise: nothing needs to be removed"
         if self.diagnosis.holds:
@@ -49,6 +67,17 @@ class PlaneNoise:
         if self.diagnosis.frames is None:
             return "only the image prior can work on a single frame; give a clip"
         return "f2r denoise will work, less well where an assumption fails; do what is said above"
+
+    def _coded_advice(self, coded: CodedNoise) -> str:
+        if coded.is_noise_free:
+            return (
+                f"{self.coding}: hardly any noise was found, f2r denoise copies the file; if you "
+                f"see noise, try --sigma {max(round(255 * coded.high), 5)}"
+            )
+        return (
+            f"{self.coding}: {100 * coded.copied_share:.0f} % of the blocks repeat the frame before; "
+            f"noise of about {255 * coded.sigma:.0f} of 255 before coding: run f2r denoise as it is"
+        )
 
 
 def _number(value: float | None) -> str:

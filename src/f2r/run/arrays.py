@@ -73,7 +73,7 @@ def denoise(
     clock = StageClock(progress)
     source, repair = repaired(reader, config)
     setup = set_up(reader.info, model or given_noise(config, None), config)
-    networks = load_networks(config.weights, setup.device)
+    networks = load_networks(config.weights, setup.device, setup.weight_set)
     prepared = prepare(source, networks, setup, clock)
     arrays, marks = [ArrayWriter(reader.info) for _ in range(3)], []
     with clock.stage("denoise"):
@@ -86,7 +86,7 @@ def denoise(
             clock.tell("denoise", len(marks) / max(reader.info.frames or 0, len(marks)))
     report = {
         "device": describe_device(setup.device),
-        "weights": describe_networks(config.weights),
+        "weights": describe_networks(config.weights, setup.weight_set),
         **({"repaired": vars(repair)} if repair else {}),
         **prepared.report,
         **inference_report(marks, setup),

@@ -15,6 +15,8 @@ from f2r.method.networks import Networks, load_networks
 from f2r.method.planes import PlaneLayout, layout_of
 from f2r.method.preprocess import Preprocessor
 from f2r.method.stream import PlaneStream
+from f2r.models.weights import WeightSet
+from f2r.noise.coded import estimate_coded_noise
 from f2r.noise.diagnose import diagnose
 from f2r.noise.estimate import estimate_noise
 from f2r.noise.normalise import normalise
@@ -62,8 +64,9 @@ def inspect_reader(reader: FrameReader, side: int | None = None) -> list[PlaneNo
         reader: the clip.
         side: rows and columns that are looked at, in the middle of larger frames; None: `SIDE`.
     """
-    raw = reader.info.mosaic is not None
-    networks = load_networks(None, torch.device("cpu"), raw=raw)
+    coding = reader.info.coding
+    raw = WeightSet.RAW if reader.info.mosaic is not None else WeightSet.PICTURES
+    networks = load_networks(None, torch.device("cpu"), raw if coding is None else WeightSet.CODED)
     rows, columns = (
         _middle(length, side or SIDE) for length in (reader.info.height, reader.info.width)
     )
@@ -73,7 +76,7 @@ def inspect_reader(reader: FrameReader, side: int | None = None) -> list[PlaneNo
         layout.split(np.ascontiguousarray(frame[rows, columns])) for frame in islice(reader, FRAMES)
     ]
     return [
-        _inspect_plane([planes[k] for planes in frames], layout, k, networks)
+        _inspect_plane([planes[k] for planes in frames], layout, k, networks, coding)
         for k in range(len(layout.groups))
     ]
 
@@ -84,7 +87,11 @@ def _middle(length: int, side: int) -> slice:
 
 
 def _inspect_plane(
-    frames: list[Tensor], layout: PlaneLayout, index: int, networks: Networks
+    frames: list[Tensor],
+    layout: PlaneLayout,
+    index: int,
+    networks: Networks,
+    coding: str | None,
 ) -> PlaneNoise:
     channels = len(layout.groups[index])
     cut = (slice(channels), slice(layout.height), slice(layout.width))
@@ -96,4 +103,6 @@ def _inspect_plane(
     estimates += stream.finish()
     noisy = torch.stack([e.noisy[cut] for e in estimates])
     anchor = torch.stack([e.anchor[cut] for e in estimates])
-    return PlaneNoise(layout.name(index), estimate, diagnose(noisy, anchor, noise), scale)
+    diagnosis = diagnose(noisy, anchor, noise)
+    coded = None if coding is None else estimate_coded_noise(torch.stack(seen))
+    return PlaneNoise(layout.name(index), estimate, diagnosis, scale, coding, coded)

@@ -90,7 +90,7 @@ class Job:
 
 def run_job(job: Job, claim: Claim | None, state: RunState | None) -> Outcome:
     """Prepare the clip, or load what was decided; denoise it; write report and picture."""
-    networks = load_networks(job.setup.config.weights, job.setup.device, raw=job.setup.is_raw)
+    networks = load_networks(job.setup.config.weights, job.setup.device, job.setup.weight_set)
     with _open_writer(job, claim) as writer:
         prepared = _prepared(job, networks, state)
         if claim is not None and _can_be_copied(job, prepared):
@@ -216,7 +216,7 @@ def _copy(writer: FrameWriter, state: RunState, index: int) -> None:
 
 def _report(job: Job, prepared: Prepared, marks: Sequence[Mark], resumed: int) -> dict[str, Any]:
     """Put the report together; JSON values."""
-    config, raw, source = job.setup.config, job.setup.is_raw, job.reader.info.source
+    config, source = job.setup.config, job.reader.info.source
     memory = expected_memory(job.setup.memory, sample_bytes(job.reader.info, config))
     return {
         "input": Path(job.source).name,
@@ -225,7 +225,7 @@ def _report(job: Job, prepared: Prepared, marks: Sequence[Mark], resumed: int) -
         "config": asdict(config),
         "memory_planned_gib": memory / 2**30,
         "device": describe_device(job.setup.device),
-        "weights": describe_networks(config.weights, raw=raw),
+        "weights": describe_networks(config.weights, job.setup.weight_set),
         **({"repaired": asdict(job.repair)} if job.repair else {}),
         **prepared.report,
         **({"resumed_after_frame": resumed} if resumed else {}),

@@ -12,6 +12,7 @@ from f2r.method.memory_plan import MemoryPlan, plan_memory
 from f2r.method.planes import PlaneLayout, layout_of
 from f2r.method.strength import Strength
 from f2r.method.tiles import Tiling
+from f2r.models.weights import WeightSet
 from f2r.noise.models import NoiseModel
 from f2r.system.device import choose_device
 
@@ -36,6 +37,13 @@ class Setup:
     """Size of tiles; it shrinks where memory runs out."""
     flow: FlowEstimator
     """Estimates optical flow."""
+
+    @property
+    def weight_set(self) -> WeightSet:
+        """Which of the shipped weights suit the clip."""
+        if self.is_raw:
+            return WeightSet.RAW
+        return WeightSet.PICTURES if self.info.coding is None else WeightSet.CODED
 
     @property
     def strength(self) -> Strength:

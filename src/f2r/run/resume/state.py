@@ -136,7 +136,7 @@ def identity_of(source: str, setup: Setup, options: dict[str, Any]) -> dict[str,
     identity = {
         "version": __version__,
         "input": fingerprint_of(Path(source)),
-        "weights": describe_networks(setup.config.weights, raw=setup.is_raw),
+        "weights": describe_networks(setup.config.weights, setup.weight_set),
         "noise": setup.noise.to_dict() if setup.noise else None,
         "config": asdict(setup.config),
         "device": setup.device.type,

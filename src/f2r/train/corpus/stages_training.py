@@ -23,7 +23,7 @@ from f2r.method.prepared_clip import PreparedClip, anchors_of_clip
 from f2r.models.layers import PICTURE, RAW, channels_last
 from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import TemporalEstimator
-from f2r.models.weights import facts_of, save_network
+from f2r.models.weights import WeightSet, facts_of, save_network
 from f2r.system.claim import Claim
 from f2r.system.environment import environment, write_report
 from f2r.system.processes import Processes
@@ -238,15 +238,19 @@ def _fit(config: StagesConfig, share: float) -> FitConfig:
     )
 
 
+def _weights_for(*, raw: bool) -> WeightSet:
+    return WeightSet.RAW if raw else WeightSet.PICTURES
+
+
 def starting_networks(config: StagesConfig, device: torch.device, *, raw: bool) -> Networks:
     """Load the weights to start from, or make random ones; the prior is never random."""
     if config.init != FRESH:
-        return load_networks(config.init, device, raw=raw, widens=True)
+        return load_networks(config.init, device, _weights_for(raw=raw), widens=True)
     torch.manual_seed(config.seed)
     channels = RAW if raw else PICTURE
     temporal = channels_last(TemporalEstimator(channels))
     refiner = channels_last(SpatialRefiner(channels))
-    shipped = load_networks(None, device, raw=raw)
+    shipped = load_networks(None, device, _weights_for(raw=raw))
     return replace(shipped, temporal=temporal.to(device), refiner=refiner.to(device))
 
 
