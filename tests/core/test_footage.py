@@ -13,7 +13,7 @@ from f2r.isp.inverse import inverse_isp_of_clip, pack_sites
 from f2r.method.prepared_clip import prepare_clip
 from f2r.method.preprocess import Preprocessor
 from f2r.models.prior import ImagePrior
-from f2r.models.weights import load_network, load_prior, shipped
+from f2r.models.weights import WeightSet, load_network, load_prior, shipped
 from f2r.noise.correlated import Correlated
 from f2r.noise.models import Gaussian, PoissonGaussian
 from f2r.train.corpus.footage import AddedNoise, ClipSource, Footage
@@ -71,7 +71,7 @@ def test_pictures_become_raw_at_the_levels_that_inference_uses(tmp_path):
     source = ClipSource("clip", partial(ArrayReader, frames), 1)
     footage = Footage((tmp_path,), add_noise=True, raw=True)
     (clip,) = prepare_source(
-        source, 3, footage, load_network(shipped(ImagePrior, raw=True), ImagePrior), seed=4
+        source, 3, footage, load_network(shipped(ImagePrior, WeightSet.RAW), ImagePrior), seed=4
     )
     assert clip.frames[0].noisy.shape == (4, 48, 56)
     assert not clip.grey
