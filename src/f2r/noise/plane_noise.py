@@ -74,9 +74,10 @@ class PlaneNoise:
                 f"{self.coding}: hardly any noise was found, f2r denoise copies the file; if you "
                 f"see noise, try --sigma {max(round(255 * coded.high), 5)}"
             )
+        repeated, level = 100 * coded.copied_share, 255 * coded.sigma
         return (
-            f"{self.coding}: {100 * coded.copied_share:.0f} % of the blocks repeat the frame before; "
-            f"noise of about {255 * coded.sigma:.0f} of 255 before coding: run f2r denoise as it is"
+            f"{self.coding}: {repeated:.0f} % of the blocks repeat the frame before; noise of "
+            f"about {level:.0f} of 255 before coding: run f2r denoise as it is"
         )
 
 
