@@ -89,6 +89,21 @@ def test_clean_clips_get_their_noise_once_and_photographs_join(tmp_path):
     assert train(clip, "--add-noise", "-o", output, "--overwrite") == 0
 
 
+def test_clean_targets_are_told_in_the_weights(tmp_path, capsys):
+    clip, output = save_clip(tmp_path / "clean.npy"), tmp_path / "weights"
+    options = ["--add-noise", "--clean-targets", "--coded-share", "1", "-o", output]
+    assert train(clip, *options) == 0
+    said = json.loads((output / "training.json").read_text())
+    assert said["targets"] == "clean"
+    assert said["coded_share"] == "1"
+    assert said["clips"][0]["model"] == "gaussian"
+    assert main(["info", "--weights", str(output)]) == 0
+    assert "targets clean" in capsys.readouterr().out
+    other = ["-o", tmp_path / "other"]
+    assert train(clip, "--clean-targets", *other) == 2
+    assert train(clip, "--add-noise", "--coded-share", "0.5", *other) == 2
+
+
 def test_bad_footage_is_one_line(tmp_path, capsys):
     clean, still = save_clip(tmp_path / "clean.npy"), save_clip(tmp_path / "still.npy", frames=1)
     empty, flat = tmp_path / "empty", tmp_path / "flat.npy"

@@ -50,7 +50,7 @@ def test_clean_raw_clips_get_the_noise_of_a_camera(tmp_path):
     generator = torch.Generator().manual_seed(0)
     clean = [torch.full((2, 4, 64, 64), 0.2)]
     for index in range(6):
-        (noisy,), noise = add_noise(clean, index, footage, generator, made_raw=False)
+        (noisy,), noise = add_noise(clean, index, footage, generator)
         assert isinstance(noise, PoissonGaussian)
         assert 1e-4 < noise.gain < 0.02
         variance = float((noisy - 0.2).var())
@@ -105,3 +105,23 @@ def test_some_cameras_stand_still_and_something_moves_before_them(tmp_path, stil
     change = np.abs(np.diff(clips[1].astype(int), axis=0)).max((0, 3))
     assert (change == 0).mean() > 0.4 if still else (change == 0).mean() < 0.4
     assert (change > 0).any()
+
+
+def test_a_third_of_the_cameras_pans_fast(tmp_path):
+    rng = np.random.default_rng(0)
+    picture = cv2.resize(rng.integers(0, 255, (60, 90, 3), np.uint8), (1800, 1200))
+    for k in range(3):
+        assert cv2.imwrite(str(tmp_path / f"{k}.png"), picture)
+    config = MotionConfig(frames=3, height=120, width=160, zoom=0, turn=0, drift=0)
+    clips = photo_clips([tmp_path], config, np.random.default_rng(3))
+    shifts = [(down, across) for down in range(-12, 13) for across in range(-22, 23)]
+    speeds = []
+    for first, second in (clip[:2].mean(-1) for clip in clips[:2]):
+        core = first[24:-24, 24:-24]
+        errors = [
+            np.median(np.abs(second[24 + v : v - 24 or None, 24 + u : u - 24 or None] - core))
+            for v, u in shifts
+        ]
+        speeds.append(np.hypot(*shifts[int(np.argmin(errors))]))
+    assert speeds[0] == 0
+    assert 0.35 * config.fast_pan < speeds[1] < 1.1 * config.fast_pan

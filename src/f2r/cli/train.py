@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
 from f2r.cli.raw import NOT_RAW, MosaicOptions, mosaic_of
 from f2r.config import seconds_of
+
+if TYPE_CHECKING:
+    from f2r.train.corpus.footage import Footage
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,8 @@ class TrainPriorArgs:
     """Replace existing weights, and the state of another training."""
     raw: bool = False
     """For raw planes: photographs are taken back to raw, noise is that of a camera."""
+    coded_share: float = 0.0
+    """Share of pictures whose noise goes through a video codec; not with --raw."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,10 @@ class TrainClipsArgs:
     """The clips are clean: add noise once, by default of many levels."""
     photos: tuple[Path, ...] = ()
     """Photographs from which moving clips are made as well; needs --add-noise."""
+    clean_targets: bool = False
+    """Learn from the clean frames, not self-supervised; needs --add-noise."""
+    coded_share: float = 0.0
+    """Share of clips that go through a video codec after the noise; needs --clean-targets."""
     mosaic: MosaicOptions = NOT_RAW
     raw: bool = False
     """The clips are raw; with --add-noise, pictures are taken back to raw, noise is a camera's."""
@@ -85,35 +94,44 @@ def train_prior_command(args: TrainPriorArgs) -> None:
             args.seed,
             args.init,
             raw=args.raw,
+            coded_share=args.coded_share,
             overwrite=args.overwrite,
             progress=display.update,
         )
     display.say(f"weights: {args.output}")
 
 
-def train_clips_command(args: TrainClipsArgs) -> None:
-    """Run `f2r train clips`."""
-    from f2r.cli.display import Display
+def _footage(args: TrainClipsArgs) -> "Footage":
+    """Say what to train on."""
     from f2r.noise.parse import parse_noise
-    from f2r.system.allocator import keep_freed_memory
-    from f2r.system.device import choose_device, describe_device
-    from f2r.system.processes import connect
+    from f2r.train.corpus.coded_noise import CodedNoise
     from f2r.train.corpus.footage import Footage
-    from f2r.train.corpus.stages_training import StagesConfig, train_on_clips
-    from f2r.train.windows import CropConfig
 
-    keep_freed_memory()
-    noise = None if args.noise == "auto" else parse_noise(args.noise)
     mosaic = mosaic_of(args.mosaic)
-    footage = Footage(
+    return Footage(
         args.clips,
         args.photos,
         args.add_noise,
         raw=args.raw or mosaic is not None,
         mosaic=mosaic,
-        noise=noise,
+        noise=None if args.noise == "auto" else parse_noise(args.noise),
         gib=args.memory,
+        clean_targets=args.clean_targets,
+        coded=CodedNoise(args.coded_share) if args.coded_share else None,
     )
+
+
+def train_clips_command(args: TrainClipsArgs) -> None:
+    """Run `f2r train clips`."""
+    from f2r.cli.display import Display
+    from f2r.system.allocator import keep_freed_memory
+    from f2r.system.device import choose_device, describe_device
+    from f2r.system.processes import connect
+    from f2r.train.corpus.stages_training import StagesConfig, train_on_clips
+    from f2r.train.windows import CropConfig
+
+    keep_freed_memory()
+    footage = _footage(args)
     device = choose_device(args.device)
     processes = connect(device.type)
     config = StagesConfig(

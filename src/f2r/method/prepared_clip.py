@@ -35,6 +35,8 @@ class PreparedClip:
     """(T, rows, columns) bool: tiles that are never a target of training; None: no tile."""
     keep: Keep = in_memory
     """Where frames, flows, warped neighbours and anchors are kept."""
+    clean: Sequence[Tensor] = ()
+    """T clean frames (C, H, W) where training has them as targets; empty where y itself is."""
     _warped: dict[int, Tensor] = field(default_factory=dict, repr=False)
 
     def with_anchors(self, anchors: Sequence[Tensor]) -> Self:
@@ -44,6 +46,14 @@ class PreparedClip:
     def with_held_out(self, held_out: Tensor) -> Self:
         """Give the clip with tiles that are held out of training."""
         return replace(self, held_out=held_out)
+
+    def with_clean(self, clean: Sequence[Tensor]) -> Self:
+        """Give the clip with clean frames as the targets of training."""
+        return replace(self, clean=clean)
+
+    def target(self, frame: int) -> Tensor:
+        """Give what a frame's estimate is compared with: its clean frame if there is one, or y."""
+        return self.clean[frame] if self.clean else self.frames[frame].noisy
 
     def warped(self, target: int) -> Tensor:
         """Give z of the neighbours on the target's grid, (N, 2C, H, W) float16, computed once."""

@@ -10,7 +10,7 @@ class Crops(NamedTuple):
     """A batch for stage 1; N = 2 * radius, S = side, M = side of a neighbour's crop."""
 
     target: Tensor
-    """(B, C, S, S) y_t: what the anchor is compared with; no network sees it."""
+    """(B, C, S, S) y_t, or the clean frame: what the anchor is compared with; never an input."""
     variance: Tensor
     """(B,) mean noise variance of the target, to weigh its loss."""
     trained: Tensor

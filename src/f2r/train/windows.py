@@ -58,6 +58,11 @@ class CropSampler:
         self.clips, self.config = clips, config
         self.weights = torch.tensor([float(len(clip.targets)) for clip in clips])
 
+    @property
+    def has_clean(self) -> bool:
+        """Whether every clip has its clean frames as targets."""
+        return all(clip.clean for clip in self.clips)
+
     def draw_places(self, generator: torch.Generator) -> tuple[PreparedClip, list[Place], int]:
         """Choose a clip, places in it, and the side of the crops."""
         choice = int(torch.multinomial(self.weights, 1, generator=generator))
@@ -154,7 +159,7 @@ def _crop_window(
         into = torch.tensor([place.left - left, place.top - top], dtype=torch.float32)
         flows.append(flow[n] + into.to(flow.device)[:, None, None])
     return (
-        frame.noisy[here],
+        clip.target(place.frame)[here],
         frame.sigma[here].square().mean(),
         trained_pixels(clip, place, side),
         clip.warped(place.frame)[here].float(),

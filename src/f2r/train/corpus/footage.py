@@ -16,6 +16,7 @@ from f2r.io.raw.mosaic import Mosaic
 from f2r.io.recognise import ARRAY_SUFFIXES, PICTURE_SUFFIXES, TIFF_SUFFIXES, VIDEO_SUFFIXES
 from f2r.noise.correlated import Correlated, gaussian_correlation
 from f2r.noise.models import Gaussian, NoiseModel, PoissonGaussian
+from f2r.train.corpus.coded_noise import CodedNoise
 from f2r.train.sample import frame_bytes
 
 CLIP_SUFFIXES = VIDEO_SUFFIXES | ARRAY_SUFFIXES | TIFF_SUFFIXES
@@ -29,6 +30,9 @@ LEAST_FRAMES = 5
 
 UNKNOWN_LENGTH = 10_000
 """Frames that a clip of unknown length is taken to have."""
+
+CLEAN_BYTES = 12
+"""Bytes per pixel of a clean frame, where it is kept as the target."""
 
 GOLDEN = 0.6180339887
 """Multiples of it, modulo one, cover the unit interval evenly in a mixed order."""
@@ -100,8 +104,22 @@ class Footage:
     """Which noise is added when `noise` does not say."""
     gib: float = 4.0
     """Memory for prepared frames in GiB, per process; longer clips are sampled; > 0."""
+    clean_targets: bool = False
+    """Whether clips keep their clean frames as the targets of both stages; needs `add_noise`."""
+    coded: CodedNoise | None = None
+    """How a share of the clips is coded after the noise; needs `clean_targets`, excludes raw clips
+    and a given `noise`."""
 
     def __post_init__(self) -> None:
+        if self.clean_targets and not self.add_noise:
+            raise InputError("noisy clips have no clean frames: --clean-targets needs --add-noise")
+        if self.coded and not self.clean_targets:
+            raise InputError("coded noise is not zero-mean: --coded-share needs --clean-targets")
+        if self.coded and (self.raw or self.noise):
+            raise InputError(
+                "--coded-share is for pictures and levels of its own: not for raw"
+                " clips, not with --noise"
+            )
         if self.photos and not self.add_noise:
             raise InputError("photographs are clean: --photos needs --add-noise")
         if not self.gib > 0:
@@ -201,7 +219,9 @@ def plan_frames(sources: Sequence[ClipSource], footage: Footage) -> list[int]:
             _check_kind(source.name, info.mosaic is not None, footage)
             lengths.append(info.frames or UNKNOWN_LENGTH)
             halved = 2 if footage.raw and info.mosaic is None else 1
-            per_frame.append(frame_bytes(info, (info.height // halved, info.width // halved)))
+            size = (info.height // halved, info.width // halved)
+            clean = CLEAN_BYTES * size[0] * size[1] if footage.clean_targets else 0
+            per_frame.append(frame_bytes(info, size) + clean)
     wanted = [n * size for n, size in zip(lengths, per_frame, strict=True)]
     least = [min(n, LEAST_FRAMES) * size for n, size in zip(lengths, per_frame, strict=True)]
     given = share_memory(wanted, least, int(footage.gib * 2**30))

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from f2r.errors import InputError
-from f2r.train.corpus.prior_training import find_photos
+from f2r.train.corpus.photos import find_photos
 
 
 @dataclass(frozen=True)
@@ -29,13 +29,15 @@ class MotionConfig:
     """Highest relative change of scale a frame; >= 0."""
     turn: float = 0.008
     """Highest rotation in radians a frame; >= 0."""
+    fast_pan: float = 20.0
+    """Speed of a fast pan in pixels a frame, at most; it is two fifths of this at least; >= 0."""
     drift: float = 0.3
     """Change of speed from frame to frame, pixels a frame; >= 0."""
     still_every: int = 3
-    """Every so many cameras stand on a tripod; >= 1."""
+    """Every so many cameras stand on a tripod, and the next one pans fast; >= 1."""
 
 
-RAW_MOTION = MotionConfig(height=448, width=592, pan=12.0, drift=0.5)
+RAW_MOTION = MotionConfig(height=448, width=592, pan=12.0, fast_pan=30.0, drift=0.5)
 """For clips that are taken back to raw, which halves their size."""
 
 
@@ -51,13 +53,17 @@ def photo_clips(
     clips = []
     for i, path in enumerate(paths):
         back, front = read_photo(path, config), read_photo(paths[(i + 1) % len(paths)], config)
-        camera = (
-            replace(config, pan=0, zoom=0, turn=0, drift=0)
-            if i % config.still_every == 0
-            else config
-        )
-        clips.append(_film(back, front, camera, config, rng))
+        layer = replace(config, fast_pan=0)
+        clips.append(_film(back, front, _camera(config, i), layer, rng))
     return clips
+
+
+def _camera(config: MotionConfig, index: int) -> MotionConfig:
+    """Say how a clip's camera moves: not at all, fast, or as it comes."""
+    turn = index % config.still_every
+    if turn == 0:
+        return replace(config, pan=0, fast_pan=0, zoom=0, turn=0, drift=0)
+    return config if turn == 1 else replace(config, fast_pan=0)
 
 
 def read_photo(path: Path, config: MotionConfig) -> np.ndarray:
@@ -76,19 +82,19 @@ def _film(
     back: np.ndarray,
     front: np.ndarray,
     camera: MotionConfig,
-    config: MotionConfig,
+    layer: MotionConfig,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    size = (2 * config.width, 2 * config.height)
+    size = (2 * layer.width, 2 * layer.height)
     mask = _blob(back.shape[:2], rng) * 255
-    paths = [_camera_path(back.shape[:2], camera, rng), _camera_path(front.shape[:2], config, rng)]
+    paths = [_camera_path(back.shape[:2], camera, rng), _camera_path(front.shape[:2], layer, rng)]
     frames = []
     for behind, before in zip(*paths, strict=True):
         scene = _view(back, behind, size)
-        layer = _view(front, before, size)
+        moving = _view(front, before, size)
         cover = _view(mask, before, size)[..., None] / 255.0
-        mixed = (scene * (1 - cover) + layer * cover).astype(np.float32)
-        frame = cv2.resize(mixed, (config.width, config.height), interpolation=cv2.INTER_AREA)
+        mixed = (scene * (1 - cover) + moving * cover).astype(np.float32)
+        frame = cv2.resize(mixed, (layer.width, layer.height), interpolation=cv2.INTER_AREA)
         frames.append(np.rint(frame).clip(0, 255).astype(np.uint8))
     return np.stack(frames)
 
@@ -108,7 +114,8 @@ def _camera_path(
     height, width = 2 * config.height, 2 * config.width
     room = np.array([shape[1] - width, shape[0] - height])
     centre = np.array([width, height]) / 2 + room * rng.uniform(0.3, 0.7, 2)
-    velocity = 2 * config.pan * rng.uniform(-1, 1, 2) * rng.uniform(0, 1)
+    velocity = 2 * _speed(config, rng)
+    centre = centre - velocity * (config.frames - 1) / 2
     zoom, turn = config.zoom * rng.uniform(-1, 1), config.turn * rng.uniform(-1, 1)
     matrices = []
     for t in range(config.frames):
@@ -120,6 +127,14 @@ def _camera_path(
         velocity = velocity + rng.normal(0, config.drift, 2)
         centre = centre + velocity
     return matrices
+
+
+def _speed(config: MotionConfig, rng: np.random.Generator) -> np.ndarray:
+    """Draw the pan of a camera, pixels a frame across and down; a fast one is mostly level."""
+    if not config.fast_pan:
+        return config.pan * rng.uniform(-1, 1, 2) * rng.uniform(0, 1)
+    speed, angle = config.fast_pan * rng.uniform(0.4, 1), rng.uniform(-0.5, 0.5)
+    return speed * rng.choice([-1, 1]) * np.array([np.cos(angle), np.sin(angle)])
 
 
 def _blob(shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:

@@ -2,12 +2,10 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-import cv2
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,13 +18,13 @@ from f2r.models.prior import ImagePrior
 from f2r.models.weights import check_channels, load_network, save_network
 from f2r.models.widen import widen
 from f2r.system.progress import ProgressCallback
+from f2r.train.corpus.coded_noise import CodedNoise, CodedPatches
+from f2r.train.corpus.photos import PhotoPatches, find_photos, load_photos
 from f2r.train.corpus.training_state import claim_weights, training_state
 from f2r.train.loop import FitConfig, Trainer
 
 FIRST_RATE, FINE_RATE = 1e-3, 5e-4
 """Peak learning rates from random and from given weights."""
-
-PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp"}
 
 
 @dataclass(frozen=True)
@@ -51,71 +49,14 @@ class PriorData:
     """Raw patches are brightened by a factor drawn from 1 to this, as `levels` would; >= 1."""
     signal_dependent_share: float = 0.3
     """Share of pictures with Poisson-Gaussian instead of Gaussian noise; in [0, 1]."""
+    coded_share: float = 0.0
+    """Share of pictures whose noise went through a codec; not for raw; in [0, 1]."""
 
-
-def find_photos(paths: Sequence[Path]) -> list[Path]:
-    """List the photographs among `paths`, folders opened, in a stable order."""
-    found: list[Path] = []
-    for path in paths:
-        inside = sorted(path.rglob("*")) if path.is_dir() else [path]
-        found += [p for p in inside if p.suffix.lower() in PHOTO_SUFFIXES]
-    if not found:
-        raise InputError("no photographs found: give image files or folders of them")
-    return found
-
-
-def load_photos(paths: Sequence[Path], data: PriorData) -> list[np.ndarray]:
-    """Read photographs as RGB uint8 (H, W, 3), each at every reduction that leaves a patch."""
-    images = []
-    for path in paths:
-        full = cv2.imread(str(path), cv2.IMREAD_COLOR)
-        if full is None:
-            raise InputError(f"{path}: not a readable image")
-        for factor in data.reductions:
-            size = (round(full.shape[1] / factor), round(full.shape[0] / factor))
-            if min(size) > 2 * data.patch:
-                small = cv2.resize(full, size, interpolation=cv2.INTER_AREA)
-                images.append(np.ascontiguousarray(small[..., ::-1]))
-    if not images:
-        raise InputError(
-            f"photographs are too small: {2 * data.patch} px are needed after reduction"
-        )
-    return images
-
-
-class PhotoPatches:
-    """Draws clean patches, photographs chosen by their area and their mean gradient.
-
-    Large smooth skies teach a denoiser little, so textured photographs come up more often.
-
-    Args:
-        images: RGB uint8 arrays (H, W, 3).
-    """
-
-    def __init__(self, images: Sequence[np.ndarray]) -> None:
-        self.images = images
-        self.weights = torch.tensor([_texture(i) * i.shape[0] * i.shape[1] for i in images])
-
-    def draw(self, count: int, side: int, generator: torch.Generator) -> Tensor:
-        """Give (count, 3, side, side) in [0, 1], flipped and rotated at random."""
-        chosen = torch.multinomial(self.weights, count, replacement=True, generator=generator)
-        spots = torch.rand(count, 2, generator=generator)
-        turns = torch.randint(0, 8, (count,), generator=generator)
-        patches = np.empty((count, side, side, 3), np.uint8)
-        for k in range(count):
-            image = self.images[int(chosen[k])]
-            top = int(spots[k, 0] * (image.shape[0] - side))
-            left = int(spots[k, 1] * (image.shape[1] - side))
-            crop = image[top : top + side, left : left + side]
-            crop = crop[:, ::-1] if turns[k] >= 4 else crop
-            patches[k] = np.rot90(crop, int(turns[k]) % 4)
-        return torch.from_numpy(patches).permute(0, 3, 1, 2).float() / 255
-
-
-def _texture(image: np.ndarray) -> float:
-    """Give the mean absolute difference of vertical neighbours, plus one, in 8-bit units."""
-    rows = image.astype(np.int16)
-    return float(np.abs(rows[1:] - rows[:-1]).mean()) + 1.0
+    def __post_init__(self) -> None:
+        if not 0 <= self.coded_share <= 1:
+            raise InputError(f"coded share must lie in [0, 1], not {self.coded_share:g}")
+        if self.coded_share and self.raw:
+            raise InputError("raw is never coded: leave out --coded-share or --raw")
 
 
 class Examples(NamedTuple):
@@ -171,23 +112,42 @@ def mix_grey(clean: Tensor, noise: Tensor, share: float, generator: torch.Genera
     noise[:count] = noise[:count, :1].clone()
 
 
-def prior_loss(
-    prior: ImagePrior, patches: PhotoPatches, data: PriorData, generator: torch.Generator
-) -> Tensor:
-    """Give the root mean square error of each freshly noisy patch, averaged over the batch.
+def draw_noisy(
+    patches: PhotoPatches, data: PriorData, generator: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Draw clean patches, freshly noisy ones and the level that the network is told.
 
-    The root lets weak and strong noise count alike. The network is told the noise level as in
-    inference: that of the smooth level of the noisy patch.
+    It is told as in inference: the noise at the smooth level of the noisy patch.
     """
     drawn = (draw_raw if data.raw else draw_pictures)(patches, data, generator)
     noise = torch.randn(drawn.clean.shape, generator=generator)
     if not data.raw:
         mix_grey(drawn.clean, noise, data.grey_share, generator)
     noisy = drawn.clean + drawn.deviation(drawn.clean) * noise
-    told = drawn.deviation(smooth_level(noisy))
+    return drawn.clean, noisy, drawn.deviation(smooth_level(noisy))
+
+
+def prior_loss(
+    prior: ImagePrior,
+    patches: PhotoPatches,
+    data: PriorData,
+    generator: torch.Generator,
+    coded: CodedPatches | None = None,
+) -> Tensor:
+    """Give the root mean square error of each noisy patch, averaged over the batch.
+
+    The root lets weak and strong noise count alike. `coded` patches take their share of the batch.
+    """
+    count = round(data.coded_share * data.batch) if coded else 0
+    parts = []
+    if count < data.batch:
+        parts.append(draw_noisy(patches, replace(data, batch=data.batch - count), generator))
+    if coded and count:
+        parts.append(coded.draw(count, generator))
     device = next(prior.parameters()).device
     clean, noisy, told = (
-        t.to(device, memory_format=torch.channels_last) for t in (drawn.clean, noisy, told)
+        torch.cat(kind).to(device, memory_format=torch.channels_last)
+        for kind in zip(*parts, strict=True)
     )
     with torch.autocast(device.type, torch.bfloat16):
         denoised = prior(noisy, told)
@@ -203,6 +163,7 @@ def train_prior(  # noqa: PLR0913
     init: Path | None = None,
     *,
     raw: bool = False,
+    coded_share: float = 0.0,
     overwrite: bool = False,
     progress: ProgressCallback | None = None,
 ) -> ImagePrior:
@@ -216,6 +177,7 @@ def train_prior(  # noqa: PLR0913
         seed: seed of initial weights, patches and noise.
         init: weights to start from; None starts from random ones.
         raw: train a prior for raw planes instead of pictures.
+        coded_share: share of pictures whose noise goes through a codec; 0 for `raw`.
         overwrite: replace existing weights, and the state of another training.
         progress: called a few times a second.
 
@@ -224,12 +186,13 @@ def train_prior(  # noqa: PLR0913
     """
     check_seed(seed)
     check_output(output, None, overwrite=True)
-    data = PriorData(raw=raw)
+    data = PriorData(raw=raw, coded_share=coded_share)
     torch.manual_seed(seed)
     prior = channels_last(_starting_prior(init, raw=raw))
-    patches = PhotoPatches(load_photos(find_photos(photos), data))
+    patches = PhotoPatches(load_photos(find_photos(photos), data.reductions, data.patch))
+    coded = _coded_patches(patches, data)
     folder = output.with_name(output.name + ".run")
-    identity = json.dumps({"seed": seed, "raw": raw, "init": None if init is None else str(init)})
+    identity = _identity(seed, data, init)
     with (
         claim_weights([output], folder, overwrite=overwrite) as claim,
         training_state(claim, folder, identity),
@@ -237,15 +200,27 @@ def train_prior(  # noqa: PLR0913
         trainer = Trainer(
             "prior",
             prior,
-            lambda generator: prior_loss(prior, patches, data, generator),
+            lambda generator: prior_loss(prior, patches, data, generator, coded),
             FitConfig(seconds, learning_rate=FINE_RATE if init else FIRST_RATE, ema_decay=0.999),
             torch.Generator().manual_seed(seed),
             folder / "prior.ckpt",
         )
         trainer.run(progress)
         facts = {"seed": str(seed), "steps": str(trainer.step)}
+        facts |= {"coded_share": f"{coded_share:g}"} if coded else {}
         claim.write(output, lambda path: save_network(path, prior, facts))
     return prior
+
+
+def _coded_patches(patches: PhotoPatches, data: PriorData) -> CodedPatches | None:
+    if not data.coded_share:
+        return None
+    return CodedPatches(patches.images, patches.weights, data.patch, CodedNoise(), data.grey_share)
+
+
+def _identity(seed: int, data: PriorData, init: Path | None) -> str:
+    values = {"seed": seed, "raw": data.raw, "init": None if init is None else str(init)}
+    return json.dumps(values | ({"coded_share": data.coded_share} if data.coded_share else {}))
 
 
 def _starting_prior(init: Path | None, *, raw: bool) -> ImagePrior:

@@ -20,6 +20,7 @@ from f2r.noise.models import NoiseModel, PoissonGaussian
 from f2r.noise.normalise import normalise
 from f2r.system.processes import Processes
 from f2r.system.progress import Progress, ProgressCallback
+from f2r.train.corpus.coded_noise import code_noisy
 from f2r.train.corpus.footage import ClipSource, Footage, list_sources, plan_frames
 from f2r.train.sample import (
     choose_stretches,
@@ -136,12 +137,15 @@ def prepare_source(
     for k in range(len(layout.groups)):
         grey = layout.is_grey(k) and not made_raw
         distinct = slice(1 if grey else None)
-        frames = [torch.stack([planes[k][distinct] for planes in parts]) for parts in split]
-        noise = footage.noise
+        clean = [torch.stack([planes[k][distinct] for planes in parts]) for parts in split]
+        clean = as_raw(clean, generator) if made_raw else clean
+        frames, noise = clean, footage.noise
         if footage.add_noise:
-            frames, noise = add_noise(frames, source.index, footage, generator, made_raw=made_raw)
-        frames, noise = _measured(frames, layout, noise)
-        prepared += _prepare_stretches(frames, Preprocessor(prior, noise, flow), grey)
+            frames, noise = add_noise(clean, source.index, footage, generator)
+        scale, noise = _measured(frames, layout, noise)
+        frames, clean = ([scale * part for part in parts] for parts in (frames, clean))
+        targets = clean if footage.clean_targets else []
+        prepared += _prepare_stretches(frames, targets, Preprocessor(prior, noise, flow), grey)
     return prepared
 
 
@@ -164,11 +168,23 @@ def _read(
 
 
 def _prepare_stretches(
-    stretches: Sequence[Tensor], preprocessor: Preprocessor, grey: bool
+    stretches: Sequence[Tensor],
+    targets: Sequence[Tensor],
+    preprocessor: Preprocessor,
+    grey: bool,
 ) -> list[PreparedClip]:
-    """Prepare (T, C, H, W) stretches; those without two consecutive frames are left out."""
-    seen = [frames.expand(-1, 3, -1, -1) if grey else frames for frames in stretches]
+    """Prepare (T, C, H, W) stretches; those without two consecutive frames are left out.
+
+    Clean `targets` of the same shapes go with them, where there are any.
+    """
+    seen, aims = (
+        [part.expand(-1, 3, -1, -1) if grey else part for part in parts]
+        for parts in (stretches, targets)
+    )
     clips = [prepare_clip(list(frames), preprocessor, grey) for frames in seen]
+    if aims:
+        pairs = zip(clips, aims, strict=True)
+        clips = [clip.with_clean(list(aim.to(preprocessor.device))) for clip, aim in pairs]
     return [clip for clip in clips if clip.targets]
 
 
@@ -177,23 +193,21 @@ def add_noise(
     index: int,
     footage: Footage,
     generator: torch.Generator,
-    *,
-    made_raw: bool,
 ) -> tuple[list[Tensor], NoiseModel]:
-    """Give clean (T, C, H, W) stretches their noise, once.
+    """Give clean (T, C, H, W) stretches their noise, once; some go through a codec then.
 
     Args:
         clean: the stretches of a clip.
         index: number of the clip, which decides its noise.
         footage: says which noise.
         generator: the only source of randomness.
-        made_raw: take three-channel pictures back to raw first.
     """
+    if footage.coded and footage.coded.is_coded(index):
+        return code_noisy(clean, footage.coded, generator)
     noise = footage.noise or (
         camera_noise(generator) if footage.raw else footage.spread.model(index)
     )
-    frames = as_raw(clean, generator) if made_raw else clean
-    return [noise.sample(part, generator) for part in frames], noise
+    return [noise.sample(part, generator) for part in clean], noise
 
 
 def camera_noise(generator: torch.Generator) -> PoissonGaussian:
@@ -220,8 +234,7 @@ def as_raw(stretches: Sequence[Tensor], generator: torch.Generator) -> list[Tens
 
 def _measured(
     stretches: Sequence[Tensor], layout: PlaneLayout, given: NoiseModel | None
-) -> tuple[list[Tensor], NoiseModel]:
-    """Bring (T, C, H, W) stretches to usual levels and say what their noise is."""
+) -> tuple[float, NoiseModel]:
+    """Give the factor that brings (T, C, H, W) stretches to usual levels, and their noise then."""
     seen = stretches[0][..., : layout.height, : layout.width]
-    scale, noise = normalise(list(seen), given)
-    return [scale * frames for frames in stretches], noise
+    return normalise(list(seen), given)

@@ -1,8 +1,9 @@
 """Train both stages on many clips and write their weights: the shipped ones, and users' own.
 
-Self-supervised from the first step to the last: the clips are noisy, or get their noise once and
-are never seen clean again. A batch consists of shards. Each shard draws from its own clips, and
-the connected processes divide the shards, so the result does not depend on how many they are.
+Self-supervised from the first step to the last, unless clean targets are asked for: the clips are
+noisy, or get their noise once and are never seen clean again. A batch consists of shards. Each
+shard draws from its own clips, and the connected processes divide the shards, so the result does
+not depend on how many they are.
 """
 
 import json
@@ -27,6 +28,7 @@ from f2r.system.claim import Claim
 from f2r.system.environment import environment, write_report
 from f2r.system.processes import Processes
 from f2r.system.progress import ProgressCallback
+from f2r.train.clean_loss import clean_refiner_loss, clean_temporal_loss
 from f2r.train.corpus.footage import Footage
 from f2r.train.corpus.shards import Announce, prepare_shards
 from f2r.train.corpus.training_state import claim_weights, training_state
@@ -133,7 +135,7 @@ def train_on_clips(  # noqa: PLR0913
             stack.enter_context(training_state(claim, work, _identity(footage, config)))
         facts = train_networks(networks, shards.clips, config, work, processes, progress)
         if claim is not None:
-            facts |= {"noise": "added" if footage.add_noise else "present"}
+            facts |= _facts_of_footage(footage)
             _write(claim, networks, config, facts)
             report = {"config": asdict(config), **facts, "clips": shards.found}
             write_report(claim.path, report | {"environment": environment()}, claim)
@@ -158,7 +160,7 @@ def train_networks(
     first = Trainer(
         "stage 1",
         temporal,
-        shared_loss({k: partial(temporal_loss, temporal, s) for k, s in samplers.items()}),
+        shared_loss({k: _first_loss(networks, s) for k, s in samplers.items()}),
         _fit(config, config.temporal_share),
         generator,
         work / "temporal.ckpt",
@@ -169,13 +171,10 @@ def train_networks(
         k: CropSampler([_anchored(clip, temporal) for clip in clips], config.shard_crops)
         for k, clips in shards.items()
     }
-    given = networks.refiner, networks.prior
     second = Trainer(
         "stage 2",
         refiner,
-        shared_loss(
-            {k: partial(refiner_loss, *given, s, config.alpha) for k, s in samplers.items()}
-        ),
+        shared_loss({k: _second_loss(networks, s, config.alpha) for k, s in samplers.items()}),
         _fit(config, 1 - config.temporal_share),
         generator,
         work / "refiner.ckpt",
@@ -193,6 +192,26 @@ def _facts(config: StagesConfig, processes: Processes, **trainers: Trainer) -> d
     facts = {f"{name}_steps": str(trainer.step) for name, trainer in trainers.items()}
     facts |= {f"{name}_loss": f"{trainer.loss:.4f}" for name, trainer in trainers.items()}
     return facts | {"seed": str(config.seed), "processes": str(processes.count)}
+
+
+def _facts_of_footage(footage: Footage) -> dict[str, str]:
+    facts = {"noise": "added" if footage.add_noise else "present"}
+    facts |= {"targets": "clean" if footage.clean_targets else "noisy"}
+    return facts | ({"coded_share": f"{footage.coded.share:g}"} if footage.coded else {})
+
+
+def _first_loss(networks: Networks, sampler: CropSampler) -> Loss:
+    """Give the loss of stage 1 that fits the clips: against clean frames where they have them."""
+    if sampler.has_clean:
+        return partial(clean_temporal_loss, networks.temporal, sampler)
+    return partial(temporal_loss, networks.temporal, sampler)
+
+
+def _second_loss(networks: Networks, sampler: CropSampler, alpha: float) -> Loss:
+    """Give the loss of stage 2 that fits the clips, likewise."""
+    if sampler.has_clean:
+        return partial(clean_refiner_loss, networks.refiner, sampler)
+    return partial(refiner_loss, networks.refiner, networks.prior, sampler, alpha)
 
 
 def shared_loss(losses: Mapping[int, Loss]) -> Loss:

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from f2r.errors import InputError
-from f2r.train.corpus.prior_training import find_photos
+from f2r.train.corpus.photos import find_photos
 
 SUPERSAMPLED = 2
 """Drawn textures have so many pixels for each one of a clip, per axis."""

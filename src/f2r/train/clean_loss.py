@@ -1,0 +1,79 @@
+"""Losses of both stages with the clean frame as the target, for weights that others start from.
+
+A noisy target's noise is many times the error that is left to learn, so nearly all of a gradient
+is noise. Where clean frames exist, they teach faster; what a codec has made of noise, which is not
+zero-mean given the frame, can be learned from them alone. Adaptation to a user's clip never comes
+here: it has no clean frame.
+"""
+
+import torch
+from torch import Tensor
+
+from f2r.method.prepared_clip import PreparedClip
+from f2r.method.stage_2 import refine
+from f2r.models.prior import joint_input
+from f2r.models.refiner import SpatialRefiner
+from f2r.models.temporal import TemporalEstimator
+from f2r.train.crops import flip_image
+from f2r.train.temporal_loss import estimate_anchor, masked_error
+from f2r.train.windows import CropSampler, Place, trained_pixels
+
+LEAST = 1e-8
+"""Added to a mean squared error before its root is taken, nominal units squared."""
+
+
+def clean_temporal_loss(
+    estimator: TemporalEstimator, sampler: CropSampler, generator: torch.Generator
+) -> Tensor:
+    """Give the root mean square error of the anchor of each crop, averaged over a fresh batch.
+
+    Args:
+        estimator: network in training.
+        sampler: draws crops of clips that have their clean frames.
+        generator: the only source of randomness.
+    """
+    crops = sampler.draw(generator)
+    return root_error(estimate_anchor(estimator, crops), crops.target, crops.trained)
+
+
+def clean_refiner_loss(
+    refiner: SpatialRefiner, sampler: CropSampler, generator: torch.Generator
+) -> Tensor:
+    """Give the root mean square error of the refined frame of each crop, averaged over a batch.
+
+    Stage 2 sees y itself, as in inference (alpha = 0), so the prior need not be applied again.
+
+    Args:
+        refiner: network in training.
+        sampler: draws crops of clips that have clean frames and anchors.
+        generator: the only source of randomness.
+    """
+    clip, places, side = sampler.draw_places(generator)
+    flips = sampler.draw_flips(generator)[:3]
+    crops = [_centre(clip, place, side) for place in places]
+    clean, anchor, joint, sigma, trained = (
+        flip_image(torch.stack(parts), *flips) for parts in zip(*crops, strict=True)
+    )
+    return root_error(refine(refiner, anchor, joint, sigma), clean, trained)
+
+
+def root_error(estimate: Tensor, clean: Tensor, mask: Tensor) -> Tensor:
+    """Average the root mean square error of (B, C, S, S) crops over a (B, 1, S, S) mask.
+
+    The root lets weak and strong noise count alike.
+    """
+    return (masked_error(estimate, clean, mask) + LEAST).sqrt().mean()
+
+
+def _centre(clip: PreparedClip, place: Place, side: int) -> tuple[Tensor, ...]:
+    """Cut clean frame, anchor, z and noise level of a target, and the mask of trained pixels."""
+    here = (..., slice(place.top, place.top + side), slice(place.left, place.left + side))
+    frame = clip.frames[place.frame]
+    joint = joint_input(frame.noisy[here][None], frame.denoised[here][None])[0]
+    return (
+        clip.target(place.frame)[here],
+        clip.anchors[place.frame][here],
+        joint,
+        frame.sigma[here],
+        trained_pixels(clip, place, side),
+    )
