@@ -12,12 +12,16 @@ READY := $(VENV)/.ready
 DOCS_READY := $(VENV)/.docs-ready
 SOURCES := src tests demo docs
 
-.PHONY: demo test lint format docs house fuzz clean
+.PHONY: demo test test-all lint format docs house fuzz clean
 
 demo: $(READY)
 	PATH="$(CURDIR)/$(BIN):$$PATH" demo/run.sh
 
+# What continuous integration runs; `make test-all` adds the slow tests: kills, load, the comparison.
 test: lint
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: lint
 	$(BIN)/python -m pytest
 
 lint: $(READY)

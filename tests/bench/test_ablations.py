@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from f2r.method.recorrupt import recorrupt
@@ -15,6 +16,8 @@ from f2r_bench.ablations.recipes import (
 )
 from f2r_bench.ablations.variant import Recipe, Trainings, Variant
 from f2r_bench.core import ALPHA, Networks
+
+pytestmark = pytest.mark.slow
 
 CPU = torch.device("cpu")
 NOISE = Gaussian(0.1)

@@ -16,6 +16,8 @@ from f2r_bench.comparison.fairness import LeftOut, too_short
 from f2r_bench.comparison.tables import latex_tables, markdown_tables
 from synthetic import moving_clip
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def data(tmp_path):

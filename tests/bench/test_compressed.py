@@ -32,6 +32,7 @@ def results(data):
     return json.loads((data.parent / "out" / "compressed.json").read_text())
 
 
+@pytest.mark.slow
 def test_a_grid_is_measured_once_and_goes_on(data, capsys):
     options = ("--codecs", "x264-23", "mjpeg-5", "--told", "15")
     assert grid(data, *options) == 0
@@ -51,6 +52,7 @@ def test_a_grid_is_measured_once_and_goes_on(data, capsys):
     assert [case["auto"]["seconds"] for case in results(data)["cases"]] == seconds
 
 
+@pytest.mark.slow
 def test_a_part_can_be_measured_again_and_other_cases_stay(data):
     options = ("--told", "15", "--no-filters")
     assert grid(data, "--codecs", "x264-23", *options) == 0

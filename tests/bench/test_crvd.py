@@ -14,6 +14,8 @@ from f2r_bench.raw.comparison import CrvdPlan, run_crvd
 sys.path.insert(0, str(Path(__file__).parents[1] / "raw"))
 from test_raw_crvd import write_scene
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_table_over_scenes_and_isos(tmp_path):
     for iso in (1600, 25600):

@@ -9,6 +9,8 @@ from f2r_bench.cli.main import main
 from f2r_bench.studies.curve import Point, draw_curve
 from synthetic import moving_clip
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def data(tmp_path):

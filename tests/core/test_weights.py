@@ -35,10 +35,10 @@ def test_a_silent_channel_stays_silent():
     assert not any(tensor.any() for tensor in expand(compact(state)).values())
 
 
-@pytest.mark.parametrize("raw", [False, True])
+@pytest.mark.parametrize("of", WeightSet)
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_set_is_shipped_for_pictures_and_one_for_raw(kind, raw):
-    load_network(shipped(kind, raw=raw), kind)
+def test_a_set_is_shipped_for_every_kind_of_frames(kind, of):
+    load_network(shipped(kind, of), kind)
 
 
 @pytest.mark.parametrize("scale", [None, torch.ones(3)])

@@ -102,6 +102,6 @@ def describe_networks(
     described = {}
     for kind, name in KINDS.items():
         path = own.get(name, shipped(kind, of))
-        origin = "own" if name in own else f"shipped {of}".strip()
+        origin = "own" if name in own else f"shipped for {of}" if of else "shipped"
         described[name] = {"file": path.name, "origin": origin, "sha256": fingerprint(path)}
     return described
