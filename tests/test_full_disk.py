@@ -2,6 +2,7 @@
 
 import resource
 import signal
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -21,18 +22,17 @@ from synthetic import moving_clip
 FAST = ["--sigma", "20", "--preset", "fast"]
 
 
-@pytest.fixture
-def full():
-    """Let no file grow beyond a size, as a full disk would."""
+@contextmanager
+def full(size):
+    """Let no file grow beyond a size, as a full disk would; short, so that pytest's log may grow."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-
-    def limit(size):
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-
-    yield limit
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    signal.signal(signal.SIGXFSZ, handler)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
 
 
 @pytest.fixture
@@ -64,21 +64,19 @@ def save_report(path):
 def test_what_is_saved_is_named_and_the_old_file_stays(tmp_path, full, save):
     path = tmp_path / "saved"
     path.write_bytes(b"old")
-    full(2**12)
-    with pytest.raises(OSError, match="saved") as caught:
+    with full(2**12), pytest.raises(OSError, match="saved") as caught:
         save(path)
     assert caught.value.strerror
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_spool_that_cannot_grow_keeps_its_frames(tmp_path, full):
+def test_a_spool_that_cannot_grow_keeps_its_frames(tmp_path):
     path = tmp_path / "frames"
     frame = [np.random.default_rng(0).integers(0, 255, (40, 40, 3), dtype=np.uint8)]
     with FrameSpool(path) as spool:
         spool.append(frame, Mark(True, False))
-        full(path.stat().st_size + 100)
-        with pytest.raises(F2RError, match="free some space"):
+        with full(path.stat().st_size + 100), pytest.raises(F2RError, match="free some space"):
             spool.append(frame, Mark(False, False))
     with FrameSpool(path) as spool:
         assert len(spool) == 1
@@ -87,12 +85,9 @@ def test_a_spool_that_cannot_grow_keeps_its_frames(tmp_path, full):
 
 @pytest.mark.parametrize("name", ["out.npy", "out.mkv", "out.mp4", "out.tif", "out"])
 @pytest.mark.parametrize("size", [100, 2000, 20_000])
-def test_every_file_of_a_run_may_be_the_one_that_does_not_fit(
-    noisy, tmp_path, capsys, full, name, size
-):
-    full(size)
-    code = main(["denoise", str(noisy), "-o", str(tmp_path / name), *FAST])
-    full(resource.RLIM_INFINITY)
+def test_every_file_of_a_run_may_be_the_one_that_does_not_fit(noisy, tmp_path, capsys, name, size):
+    with full(size):
+        code = main(["denoise", str(noisy), "-o", str(tmp_path / name), *FAST])
     said = capsys.readouterr().err
     lines = [line for line in said.splitlines() if line.startswith("f2r: ")]
     assert "Traceback" not in said
