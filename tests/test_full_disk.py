@@ -24,7 +24,7 @@ FAST = ["--sigma", "20", "--preset", "fast"]
 
 @contextmanager
 def full(size):
-    """Let no file grow beyond a size, as a full disk would; short, so that pytest's log may grow."""
+    """Let no file grow beyond a size, for a moment: the log of the tests may grow again."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
@@ -61,7 +61,7 @@ def save_report(path):
 
 
 @pytest.mark.parametrize("save", [save_weights, save_state, save_bytes, save_report])
-def test_what_is_saved_is_named_and_the_old_file_stays(tmp_path, full, save):
+def test_what_is_saved_is_named_and_the_old_file_stays(tmp_path, save):
     path = tmp_path / "saved"
     path.write_bytes(b"old")
     with full(2**12), pytest.raises(OSError, match="saved") as caught:
