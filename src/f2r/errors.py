@@ -15,6 +15,10 @@ class InputError(F2RError):
     """The input or an option cannot be used: the user has to change something (exit code 2)."""
 
 
+class UnevenError(InputError):
+    """A file's frames do not follow its own timestamps, so they cannot be found by number."""
+
+
 def check_seed(seed: int) -> None:
     """Refuse a seed that no generator takes.
 

@@ -106,3 +106,13 @@ def test_damaged_files_are_refused(tmp_path, content):
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"shot\.dng: cannot be read .* copy it again"):
         open_reader(path)
+
+
+def test_a_folder_is_read_from_any_frame_on(tmp_path):
+    with open_reader(write_dngs(tmp_path / "in", camera_clip("RGGB"), camera())) as reader:
+        whole = list(reader)
+        for start in range(5):
+            rest = list(reader.starting_at(start))
+            assert len(rest) == max(3 - start, 0)
+            assert all(map(np.array_equal, rest, whole[start:]))
+            assert reader.entry_before(start) == start

@@ -1,6 +1,6 @@
 """Clips as arrays, (T, H, W) or (T, H, W, C): `.npy` files and arrays in memory."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Self
@@ -12,8 +12,8 @@ from f2r.errors import InputError, reading
 from f2r.io.axis_names import doubt_guess
 from f2r.io.clip import (
     ClipInfo,
-    Closing,
     Frame,
+    Indexed,
     Samples,
     Source,
     check_frame_count,
@@ -24,6 +24,7 @@ from f2r.io.clip import (
     white,
     written_scale,
 )
+from f2r.io.gaps import fill_from
 from f2r.io.output import FileWriter
 from f2r.system.claim import Claim
 
@@ -40,7 +41,7 @@ class ArraySource(Source):
     has_channel_axis: bool = True
 
 
-class ArrayReader(Closing):
+class ArrayReader(Indexed):
     """Frames of an array in memory.
 
     Args:
@@ -53,22 +54,22 @@ class ArrayReader(Closing):
         self._name = name
         self.info = _describe(array, name, None)
 
-    def __iter__(self) -> Iterator[Frame]:
-        for i in range(len(self._array)):
-            yield _frame(self._array[i], self.info, i, self._name)
+    def starting_at(self, start: int) -> Iterator[Frame]:
+        """Give the frames from `start` on."""
+        return _frames(self.info, start, self._array.__getitem__, self._name)
 
 
-class NpyReader(Closing):
+class NpyReader(Indexed):
     """Frames of a `.npy` file, one in memory at a time."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self.info = _describe(map_npy(path), path, path)
 
-    def __iter__(self) -> Iterator[Frame]:
-        for i in range(self.info.frames or 0):
-            # A map that outlives its frame would count as resident memory, page by page.
-            yield _frame(map_npy(self._path)[i], self.info, i, self._path)
+    def starting_at(self, start: int) -> Iterator[Frame]:
+        """Read the frames from `start` on."""
+        # A map that outlives its frame would count as resident memory, page by page.
+        return _frames(self.info, start, lambda i: map_npy(self._path)[i], self._path)
 
 
 def map_npy(path: Path) -> NDArray[Any]:
@@ -123,11 +124,17 @@ def _describe_source(array: NDArray[Any], path: Path | None) -> ArraySource:
     return ArraySource(path, unread, has_channel_axis=array.ndim == 4, doubts=doubts)
 
 
-def _frame(samples: NDArray[Any], info: ClipInfo, index: int, name: object) -> Frame:
-    frame = to_nominal(samples, info.scale).reshape(info.height, info.width, info.channels)
+def _frames(
+    info: ClipInfo, start: int, samples: Callable[[int], NDArray[Any]], name: object
+) -> Iterator[Frame]:
+    def read(index: int) -> Frame:
+        size = info.height, info.width, info.channels
+        return to_nominal(samples(index), info.scale).reshape(size)
+
+    frames = info.frames or 0
     if info.dtype != "float32" or info.source is None:
-        return frame
-    return info.source.gaps.fill(frame, index, name)
+        return map(read, range(start, frames))
+    return fill_from(start, frames, read, info.source.gaps, name)
 
 
 def _has_channel_axis(info: ClipInfo) -> bool:

@@ -12,21 +12,22 @@ from f2r.errors import InputError
 from f2r.io.array import ArraySource, map_npy
 from f2r.io.clip import (
     ClipInfo,
-    Closing,
     Frame,
+    Indexed,
     check_frame_count,
     check_frame_size,
     sample_type,
     to_nominal,
     white,
 )
+from f2r.io.gaps import fill_from
 from f2r.io.recognise import ARRAY_SUFFIXES, TIFF_SUFFIXES
 
 MAX_CHANNELS = 4096
 CHANNELS = "ZCS"
 
 
-class AxesReader(Closing):
+class AxesReader(Indexed):
     """Frames of a TIFF or `.npy` whose axes are named; written with time first.
 
     Args:
@@ -46,12 +47,15 @@ class AxesReader(Closing):
             raise InputError(f"{path}: has {array.ndim} axes ({sides}), --axes {axes} names others")
         self.info = self._describe(array)
 
-    def __iter__(self) -> Iterator[Frame]:
+    def starting_at(self, start: int) -> Iterator[Frame]:
+        """Read the frames from `start` on."""
         array = self._open()
-        for i in range(self.info.frames or 0):
-            frame = to_nominal(np.ascontiguousarray(self._samples(array, i)), self.info.scale)
-            assert self.info.source is not None
-            yield self.info.source.gaps.fill(frame, i, self._path)
+
+        def read(index: int) -> Frame:
+            return to_nominal(np.ascontiguousarray(self._samples(array, index)), self.info.scale)
+
+        assert self.info.source is not None
+        return fill_from(start, self.info.frames or 0, read, self.info.source.gaps, self._path)
 
     def _samples(self, array: NDArray[Any], index: int) -> NDArray[Any]:
         """Give (H, W, C) of one frame."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Protocol, Self, TypeAlias
@@ -92,13 +93,22 @@ class EncodeOptions:
 
 
 class FrameReader(Protocol):
-    """A clip that can be read from the start as often as needed."""
+    """A clip that can be read from any frame as often as needed."""
 
     @property
     def info(self) -> ClipInfo:
         """Describe the clip."""
 
     def __iter__(self) -> Iterator[Frame]: ...
+
+    def starting_at(self, start: int) -> Iterator[Frame]:
+        """Read from frame `start` on, counted from 0, exactly the frames of a whole pass.
+
+        Decoding begins with frame `entry_before(start)`.
+        """
+
+    def entry_before(self, start: int) -> int:
+        """Give the frame that decoding has to begin with to reach frame `start`."""
 
     def close(self) -> None:
         """Let go of the file."""
@@ -146,7 +156,18 @@ class FrameWriter(Protocol):
 
 
 class Closing:
-    """Context manager of a reader."""
+    """Base of the readers, which write one of the two passes themselves; a context manager."""
+
+    def __iter__(self) -> Iterator[Frame]:
+        return self.starting_at(0)
+
+    def starting_at(self, start: int) -> Iterator[Frame]:
+        """Read from frame `start` on, counted from 0."""
+        return islice(iter(self), start, None)
+
+    def entry_before(self, start: int) -> int:  # noqa: ARG002 - of the protocol
+        """Give the frame that decoding has to begin with to reach frame `start`."""
+        return 0
 
     def close(self) -> None:
         """Let go of the file; most readers hold none between frames."""
@@ -161,6 +182,14 @@ class Closing:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+class Indexed(Closing):
+    """Base of the readers that find every frame by its number."""
+
+    def entry_before(self, start: int) -> int:
+        """Give the frame that decoding has to begin with to reach frame `start`."""
+        return start
 
 
 def sample_type(dtype: np.dtype[Any], name: object) -> SampleType:

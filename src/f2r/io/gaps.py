@@ -1,6 +1,7 @@
 """Pixels without a number (NaN): filled for the method, and put back on writing."""
 
 import zlib
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +44,7 @@ class Gaps:
             filled = frame.copy()
             for channel in range(frame.shape[2]):
                 self._fill_plane(filled[..., channel], gaps[..., channel], (index, channel, name))
-        self._last = filled if self._masks else None
+        self._last = filled
         return filled
 
     def restore(self, frame: NDArray[np.float32], index: int) -> NDArray[np.float32]:
@@ -72,6 +73,33 @@ class Gaps:
         if index == 0 or self._last is None:
             raise InputError(f"{name}: frame {index + 1} holds nothing but NaN: leave it out")
         plane[...] = self._last[..., channel]
+
+
+def fill_from(
+    start: int,
+    frames: int,
+    read: Callable[[int], NDArray[np.float32]],
+    gaps: Gaps,
+    name: object,
+) -> Iterator[NDArray[np.float32]]:
+    """Yield the filled frames from `start` on, as a pass over the whole clip gives them.
+
+    A channel without any number takes the frame before, so reading begins where there is one.
+
+    Args:
+        start: first frame that is wanted.
+        frames: frames of the clip.
+        read: gives the (H, W, C) frame of an index, with its gaps.
+        gaps: notes them.
+        name: the clip in errors.
+    """
+    first = start
+    while 0 < first < frames and np.isnan(read(first)).all((0, 1)).any():
+        first -= 1
+    for i in range(first, frames):
+        filled = gaps.fill(read(i), i, name)
+        if i >= start:
+            yield filled
 
 
 def _find_gaps(frame: NDArray[np.float32], index: int, name: object) -> NDArray[np.bool_]:

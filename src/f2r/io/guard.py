@@ -42,14 +42,19 @@ class GuardedReader(Closing):
             info = replace(info, scale=info.scale * self._scale)
         self.info: ClipInfo = info
 
-    def __iter__(self) -> Iterator[Frame]:
-        frames = iter(self._inner)
+    def starting_at(self, start: int) -> Iterator[Frame]:
+        """Read the frames from `start` on."""
+        frames = self._inner.starting_at(start)
         while True:
             with reading(self._name):
                 frame = next(frames, None)
             if frame is None:
                 return
             yield frame if self._scale == 1 else frame / np.float32(self._scale)
+
+    def entry_before(self, start: int) -> int:
+        """Give the frame that decoding has to begin with to reach frame `start`."""
+        return self._inner.entry_before(start)
 
     @property
     def skipped(self) -> int:

@@ -14,8 +14,8 @@ import numpy as np
 from f2r.errors import InputError, reading
 from f2r.io.clip import (
     ClipInfo,
-    Closing,
     Frame,
+    Indexed,
     Samples,
     Source,
     check_frame_count,
@@ -26,6 +26,7 @@ from f2r.io.clip import (
     white,
     written_scale,
 )
+from f2r.io.gaps import fill_from
 from f2r.io.output import FileWriter
 from f2r.io.zarr_chunks import ChunkFiles
 from f2r.system.claim import Claim
@@ -71,7 +72,7 @@ def _library() -> Any:
     return zarr
 
 
-class ZarrReader(Closing):
+class ZarrReader(Indexed):
     """Frames of the finest resolution of an OME-Zarr image.
 
     Time is the axis t; without one, z. All other axes become channels, each of its own.
@@ -88,19 +89,22 @@ class ZarrReader(Closing):
             self._source = _describe_source(path, self._array, axes, attributes)
         self.info = _describe(self._source, np.dtype(self._array.dtype))
 
-    def __iter__(self) -> Iterator[Frame]:
-        source = self._source
+    def starting_at(self, start: int) -> Iterator[Frame]:
+        """Read the frames from `start` on."""
+        source, frames = self._source, self.info.frames or 0
         size = (-1, self.info.height, self.info.width)
         chunks = ChunkFiles(self._path, self._array, source.time_axis)
-        for i in range(self.info.frames or 0):
+
+        def read(i: int) -> Frame:
             index = [i if a == source.time_axis else slice(None) for a in range(len(source.axes))]
             with reading(self._path, "a chunk is damaged, copy the image again"):
                 chunks.check(i)
                 samples = np.moveaxis(np.asarray(self._array[tuple(index)]).reshape(size), 0, -1)
-            frame = to_nominal(samples, self.info.scale)
-            if self.info.dtype == "float32":
-                frame = source.gaps.fill(frame, i, self._path)
-            yield frame
+            return to_nominal(samples, self.info.scale)
+
+        if self.info.dtype != "float32":
+            return map(read, range(start, frames))
+        return fill_from(start, frames, read, source.gaps, self._path)
 
 
 def _describe_source(path: Path, array: Any, axes: str, attributes: dict[str, Any]) -> ZarrSource:

@@ -28,8 +28,9 @@ class RepairedReader(Closing):
         self._reader, self._hot, self._offsets = reader, hot, offsets
         self.info = reader.info
 
-    def __iter__(self) -> Iterator[Frame]:
-        for frame in self._reader:
+    def starting_at(self, start: int) -> Iterator[Frame]:
+        """Read and repair the frames from `start` on."""
+        for frame in self._reader.starting_at(start):
             image = _to_tensor(frame)
             if self._offsets is not None:
                 image = image - self._offsets
@@ -37,6 +38,10 @@ class RepairedReader(Closing):
                 image = replace_hot_pixels(image[None], self._hot)[0]
             repaired: Frame = np.ascontiguousarray(image.permute(1, 2, 0).numpy())
             yield repaired
+
+    def entry_before(self, start: int) -> int:
+        """Give the frame that decoding has to begin with to reach frame `start`."""
+        return self._reader.entry_before(start)
 
     def close(self) -> None:
         """Let go of the file."""

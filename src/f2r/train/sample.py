@@ -1,9 +1,11 @@
 """Which frames of a long clip, and how much of each, to train on within bounded memory."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
-from f2r.io.clip import ClipInfo, Frame
+from f2r.errors import UnevenError
+from f2r.io.clip import ClipInfo, Frame, FrameReader
 from f2r.method.planes import MULTIPLE
 from f2r.method.planes import SMALLEST as SMALLEST_SIDE
 
@@ -113,15 +115,34 @@ def frame_bytes(info: ClipInfo, size: tuple[int, int]) -> int:
 
 
 def read_stretches(
-    frames: Iterable[Frame], stretches: Sequence[range], regions: Sequence[Region]
+    reader: FrameReader, stretches: Sequence[range], regions: Sequence[Region]
 ) -> list[list[Frame]]:
-    """Read the region of each stretch in one pass over the clip, which stops at the last."""
-    wanted = {i: k for k, stretch in enumerate(stretches) for i in stretch}
-    last = max(wanted)
-    taken: list[list[Frame]] = [[] for _ in stretches]
-    for i, frame in enumerate(frames):
-        if i in wanted:
-            taken[wanted[i]].append(regions[wanted[i]].cut(frame))
-        if i >= last:
-            break
+    """Read the region of each stretch; what lies between them is skipped where the file allows."""
+    try:
+        frames = _hop(reader, stretches)
+        taken = [_cut(frames, *pair) for pair in zip(stretches, regions, strict=True)]
+    except UnevenError:
+        every = enumerate(reader)
+        taken = [_cut(every, *pair) for pair in zip(stretches, regions, strict=True)]
     return [stretch for stretch in taken if stretch]
+
+
+def _hop(reader: FrameReader, stretches: Sequence[range]) -> Iterator[tuple[int, Frame]]:
+    """Give the numbered frames of all stretches, and others where it is no detour."""
+    frames, place = iter(reader), 0
+    for stretch in stretches:
+        if reader.entry_before(stretch.start) > place:
+            frames, place = reader.starting_at(stretch.start), stretch.start
+        yield from enumerate(islice(frames, stretch.stop - place), start=place)
+        place = stretch.stop
+
+
+def _cut(frames: Iterable[tuple[int, Frame]], stretch: range, region: Region) -> list[Frame]:
+    """Take the region of the frames of a stretch; reading stops at its last."""
+    taken = []
+    for number, frame in frames:
+        if number in stretch:
+            taken.append(region.cut(frame))
+        if number >= stretch[-1]:
+            break
+    return taken

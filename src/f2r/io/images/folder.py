@@ -10,9 +10,9 @@ import numpy as np
 from f2r.errors import InputError
 from f2r.io.clip import (
     ClipInfo,
-    Closing,
     EncodeOptions,
     Frame,
+    Indexed,
     Samples,
     SampleType,
     Source,
@@ -23,6 +23,7 @@ from f2r.io.clip import (
     white,
     written_scale,
 )
+from f2r.io.gaps import fill_from
 from f2r.io.images import picture
 from f2r.io.output import FileWriter
 from f2r.system.claim import Claim
@@ -47,7 +48,7 @@ def natural_key(name: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
 
 
-class FolderReader(Closing):
+class FolderReader(Indexed):
     """Frames of a folder, one picture decoded at a time.
 
     Args:
@@ -71,17 +72,22 @@ class FolderReader(Closing):
         self._size = _check_sizes(self._files)
         self.info = self._describe(damaged)
 
-    def __iter__(self) -> Iterator[Frame]:
-        for i, file in enumerate(self._files):
-            frame, _ = self._read(file)
-            expected = (self.info.height, self.info.width, self.info.channels)
-            if frame.shape != expected:
-                raise InputError(
-                    f"{file}: {_layout(frame.shape)}, the first frame {_layout(expected)}: "
-                    "all frames of a folder must agree"
-                )
-            assert self.info.source is not None
-            yield self.info.source.gaps.fill(frame, i, file)
+    def starting_at(self, start: int) -> Iterator[Frame]:
+        """Read the frames from `start` on."""
+        assert self.info.source is not None
+        gaps = self.info.source.gaps
+        return fill_from(start, len(self._files), self._frame, gaps, self._path)
+
+    def _frame(self, index: int) -> Frame:
+        file = self._files[index]
+        frame, _ = self._read(file)
+        expected = (self.info.height, self.info.width, self.info.channels)
+        if frame.shape != expected:
+            raise InputError(
+                f"{file}: {_layout(frame.shape)}, the first frame {_layout(expected)}: "
+                "all frames of a folder must agree"
+            )
+        return frame
 
     def _read(self, file: Path) -> tuple[Frame, bool]:
         """Return the frame, and whether transparency was left behind."""

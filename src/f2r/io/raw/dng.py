@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from f2r.errors import InputError, reading
-from f2r.io.clip import ClipInfo, Closing, Frame, check_frame_size, to_nominal, white
+from f2r.io.clip import ClipInfo, Frame, Indexed, check_frame_size, to_nominal, white
 from f2r.io.images.folder import FolderSource, natural_key
 from f2r.io.quiet import caught_words
 from f2r.io.raw.colour import as_matrix, camera_to_srgb
@@ -26,7 +26,7 @@ EXIF_TURN = {0: 1, 3: 3, 5: 8, 6: 6}
 """LibRaw's way to say how a picture is turned, and Exif's."""
 
 
-class DngReader(Closing):
+class DngReader(Indexed):
     """Mosaics of raw files as grey frames; `mosaic` says what their samples mean.
 
     Only the active area of the sensor is read, without its dark border.
@@ -61,8 +61,9 @@ class DngReader(Closing):
             source=FolderSource(path, tuple(unread), tuple(file.name for file in self._files)),
         )
 
-    def __iter__(self) -> Iterator[Frame]:
-        for file in self._files:
+    def starting_at(self, start: int) -> Iterator[Frame]:
+        """Read the frames from `start` on."""
+        for file in self._files[start:]:
             with _opened(file) as raw:
                 mosaic = describe_mosaic(raw, file)
                 samples = raw.raw_image_visible[: self.info.height, : self.info.width].copy()

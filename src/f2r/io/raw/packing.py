@@ -8,11 +8,11 @@ from typing import Self
 import numpy as np
 
 from f2r.errors import InputError
-from f2r.io.clip import ClipInfo, Frame, FrameReader, FrameWriter, Samples, white
+from f2r.io.clip import ClipInfo, Closing, Frame, FrameReader, FrameWriter, Samples, white
 from f2r.io.raw.mosaic import Mosaic
 
 
-class MosaicReader:
+class MosaicReader(Closing):
     """Packs the frames of a clip that holds one mosaic a frame.
 
     Args:
@@ -38,25 +38,19 @@ class MosaicReader:
         self._inner, self._mosaic = inner, mosaic
         self.info = raw_info(found, mosaic)
 
-    def __iter__(self) -> Iterator[Frame]:
+    def starting_at(self, start: int) -> Iterator[Frame]:
+        """Read the frames from `start` on."""
         scale = np.float32(self._inner.info.scale)
-        for frame in self._inner:
+        for frame in self._inner.starting_at(start):
             yield self._mosaic.to_nominal(frame[..., 0] * scale)
+
+    def entry_before(self, start: int) -> int:
+        """Give the frame that decoding has to begin with to reach frame `start`."""
+        return self._inner.entry_before(start)
 
     def close(self) -> None:
         """Let go of the file."""
         self._inner.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def raw_info(mosaics: ClipInfo, mosaic: Mosaic) -> ClipInfo:

@@ -14,14 +14,15 @@ from f2r.errors import InputError
 from f2r.io.axis_names import doubt_guess
 from f2r.io.clip import (
     ClipInfo,
-    Closing,
     Frame,
+    Indexed,
     check_frame_count,
     check_frame_size,
     sample_type,
     to_nominal,
     white,
 )
+from f2r.io.gaps import fill_from
 from f2r.io.tiff.planes import Planes, is_one_page_per_series
 from f2r.io.tiff.source import RawTag, TiffSource
 from f2r.io.tiff.tiff_opening import named_files, open_tiff
@@ -35,7 +36,7 @@ CARRIED_TAGS = {269, 271, 272, 285, 315, 316, 700, 33432, 34675, 50838, 50839, 5
 tags, MicroManager: copied as raw bytes. Structure tags are written anew."""
 
 
-class TiffReader(Closing):
+class TiffReader(Indexed):
     """Frames of a TIFF stack; pages are read when they are needed.
 
     Time is the axis T; without one, the first axis that is not C (Z, or an unnamed one). All
@@ -52,15 +53,20 @@ class TiffReader(Closing):
             self._source = replace(source, doubts=source.doubts + _doubts(source, planes))
             self.info = replace(self.info, source=self._source)
 
-    def __iter__(self) -> Iterator[Frame]:
+    def starting_at(self, start: int) -> Iterator[Frame]:
+        """Read the frames from `start` on."""
+        frames = self.info.frames or 0
         with open_tiff(self._path) as tif:
             planes = Planes(self._path, tif, self._source)
-            for i in range(self.info.frames or 0):
-                samples = [planes.read(plane) for plane in self._source.planes(i)]
-                frame = to_nominal(np.concatenate(samples, axis=2), self.info.scale)
-                if self.info.dtype == "float32":
-                    frame = self._source.gaps.fill(frame, i, self._path)
-                yield frame
+
+            def read(index: int) -> Frame:
+                samples = [planes.read(plane) for plane in self._source.planes(index)]
+                return to_nominal(np.concatenate(samples, axis=2), self.info.scale)
+
+            if self.info.dtype == "float32":
+                yield from fill_from(start, frames, read, self._source.gaps, self._path)
+            else:
+                yield from map(read, range(start, frames))
 
 
 def _describe_source(path: Path, tif: tifffile.TiffFile) -> TiffSource:

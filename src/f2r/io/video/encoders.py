@@ -8,7 +8,7 @@ import av
 from f2r.errors import InputError
 from f2r.io.clip import ClipInfo, EncodeOptions
 from f2r.io.video.pixels import PixelLayout, is_full_range, parse_layout
-from f2r.io.video.video_reader import VideoSource
+from f2r.io.video.video_source import VideoSource
 
 MUXERS = {
     ".mp4": "mp4",

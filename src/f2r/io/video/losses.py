@@ -5,7 +5,7 @@ from fractions import Fraction
 from f2r.io.clip import ClipInfo
 from f2r.io.video.encoders import Encoding
 from f2r.io.video.pixels import UNSPECIFIED
-from f2r.io.video.video_reader import VideoSource
+from f2r.io.video.video_source import VideoSource
 
 PLAIN = {"avi", "yuv4mpegpipe"}
 """Containers without rotation, chapters, primaries and transfer."""

@@ -12,7 +12,8 @@ from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 
 from f2r.errors import InputError
-from f2r.io.video.video_reader import OtherStream, VideoSource, open_video
+from f2r.io.video.video_reader import open_video
+from f2r.io.video.video_source import OtherStream, VideoSource
 
 MOST_HELD = 64
 """Packets without a time of decoding that wait for one that has it."""

@@ -52,8 +52,13 @@ class PipeReader(Closing):
             raise
         self.info: ClipInfo = self._reader.info
 
-    def __iter__(self) -> Iterator[Frame]:
-        return iter(self._reader)
+    def starting_at(self, start: int) -> Iterator[Frame]:
+        """Read the frames from `start` on."""
+        return self._reader.starting_at(start)
+
+    def entry_before(self, start: int) -> int:
+        """Give the frame that decoding has to begin with to reach frame `start`."""
+        return self._reader.entry_before(start)
 
     def close(self) -> None:
         """Remove the temporary file."""

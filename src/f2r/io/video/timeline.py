@@ -1,5 +1,6 @@
 """When frames are shown, found by reading packets without decoding them."""
 
+from bisect import bisect_left
 from fractions import Fraction
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from f2r.errors import InputError
+from f2r.io.video.entry_points import EntryPoints
 
 EBML, SEGMENT = b"\x1aE\xdf\xa3", b"\x18\x53\x80\x67"
 AVI_SLACK, MATROSKA_SLACK = Fraction(1, 4), Fraction(1, 2)
@@ -39,6 +41,11 @@ class Timeline:
         return len(self._ticks)
 
     @property
+    def is_exact(self) -> bool:
+        """Every packet says when its frame is shown, no two the same."""
+        return self._step is None
+
+    @property
     def is_variable(self) -> bool:
         """Frames do not follow each other at one distance (up to the rounding of ticks)."""
         steps = [b - a for a, b in zip(self._ticks, self._ticks[1:], strict=False)]
@@ -47,6 +54,10 @@ class Timeline:
     def needs_finer(self, unit: Fraction, time_base: Fraction) -> bool:
         """Tell whether some timestamps are no multiples of `unit` seconds."""
         return any((tick * time_base / unit).denominator != 1 for tick in self._ticks[:1000])
+
+    def number_at(self, ticks: int) -> int:
+        """Count the frames that are shown before `ticks`."""
+        return bisect_left(self._ticks, ticks)
 
     def note(self, frame: int, ticks: int | None) -> None:
         """Record the decoded timestamp of a frame; without one, count on from the last."""
@@ -74,13 +85,21 @@ class Timeline:
         return self._ticks[frame] if frame < len(self._ticks) else None
 
 
-def scan(container: InputContainer, stream: VideoStream, path: Path, *, tolerant: bool) -> Timeline:
+def scan(
+    container: InputContainer,
+    stream: VideoStream,
+    path: Path,
+    entries: EntryPoints,
+    *,
+    tolerant: bool,
+) -> Timeline:
     """Read all packets and note the timestamps of the video.
 
     Args:
         container: a freshly opened file; it is read to its end.
         stream: the video.
         path: its name in errors.
+        entries: told of every packet of the video.
         tolerant: accept a file that is cut short.
 
     Raises:
@@ -99,6 +118,7 @@ def scan(container: InputContainer, stream: VideoStream, path: Path, *, tolerant
             is_damaged |= packet.is_corrupt
             if packet.size and index == stream.index:
                 count += 1
+                entries.note(packet)
                 if not packet.is_discard:  # an edit list may leave out frames at the start
                     ticks.append(stamp)
     except av.error.FFmpegError:

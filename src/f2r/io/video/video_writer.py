@@ -26,7 +26,7 @@ from f2r.io.video.pixels import (
     make_picture,
     pack_frame,
 )
-from f2r.io.video.video_reader import VideoSource
+from f2r.io.video.video_source import VideoSource
 from f2r.system.claim import Claim
 
 
