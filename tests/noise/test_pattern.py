@@ -8,7 +8,7 @@ from f2r.config import DenoiseConfig
 from f2r.errors import InputError
 from f2r.io.array import ArrayReader
 from f2r.noise.fixed_pattern import find_fixed_pattern
-from f2r.run.repair import RepairedReader, repaired
+from f2r.run.repair import Defects, RepairedReader, repaired
 
 SIGMA = 0.05
 
@@ -78,7 +78,7 @@ def test_without_a_wish_nothing_is_repaired() -> None:
 
 def test_offsets_are_subtracted_while_reading() -> None:
     pattern = offsets(40, 48).expand(3, -1, -1)
-    reader = RepairedReader(ArrayReader(clip_with_hot_pixels()), None, pattern)
+    reader = RepairedReader(ArrayReader(clip_with_hot_pixels()), Defects(None, pattern))
     first = next(iter(reader))
     expected = clip_with_hot_pixels()[0] - pattern.permute(1, 2, 0).numpy()
     assert np.allclose(first, expected, atol=1e-6)

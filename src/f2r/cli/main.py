@@ -11,6 +11,7 @@ from tyro.conf import subcommand
 
 from f2r.cli.denoise import DenoiseArgs, denoise_command
 from f2r.cli.evaluate import EvaluateArgs, evaluate_command
+from f2r.cli.fit import FitArgs, fit_command
 from f2r.cli.info import InfoArgs, info_command
 from f2r.cli.noise import NoiseArgs, noise_command
 from f2r.cli.render import RenderArgs, render_command
@@ -28,6 +29,7 @@ TRAIN = "Make weights: of the image prior, or of the two stages."
 
 Command = (
     Annotated[DenoiseArgs, subcommand("denoise", prefix_name=False)]
+    | Annotated[FitArgs, subcommand("fit", prefix_name=False)]
     | Annotated[NoiseArgs, subcommand("noise", prefix_name=False)]
     | Annotated[SimulateArgs, subcommand("simulate", prefix_name=False)]
     | Annotated[EvaluateArgs, subcommand("evaluate", prefix_name=False)]
@@ -38,6 +40,7 @@ Command = (
 
 COMMANDS: dict[type, Callable[[Any], None]] = {
     DenoiseArgs: denoise_command,
+    FitArgs: fit_command,
     NoiseArgs: noise_command,
     SimulateArgs: simulate_command,
     EvaluateArgs: evaluate_command,

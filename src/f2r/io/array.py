@@ -1,7 +1,7 @@
 """Clips as arrays, (T, H, W) or (T, H, W, C): `.npy` files and arrays in memory."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
@@ -47,12 +47,14 @@ class ArrayReader(Indexed):
     Args:
         array: (T, H, W) or (T, H, W, C); uint8, uint16 or float.
         name: what to call it in errors.
+        units: what floats are divided by to be nominal.
     """
 
-    def __init__(self, array: NDArray[Any], name: str = "array") -> None:
+    def __init__(self, array: NDArray[Any], name: str = "array", units: float = 1.0) -> None:
         self._array = array
         self._name = name
-        self.info = _describe(array, name, None)
+        info = _describe(array, name, None)
+        self.info = replace(info, scale=units) if info.dtype == "float32" else info
 
     def starting_at(self, start: int) -> Iterator[Frame]:
         """Give the frames from `start` on."""
@@ -137,7 +139,8 @@ def _frames(
     return fill_from(start, frames, read, info.source.gaps, name)
 
 
-def _has_channel_axis(info: ClipInfo) -> bool:
+def has_channel_axis(info: ClipInfo) -> bool:
+    """Tell whether the frames of an array have a channel axis."""
     if isinstance(info.source, ArraySource):
         return info.source.has_channel_axis
     return info.channels > 1
@@ -149,7 +152,7 @@ class NpyWriter(FileWriter):
     def __init__(self, claim: Claim, info: ClipInfo) -> None:
         super().__init__(claim, info, _losses(info))
         self._frame_shape: tuple[int, ...] = (info.height, info.width)
-        if _has_channel_axis(info):
+        if has_channel_axis(info):
             self._frame_shape += (info.channels,)
         with self._explained():
             self._file: BinaryIO = self._part.open("wb")
@@ -204,7 +207,7 @@ class ArrayWriter:
     def array(self) -> Frame:
         """(T, H, W) or (T, H, W, C) float32, nominal, in the layout of the input."""
         clip = np.stack(self._frames)
-        return clip if _has_channel_axis(self._info) else clip[..., 0]
+        return clip if has_channel_axis(self._info) else clip[..., 0]
 
     def write(self, frame: Frame) -> None:
         """Append a copy of one (H, W, C) frame, NaN where the input has it."""

@@ -58,6 +58,10 @@ class Gaps:
             return frame
         return np.where(gaps.reshape(frame.shape), np.float32(np.nan), frame)
 
+    def forget(self, index: int) -> None:
+        """Let go of what was noted of a frame that is finished."""
+        self._masks.pop(index, None)
+
     def _fill_plane(
         self,
         plane: NDArray[np.float32],

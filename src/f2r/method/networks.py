@@ -7,8 +7,9 @@ import torch
 
 from f2r.errors import InputError
 from f2r.method.two_pass_flow import LATE
+from f2r.models.given_prior import DenoiseImages, GivenPrior
 from f2r.models.layers import Network, channels_last
-from f2r.models.prior import ImagePrior
+from f2r.models.prior import ImagePrior, Prior
 from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import TemporalEstimator
 from f2r.models.weights import (
@@ -27,7 +28,7 @@ from f2r.models.widen import widen
 class Networks:
     """The three networks of the method."""
 
-    prior: ImagePrior
+    prior: Prior
     """D, frozen."""
     temporal: TemporalEstimator
     """f_theta, stage 1."""
@@ -69,6 +70,7 @@ def load_networks(
     of: WeightSet = WeightSet.PICTURES,
     *,
     widens: bool = False,
+    denoise: DenoiseImages | None = None,
 ) -> Networks:
     """Load the three networks, ready for inference; those not given are the shipped ones.
 
@@ -76,6 +78,7 @@ def load_networks(
         given: as for `own_weights`.
         device: where to put them.
         of: which frames the networks are for.
+        denoise: the user's own image denoiser, which becomes the prior.
         widens: weights for pictures are given a fourth channel where raw needs it, to be trained.
 
     Raises:
@@ -90,17 +93,26 @@ def load_networks(
         check_channels(network, path, raw=raw)
         return channels_last(network).to(device).eval()
 
-    prior = load(ImagePrior).requires_grad_(False)
+    prior: Prior
+    if denoise is None:
+        prior = load(ImagePrior).requires_grad_(False)
+    else:
+        prior = GivenPrior(denoise).to(device)
     return Networks(prior, load(TemporalEstimator), load(SpatialRefiner))
 
 
 def describe_networks(
-    given: str | Path | None, of: WeightSet = WeightSet.PICTURES
+    given: str | Path | None,
+    of: WeightSet = WeightSet.PICTURES,
+    denoise: DenoiseImages | None = None,
 ) -> dict[str, dict[str, str]]:
     """Say which file each network comes from: name and SHA-256, by kind."""
     own = own_weights(given)
     described = {}
     for kind, name in KINDS.items():
+        if kind is ImagePrior and denoise is not None:
+            described[name] = {"origin": "own", "function": type(denoise).__name__}
+            continue
         path = own.get(name, shipped(kind, of))
         origin = "own" if name in own else f"shipped for {of}" if of else "shipped"
         described[name] = {"file": path.name, "origin": origin, "sha256": fingerprint(path)}

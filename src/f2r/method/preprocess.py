@@ -12,12 +12,12 @@ from f2r.flow.estimator import FlowEstimator
 from f2r.method.noise_map import sigma_map, sigma_within
 from f2r.method.precision import mixed_precision
 from f2r.method.tiles import Tile, Tiling
-from f2r.models.prior import ImagePrior, joint_input
+from f2r.models.prior import Prior, joint_input
 from f2r.noise.models import NoiseModel
 
 
 @torch.no_grad()
-def apply_prior(prior: ImagePrior, noisy: Tensor, sigma: Tensor) -> Tensor:
+def apply_prior(prior: Prior, noisy: Tensor, sigma: Tensor) -> Tensor:
     """Give D(y), (B, C, H, W) float32, of frames y under their noise level."""
     with mixed_precision(noisy.device):
         denoised: Tensor = prior(noisy, sigma)
@@ -25,7 +25,7 @@ def apply_prior(prior: ImagePrior, noisy: Tensor, sigma: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def observe(prior: ImagePrior, noisy: Tensor, sigma: Tensor) -> Tensor:
+def observe(prior: Prior, noisy: Tensor, sigma: Tensor) -> Tensor:
     """Give z = cat(D(y), y - D(y)), (B, 2C, H, W), of frames y under their noise level."""
     return joint_input(noisy, apply_prior(prior, noisy, sigma))
 
@@ -63,7 +63,7 @@ class PreparedFrame:
 class Preprocessor:
     """The frozen prior and the flow estimator under one noise model."""
 
-    prior: ImagePrior
+    prior: Prior
     """Frozen image denoiser D, on the device to work on."""
     noise: NoiseModel
     """Noise model of the clip."""

@@ -12,7 +12,7 @@ from f2r.method.noise_map import sigma_map
 from f2r.method.precision import mixed_precision
 from f2r.method.preprocess import PreparedFrame, observe
 from f2r.method.recorrupt import recorrupt
-from f2r.models.prior import ImagePrior
+from f2r.models.prior import Prior
 from f2r.models.refiner import SpatialRefiner
 from f2r.noise.models import NoiseModel
 
@@ -33,7 +33,7 @@ def refine_frame(refiner: SpatialRefiner, frame: PreparedFrame, anchor: Tensor) 
 @torch.no_grad()
 def refine_by_draws(  # noqa: PLR0913, PLR0917 - one more than allowed
     refiner: SpatialRefiner,
-    prior: ImagePrior,
+    prior: Prior,
     noise: NoiseModel,
     noisy: Tensor,
     anchor: Tensor,

@@ -3,13 +3,33 @@
 Source: Frames2Residual, figures 1c and 2a (docs/method.md, "Preprocessing").
 """
 
+from abc import ABC, abstractmethod
+
 import torch
 from torch import Tensor, nn
 
 from f2r.models.layers import UNet, join
 
 
-class ImagePrior(nn.Module):
+class Prior(nn.Module, ABC):
+    """Any image denoiser D that receives the noise level of every sample."""
+
+    @property
+    @abstractmethod
+    def size_multiple(self) -> int:
+        """Height and width must be multiples of it, pixels."""
+
+    @property
+    @abstractmethod
+    def reach(self) -> int:
+        """Radius of the receptive field, pixels."""
+
+    @abstractmethod
+    def forward(self, frames: Tensor, sigma: Tensor) -> Tensor:
+        """Denoise (B, C, H, W) frames under their noise level `sigma`, same shape."""
+
+
+class ImagePrior(Prior):
     """Image denoiser D that receives the noise level of every sample.
 
     A U-Net that predicts the noise. Grey images are given as three equal channels.

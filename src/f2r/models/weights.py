@@ -57,12 +57,8 @@ def load_network(path: Path, kind: type[Network]) -> Network:
     if metadata.get("kind") != KINDS[kind]:
         found = metadata.get("kind", "unknown")
         raise InputError(f"{path}: holds '{found}' weights, '{KINDS[kind]}' weights are needed")
-    config = _config(path, metadata)
-    try:
-        with torch.device("meta"):  # checked before memory is allocated
-            expected = layout_of(kind(**config).state_dict())
-    except (TypeError, ValueError, LookupError, RuntimeError, AttributeError):
-        raise _misfit(path) from None
+    config = read_config(path, metadata.get("config", ""))
+    expected = layout_of(on_meta(path, kind, config).state_dict())
     with safe_open(path, framework="pt") as file:
         slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
         if {k: (s.get_dtype(), s.get_shape()) for k, s in slices.items()} != expected:
@@ -73,6 +69,19 @@ def load_network(path: Path, kind: type[Network]) -> Network:
     network = kind(**config)
     network.load_state_dict(tensors)
     return network
+
+
+def on_meta(path: Path, kind: type[Network], config: dict[str, Any]) -> Network:
+    """Build a network without memory for its weights, to check what a file claims.
+
+    Raises:
+        InputError: no network of this kind has these options.
+    """
+    try:
+        with torch.device("meta"):
+            return kind(**config)
+    except (TypeError, ValueError, LookupError, RuntimeError, AttributeError):
+        raise _misfit(path) from None
 
 
 def _misfit(path: Path) -> InputError:
@@ -89,12 +98,20 @@ def _metadata(path: Path) -> dict[str, str]:
         raise InputError(f"{path}: not a readable weights file ({error})") from None
 
 
-def _config(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
-    """Read the options of a network: numbers and short lists of numbers within bounds."""
+def read_config(path: Path, text: str) -> dict[str, Any]:
+    """Read the options of a network from JSON: numbers and short lists of numbers within bounds.
+
+    Args:
+        path: the file, for errors.
+        text: the JSON.
+
+    Raises:
+        InputError: the options are none.
+    """
     try:
-        values = json.loads(metadata["config"])
+        values = json.loads(text)
         config = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-    except (KeyError, ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         raise _misfit(path) from None
     for value in config.values():
         numbers = value if isinstance(value, tuple) else (value,)

@@ -1,7 +1,5 @@
 """The noise model that the user gave, if any."""
 
-from pathlib import Path
-
 from f2r.config import DenoiseConfig
 from f2r.errors import InputError
 from f2r.io.clip import ClipInfo
@@ -39,7 +37,9 @@ def noise_profile(info: ClipInfo | None) -> PoissonGaussian:
     """
     mosaic = None if info is None else info.mosaic
     if mosaic is None or mosaic.noise_profile is None:
-        source = info.source.path if info is not None and info.source else Path("array")
-        raise InputError(f"{source}: holds no noise profile: let it be estimated by --noise auto")
+        source = info.source.path if info is not None and info.source else None
+        raise InputError(
+            f"{source or 'array'}: holds no noise profile: let it be estimated by --noise auto"
+        )
     gain, variance = mosaic.noise_profile
     return PoissonGaussian(gain, variance**0.5)

@@ -15,39 +15,6 @@ from f2r.noise.hot_pixels import find_hot_pixels, replace_hot_pixels
 from f2r.run.inspect import FRAMES, inspect_reader
 
 
-class RepairedReader(Closing):
-    """A clip whose frames are repaired as they are read.
-
-    Args:
-        reader: the clip as it is.
-        hot: (C, H, W), true at pixels to be replaced; None replaces none.
-        offsets: (C, H, W), what is subtracted from every frame; None subtracts nothing.
-    """
-
-    def __init__(self, reader: FrameReader, hot: Tensor | None, offsets: Tensor | None) -> None:
-        self._reader, self._hot, self._offsets = reader, hot, offsets
-        self.info = reader.info
-
-    def starting_at(self, start: int) -> Iterator[Frame]:
-        """Read and repair the frames from `start` on."""
-        for frame in self._reader.starting_at(start):
-            image = _to_tensor(frame)
-            if self._offsets is not None:
-                image = image - self._offsets
-            if self._hot is not None:
-                image = replace_hot_pixels(image[None], self._hot)[0]
-            repaired: Frame = np.ascontiguousarray(image.permute(1, 2, 0).numpy())
-            yield repaired
-
-    def entry_before(self, start: int) -> int:
-        """Give the frame that decoding has to begin with to reach frame `start`."""
-        return self._reader.entry_before(start)
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self._reader.close()
-
-
 @dataclass(frozen=True)
 class Repair:
     """What is repaired while a clip is read."""
@@ -58,22 +25,72 @@ class Repair:
     """Standard deviation of the offsets that are subtracted, nominal units."""
 
 
-def repaired(reader: FrameReader, config: DenoiseConfig) -> tuple[FrameReader, Repair | None]:
-    """Wrap a clip in the repairs that a user asked for; without any it comes back as it is.
+@dataclass(frozen=True)
+class Defects:
+    """Defects of a sensor, the same in every frame."""
+
+    hot: Tensor | None
+    """(C, H, W), true at pixels to be replaced; None replaces none."""
+    offsets: Tensor | None
+    """(C, H, W), what is subtracted from every frame; None subtracts nothing."""
+
+    @property
+    def repair(self) -> Repair:
+        """Count and measure what is repaired."""
+        return Repair(
+            0 if self.hot is None else int(self.hot.any(0).sum()),
+            0.0 if self.offsets is None else float(self.offsets.std()),
+        )
+
+    def mend(self, frame: Frame) -> Frame:
+        """Repair one (H, W, C) frame."""
+        image = _to_tensor(frame)
+        if self.offsets is not None:
+            image = image - self.offsets
+        if self.hot is not None:
+            image = replace_hot_pixels(image[None], self.hot)[0]
+        mended: Frame = np.ascontiguousarray(image.permute(1, 2, 0).numpy())
+        return mended
+
+
+class RepairedReader(Closing):
+    """A clip whose frames are repaired as they are read."""
+
+    def __init__(self, reader: FrameReader, defects: Defects) -> None:
+        self._reader, self._defects = reader, defects
+        self.info = reader.info
+
+    def starting_at(self, start: int) -> Iterator[Frame]:
+        """Read and repair the frames from `start` on."""
+        return map(self._defects.mend, self._reader.starting_at(start))
+
+    def entry_before(self, start: int) -> int:
+        """Give the frame that decoding has to begin with to reach frame `start`."""
+        return self._reader.entry_before(start)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._reader.close()
+
+
+def find_defects(reader: FrameReader, config: DenoiseConfig) -> Defects | None:
+    """Find the defects that a user asked to repair; None without any.
 
     Args:
-        reader: the clip; its first frames are read to find the defects.
+        reader: the clip; its first frames are read.
         config: says what to remove.
     """
     hot = _find_hot(reader) if config.hot_pixels == "remove" else None
     offsets = _find_offsets(reader) if config.fixed_pattern == "remove" else None
-    if hot is None and offsets is None:
+    return None if hot is None and offsets is None else Defects(hot, offsets)
+
+
+def repaired(reader: FrameReader, config: DenoiseConfig) -> tuple[FrameReader, Repair | None]:
+    """Wrap a clip in the repairs that a user asked for; without any it comes back as it is."""
+    defects = find_defects(reader, config)
+    if defects is None:
         return reader, None
-    found = Repair(
-        0 if hot is None else int(hot.any(0).sum()),
-        0.0 if offsets is None else float(offsets.std()),
-    )
-    return RepairedReader(reader, hot, offsets), found
+    return RepairedReader(reader, defects), defects.repair
 
 
 def _find_hot(reader: FrameReader) -> Tensor:

@@ -16,7 +16,7 @@ from f2r.method.noise_map import sigma_map
 from f2r.method.prepared_clip import PreparedClip
 from f2r.method.preprocess import observe
 from f2r.method.stage_2 import refine
-from f2r.models.prior import ImagePrior
+from f2r.models.prior import Prior
 from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import TemporalEstimator
 from f2r.quality.stein import PROBE, Blend, Seen, blend_terms, copied_noise, draw_probe
@@ -102,7 +102,7 @@ class RefinedCase:
 
 
 @torch.no_grad()
-def refined_cases(clip: PreparedClip, prior: ImagePrior, seed: int) -> list[RefinedCase]:
+def refined_cases(clip: PreparedClip, prior: Prior, seed: int) -> list[RefinedCase]:
     """Prepare what `refined_errors` needs, with the clip's anchors as they are now.
 
     The prior's answers are computed once; the probe is the same for the same seed.

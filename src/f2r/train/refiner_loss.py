@@ -15,7 +15,7 @@ from f2r.method.prepared_clip import PreparedClip
 from f2r.method.preprocess import observe
 from f2r.method.recorrupt import Recorrupted, recorrupt
 from f2r.method.stage_2 import refine
-from f2r.models.prior import ImagePrior
+from f2r.models.prior import Prior
 from f2r.models.refiner import SpatialRefiner
 from f2r.system.device import branch
 from f2r.train.crops import flip_image
@@ -36,7 +36,7 @@ class Centres(NamedTuple):
 
 def refiner_loss(
     refiner: SpatialRefiner,
-    prior: ImagePrior,
+    prior: Prior,
     sampler: CropSampler,
     alpha: float,
     generator: torch.Generator,

@@ -15,7 +15,7 @@ from f2r.isp.inverse import inverse_isp_of_clip, sample_shot_read
 from f2r.method.planes import PlaneLayout, layout_of
 from f2r.method.prepared_clip import PreparedClip, prepare_clip
 from f2r.method.preprocess import Preprocessor
-from f2r.models.prior import ImagePrior
+from f2r.models.prior import Prior
 from f2r.noise.models import NoiseModel, PoissonGaussian
 from f2r.noise.normalise import normalise
 from f2r.system.processes import Processes
@@ -47,7 +47,7 @@ class Shards:
 
 def prepare_shards(
     footage: Footage,
-    prior: ImagePrior,
+    prior: Prior,
     seed: int,
     count: int,
     *,
@@ -118,7 +118,7 @@ def _noise_power(clip: PreparedClip) -> float:
 
 
 def prepare_source(
-    source: ClipSource, limit: int, footage: Footage, prior: ImagePrior, seed: int
+    source: ClipSource, limit: int, footage: Footage, prior: Prior, seed: int
 ) -> list[PreparedClip]:
     """Read a clip, add or find its noise, and prepare each plane of each stretch.
 

@@ -1,0 +1,164 @@
+"""A fitted model: the noise of a clip, what was decided about it, and the adapted networks."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from f2r.config import DenoiseConfig
+from f2r.errors import InputError, reading
+from f2r.io.array import ArrayReader, has_channel_axis
+from f2r.io.clip import ClipInfo, Frame, FrameReader
+from f2r.io.frame_stream import FrameStream
+from f2r.io.raw.mosaic import Mosaic
+from f2r.method.networks import Networks
+from f2r.noise.models import NoiseModel
+from f2r.noise.scale import scale_noise
+from f2r.run.decide import PlaneDecision
+from f2r.run.infer import denoise_frames
+from f2r.run.repair import Defects, RepairedReader
+from f2r.run.result import Result
+from f2r.run.setup import Setup, set_up
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Which frames a model is for."""
+
+    groups: tuple[tuple[int, ...], ...]
+    """Channels of each plane, as in `PlaneLayout`."""
+    mosaic: Mosaic | None = None
+    """What the samples mean, where the frames are packed raw."""
+    units: float = 1.0
+    """What float samples are divided by to be nominal: 1, but for files that count photons."""
+    defects: Defects | None = None
+    """What is repaired in every frame."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """What `f2r.fit` has found and decided about a clip, ready to denoise it and others like it."""
+
+    config: DenoiseConfig
+    """The options."""
+    subject: Subject
+    """Which frames it is for."""
+    decisions: Sequence[PlaneDecision]
+    """How each plane is denoised."""
+    networks: Networks
+    """Prior and both stages, adapted to the clip if the preset trains."""
+    report: Mapping[str, Any]
+    """Every decision, figure and time of the fit; JSON values."""
+
+    @property
+    def noise(self) -> list[NoiseModel]:
+        """Noise model of each plane, nominal units: one for colour, else one per channel."""
+        return [scale_noise(one.noise, 1 / one.scale) for one in self.decisions]
+
+    @property
+    def sigma(self) -> float:
+        """Standard deviation of the noise at mid-grey, nominal units, over all planes."""
+        return float(np.sqrt(np.mean([decision.sigma**2 for decision in self.decisions])))
+
+    @overload
+    def denoise(self, frames: NDArray[Any] | torch.Tensor) -> NDArray[np.float32]: ...
+
+    @overload
+    def denoise(
+        self, frames: Iterator[NDArray[Any] | torch.Tensor]
+    ) -> Iterator[NDArray[np.float32]]: ...
+
+    def denoise(self, frames: Any) -> Any:
+        """Denoise frames with the noise and the networks of this model.
+
+        Args:
+            frames: a clip as for `f2r.denoise`; or an iterator over its frames, (H, W) or
+                (H, W, C) each, of which a bounded window is held.
+
+        Returns:
+            The clip, or an iterator over its frames, which come a few frames late; float32 in the
+            layout of the input, nominal, not clipped; NaN where the input has it. Floats of a
+            model that was fitted to a file of photon counts keep the units of that file.
+
+        Raises:
+            InputError: the frames cannot be used, or are of another kind than those of the fit.
+        """
+        if isinstance(frames, Iterator):
+            return self._written(FrameStream(map(as_array, frames), self.subject.units))
+        reader = ArrayReader(as_array(frames), units=self.subject.units)
+        return np.stack(list(self._written(reader)))
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> None:
+        """Write the model to one file, such as `night.f2r`; `f2r.load` reads it.
+
+        Args:
+            path: the file.
+            overwrite: replace a file of this name.
+
+        Raises:
+            InputError: the file exists or cannot be written.
+        """
+        from f2r.run.model_file import save_model
+
+        save_model(self, Path(path), overwrite=overwrite)
+
+    def denoise_reader(self, reader: FrameReader) -> tuple[Setup, Iterator[Result]]:
+        """Denoise an open clip: what the run works with, and one result per frame.
+
+        Raises:
+            InputError: the clip is of another kind than that of the fit.
+        """
+        setup = set_up(self._described(reader.info), None, self.config)
+        defects = self.subject.defects
+        source = reader if defects is None else RepairedReader(reader, defects)
+        return setup, denoise_frames(source, self.decisions, self.networks, setup)
+
+    def _described(self, info: ClipInfo) -> ClipInfo:
+        """Describe frames as those of the fit; refuse others."""
+        of_fit, mosaic = sum(map(len, self.subject.groups)), self.subject.mosaic
+        if info.channels != of_fit:
+            raise InputError(
+                f"frames: have {info.channels} channels, the model was fitted to {of_fit}: fit one "
+                "to a clip like this"
+            )
+        defects = self.subject.defects
+        for part in (defects.hot, defects.offsets) if defects else ():
+            if part is not None and part.shape[-2:] != (info.height, info.width):
+                raise InputError(
+                    f"frames: are {info.width}x{info.height}, the repairs of the model are for "
+                    f"{part.shape[-1]}x{part.shape[-2]}: fit one to a clip like this"
+                )
+        is_colour = any(len(group) == 3 for group in self.subject.groups)
+        return replace(info, is_colour=is_colour, mosaic=mosaic)
+
+    def _written(self, reader: ArrayReader | FrameStream) -> Iterator[NDArray[np.float32]]:
+        """Check the kind of the clip at once; denoise while frames are asked for."""
+        _, results = self.denoise_reader(reader)
+        return (_laid_out(r.denoised, reader.info, i) for i, r in enumerate(results))
+
+
+def _laid_out(frame: Frame, info: ClipInfo, index: int) -> NDArray[np.float32]:
+    """Give one (H, W, C) frame in the layout and units of the input, NaN where that has it."""
+    assert info.source is not None
+    frame = info.source.gaps.restore(frame, index)
+    info.source.gaps.forget(index)
+    if info.dtype == "float32" and info.scale != 1:
+        frame = frame * np.float32(info.scale)
+    return frame if has_channel_axis(info) else frame[..., 0]
+
+
+def as_array(frames: Any) -> NDArray[Any]:
+    """Turn an array or a tensor into a NumPy array.
+
+    Raises:
+        InputError: it is no dense array of numbers.
+    """
+    with reading("frames", "give a dense array or tensor of numbers"):
+        if not isinstance(frames, torch.Tensor):
+            return np.asarray(frames)
+        dense = frames.detach().cpu()
+        return (dense.float() if dense.dtype == torch.bfloat16 else dense).numpy()
