@@ -5,11 +5,18 @@ import itertools
 import os
 import subprocess
 import sys
+import traceback
 from pathlib import Path
 
+import numpy as np
 import pytest
+from torch.nn.modules.module import register_module_forward_pre_hook
 
 import f2r
+from f2r.cli.main import main
+from f2r.models.prior import ImagePrior
+from f2r.models.refiner import SpatialRefiner
+from f2r.models.temporal import TemporalEstimator
 
 ROOT = Path(f2r.__file__).parent
 PUBLIC = {"__init__", "__main__", "config", "errors"}
@@ -112,3 +119,22 @@ def test_shipped_weights_are_small():
 def test_files_stay_one_room_each():
     for path in ROOT.rglob("*.py"):
         assert len(path.read_text().splitlines()) <= 300, path
+
+
+@pytest.mark.parametrize("width", [64, 648])  # whole frames; tiles
+def test_at_most_twelve_calls_from_the_command_to_a_network(tmp_path, width):
+    networks, deepest = (ImagePrior, TemporalEstimator, SpatialRefiner), {}
+
+    def measure(module, _):
+        calls = [c for c in traceback.extract_stack() if Path(c.filename).is_relative_to(ROOT)]
+        if isinstance(module, networks) and any(c.name == "denoise_frames" for c in calls):
+            depth = len(calls) + 1  # the network's own `forward`
+            deepest[type(module)] = max(deepest.get(type(module), 0), depth)
+
+    noise = np.random.default_rng(0).normal(0.5, 0.1, (2, 32, width, 3))
+    np.save(tmp_path / "clip.npy", noise.astype(np.float32))
+    arguments = ["denoise", str(tmp_path / "clip.npy"), "--preset", "fast", "--sigma", "25"]
+    with register_module_forward_pre_hook(measure):
+        assert main([*arguments, "--memory", "0.1"] if width > 64 else arguments) == 0
+    assert set(deepest) == set(networks)
+    assert max(deepest.values()) <= 12, deepest

@@ -13,14 +13,14 @@ from f2r.config import DenoiseConfig, Preset, Tuning
 from f2r.flow.estimator import FlowEstimator
 from f2r.io.clip import FrameReader
 from f2r.method.alignment import chained_flow
-from f2r.method.fusion import FusedStream
+from f2r.method.fusion import Fusion
 from f2r.method.networks import Networks
 from f2r.method.networks import load_networks as networks_of
 from f2r.method.noise_map import sigma_map
 from f2r.method.prepared_clip import prepare_clip
 from f2r.method.preprocess import PreparedFrame, Preprocessor
 from f2r.method.stage_2 import refine_by_draws
-from f2r.method.stream import Estimate, PlaneStream
+from f2r.method.stream import Estimate, PlaneStream, run_through
 from f2r.method.two_pass_flow import Linker
 from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import RADIUS, TemporalEstimator
@@ -100,12 +100,9 @@ def estimate_clip(
         error_share: expected squared error relative to the noise variance, by which frames are
             fused over time; 0 does not fuse.
     """
-    stream: PlaneStream | FusedStream = PlaneStream(networks, preprocessor)
-    if error_share:
-        stream = FusedStream(PlaneStream(networks, preprocessor), error_share)
-    for frame in frames:
-        yield from stream.push(frame)
-    yield from stream.finish()
+    stream = PlaneStream(networks, preprocessor)
+    fusion = Fusion(preprocessor.noise, networks.temporal.radius, error_share)
+    yield from run_through(fusion, run_through(stream, map(stream.prepare, frames)))
 
 
 def fit_network(

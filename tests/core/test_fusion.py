@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from f2r.flow.estimator import DisFlow
-from f2r.method.fusion import FusedStream, fuse, fuse_frame
+from f2r.method.fusion import Fusion, fuse, fuse_frame
 from f2r.method.networks import Networks
 from f2r.method.preprocess import Preprocessor
-from f2r.method.stream import PlaneStream
+from f2r.method.stream import PlaneStream, run_through
 from f2r.models.prior import ImagePrior
 from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import TemporalEstimator
@@ -51,8 +51,9 @@ def networks():
 
 def fused_stream(networks, frames, share):
     preprocessor = Preprocessor(networks.prior, Gaussian(0.1), DisFlow())
-    stream = FusedStream(PlaneStream(networks, preprocessor), share)
-    return [e for frame in frames for e in stream.push(frame)] + list(stream.finish())
+    stream = PlaneStream(networks, preprocessor)
+    estimates = run_through(stream, map(stream.prepare, frames))
+    return list(run_through(Fusion(Gaussian(0.1), 2, share), estimates))
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7])
@@ -77,12 +78,10 @@ def test_a_frame_depends_on_no_frame_beyond_the_lookahead(networks):
     """What a resumed run computes anew before it goes on."""
     frames = moving_clip(14, 48, 64)
     whole = fused_stream(networks, frames, 0.1)
-    stream = FusedStream(
-        PlaneStream(networks, Preprocessor(networks.prior, Gaussian(0.1), DisFlow())), 0.1
-    )
-    start = 14 - 2 * stream.lookahead
+    lookahead = networks.lookahead + 2
+    start = 14 - 2 * lookahead
     part = fused_stream(networks, frames[start:], 0.1)
-    target = start + stream.lookahead
+    target = start + lookahead
     assert torch.equal(whole[target].refined, part[target - start].refined)
 
 
@@ -99,7 +98,7 @@ def test_a_kept_alignment_gives_what_a_new_one_gives(networks):
     """Frames computed in tiles come without: the output must not show which were."""
     frames = torch.cat((moving_clip(5, 48, 64), moving_clip(4, 48, 64, seed=5)))  # with a cut
     stream = PlaneStream(networks, Preprocessor(networks.prior, Gaussian(0.1), DisFlow()))
-    estimates = [e for frame in frames for e in stream.push(frame)] + list(stream.finish())
+    estimates = list(run_through(stream, map(stream.prepare, frames)))
     kept = dict(enumerate(estimates))
     partly = {t: e if t % 2 else replace(e, around=None) for t, e in kept.items()}
     assert all(e.around is not None for e in estimates)
@@ -111,8 +110,9 @@ def test_a_kept_alignment_gives_what_a_new_one_gives(networks):
 def test_alignments_are_let_go_of_once_a_frame_is_fused(networks):
     preprocessor = Preprocessor(networks.prior, Gaussian(0.1), DisFlow())
     for share, most in ((0.1, 3), (0.0, 0)):
-        stream = FusedStream(PlaneStream(networks, preprocessor), share)
-        for frame in moving_clip(12, 48, 64):
-            assert all(estimate.around is None for estimate in stream.push(frame))
-            held = [kept for kept in stream._kept.values() if kept.around is not None]
+        stream, fusion = PlaneStream(networks, preprocessor), Fusion(Gaussian(0.1), 2, share)
+        for estimate in run_through(stream, map(stream.prepare, moving_clip(12, 48, 64))):
+            fused = fusion.push(estimate)
+            assert fused is None or fused.around is None
+            held = [kept for kept in fusion._kept.values() if kept.around is not None]
             assert len(held) <= most

@@ -3,11 +3,11 @@
 import torch
 
 from f2r.flow.estimator import DisFlow
-from f2r.method.fusion import FusedStream
+from f2r.method.fusion import Fusion
 from f2r.method.networks import load_networks
 from f2r.method.prepared_clip import anchors_of_clip, prepare_clip
 from f2r.method.preprocess import Preprocessor
-from f2r.method.stream import PlaneStream
+from f2r.method.stream import PlaneStream, run_through
 from f2r.noise.models import Gaussian
 from f2r.quality.error_estimation import estimate_errors
 from f2r.quality.estimated_errors import Errors
@@ -29,10 +29,10 @@ def test_the_gain_of_fusion_is_told_without_the_clean_clip():
     told = add_fusion(errors, networks, preprocessor, clip, generator)
 
     def true_error(share: float) -> float:
-        plain = PlaneStream(networks, preprocessor, errors.blend.weight)
-        stream = FusedStream(plain, share)
-        found = [e for frame in noisy for e in stream.push(frame)] + list(stream.finish())
-        refined = torch.stack([estimate.refined for estimate in found])
+        stream = PlaneStream(networks, preprocessor, errors.blend.weight)
+        estimates = run_through(stream, map(stream.prepare, noisy))
+        fused = run_through(Fusion(NOISE, networks.temporal.radius, share), estimates)
+        refined = torch.stack([estimate.refined for estimate in fused])
         return float((refined - clean).square().mean())
 
     before, after = true_error(0.0), true_error(errors.share)

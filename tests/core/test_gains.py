@@ -14,7 +14,7 @@ from f2r.method.networks import load_networks
 from f2r.method.noise_map import sigma_map
 from f2r.method.prepared_clip import anchors_of_clip, prepare_clip
 from f2r.method.preprocess import Preprocessor, apply_prior
-from f2r.method.stream import PlaneStream
+from f2r.method.stream import PlaneStream, run_through
 from f2r.method.two_pass_flow import Linker
 from f2r.noise.correlated import Correlated, gaussian_correlation
 from f2r.noise.models import Gaussian
@@ -79,8 +79,7 @@ def test_the_share_of_the_prior_lowers_the_error_where_motion_is_fast(scene, net
 
     def refined_error(share):
         stream = PlaneStream(networks, preprocessor, share)
-        found = [e.refined for frame in noisy for e in stream.push(frame)]
-        found += [e.refined for e in stream.finish()]
+        found = [e.refined for e in run_through(stream, map(stream.prepare, noisy))]
         return error(torch.stack(found), scene)
 
     assert errors.blend.weight > 0.1

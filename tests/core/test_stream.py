@@ -8,7 +8,7 @@ from f2r.method.planes import layout_of
 from f2r.method.prepared_clip import anchors_of_clip, prepare_clip
 from f2r.method.preprocess import Preprocessor
 from f2r.method.stage_2 import refine_by_draws, refine_frame
-from f2r.method.stream import PlaneStream
+from f2r.method.stream import PlaneStream, run_through
 from f2r.models.prior import ImagePrior
 from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import TemporalEstimator
@@ -25,8 +25,7 @@ def networks():
 def stream_all(networks, frames):
     preprocessor = Preprocessor(networks.prior, Gaussian(0.1), DisFlow())
     stream = PlaneStream(networks, preprocessor)
-    estimates = [e for frame in frames for e in stream.push(frame)]
-    return estimates + list(stream.finish())
+    return list(run_through(stream, map(stream.prepare, frames)))
 
 
 @pytest.mark.parametrize("radius", [1, 2, 3])

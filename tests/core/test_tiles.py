@@ -10,7 +10,7 @@ from f2r.flow.estimator import DisFlow
 from f2r.method.alignment import neighbourhood
 from f2r.method.networks import Networks
 from f2r.method.preprocess import Preprocessor
-from f2r.method.stream import PlaneStream
+from f2r.method.stream import PlaneStream, run_through
 from f2r.method.tiled import Window, tiled_anchor, tiled_refined
 from f2r.method.tiles import GRID, Tiling
 from f2r.method.two_pass_flow import Linker
@@ -99,9 +99,8 @@ def test_the_tiled_prior_is_the_prior(networks, scene):
 
 def test_both_tiled_stages_are_the_stages(networks, scene):
     preprocessor = Preprocessor(networks.prior, NOISE, DisFlow())
-    streams = [PlaneStream(networks, preprocessor) for _ in range(2)]
-    wholes = [e for frame in scene for e in streams[0].push(frame)] + list(streams[0].finish())
-    list(streams[1].push(scene[0]))
+    stream = PlaneStream(networks, preprocessor)
+    wholes = list(run_through(stream, map(stream.prepare, scene)))
     frames = dict(enumerate(preprocessor.prepare(frame) for frame in scene))
     linker = Linker(preprocessor.flow)
     for frame in frames.values():
@@ -134,7 +133,7 @@ def test_tiles_shrink_when_memory_runs_out_and_the_run_goes_on(networks, scene):
     def denoise(refiner, tiling):
         preprocessor = Preprocessor(networks.prior, NOISE, DisFlow(), tiling)
         stream = PlaneStream(Networks(networks.prior, networks.temporal, refiner), preprocessor)
-        return [e for frame in scene[:3] for e in stream.push(frame)] + list(stream.finish())
+        return list(run_through(stream, map(stream.prepare, scene[:3])))
 
     tight = Tiling()
     expected = denoise(networks.refiner, Tiling())

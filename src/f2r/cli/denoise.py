@@ -1,6 +1,6 @@
 """`f2r denoise`: a noisy clip in, a clean one out."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -45,16 +45,36 @@ class DenoiseArgs:
 def denoise_command(args: DenoiseArgs) -> None:
     """Run `f2r denoise`."""
     from f2r.cli.display import Display
-    from f2r.run.batch import Task, is_batch, plan_batch, run_batch
+    from f2r.run.batch import is_batch
+    from f2r.run.files import denoise_file
+    from f2r.system.allocator import keep_freed_memory
 
     if not args.inputs or not all(args.inputs):
         raise InputError("nothing to denoise: name a video, a folder of frames, a stack or .npy")
-    if not is_batch(args.inputs):
-        _denoise_one(args.inputs[0], args.output, args.config, _files_of(args, args.resume))
+    if is_batch(args.inputs):
+        _denoise_batch(args)
         return
+    keep_freed_memory()
+    source, files = args.inputs[0], _file_options(args)
+    with Display() as display:
+        done = denoise_file(source, args.output, args.config, files, display.say, display.update)
+    name = "standard output" if str(done.output) == "-" else str(done.output)
+    spent = done.report["seconds"]["total"]
+    display.say(f"output: {name} ({done.report['frames']} frames in {spent:.0f} s)")
+    beside = {"report": done.report_path, "picture": done.picture}
+    said = ", ".join(f"{what}: {path}" for what, path in beside.items() if path)
+    if said:
+        display.say(said)
+
+
+def _denoise_batch(args: DenoiseArgs) -> None:
+    """Run the command on each clip of several."""
+    from f2r.cli.display import Display
+    from f2r.run.batch import Task, plan_batch, run_batch
 
     def denoise(task: Task, resume: bool) -> None:
-        _denoise_one(task.source, task.output, args.config, _files_of(args, resume))
+        inputs = (task.source,)
+        denoise_command(replace(args, inputs=inputs, output=task.output, resume=resume))
 
     say = Display().say
     summary = run_batch(plan_batch(args.inputs, args.output), denoise, say, resume=args.resume)
@@ -63,30 +83,15 @@ def denoise_command(args: DenoiseArgs) -> None:
     say(summary.describe())
 
 
-def _files_of(args: DenoiseArgs, resume: bool) -> "FileOptions":
+def _file_options(args: DenoiseArgs) -> "FileOptions":
     from f2r.io.clip import EncodeOptions
     from f2r.run.job import FileOptions
 
-    encode = EncodeOptions(args.codec, args.quality)
     return FileOptions(
-        args.overwrite, resume, args.skip_corrupt, encode, mosaic_of(args.mosaic), args.axes
+        args.overwrite,
+        args.resume,
+        args.skip_corrupt,
+        EncodeOptions(args.codec, args.quality),
+        mosaic_of(args.mosaic),
+        args.axes,
     )
-
-
-def _denoise_one(
-    source: str, output: Path | None, config: DenoiseConfig, files: "FileOptions"
-) -> None:
-    from f2r.cli.display import Display
-    from f2r.run.files import denoise_file
-    from f2r.system.allocator import keep_freed_memory
-
-    keep_freed_memory()
-    with Display() as display:
-        done = denoise_file(source, output, config, files, display.say, display.update)
-    name = "standard output" if str(done.output) == "-" else str(done.output)
-    spent = done.report["seconds"]["total"]
-    display.say(f"output: {name} ({done.report['frames']} frames in {spent:.0f} s)")
-    beside = {"report": done.report_path, "picture": done.picture}
-    said = ", ".join(f"{what}: {path}" for what, path in beside.items() if path)
-    if said:
-        display.say(said)

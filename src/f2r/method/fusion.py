@@ -14,7 +14,7 @@ from torch import Tensor
 from f2r.flow.motion_averaged_luma import mean_around
 from f2r.flow.warp import warp_backward
 from f2r.method.alignment import Alignment, Linked, Neighbourhood, alignment
-from f2r.method.stream import Estimate, PlaneStream
+from f2r.method.stream import Estimate
 from f2r.models.temporal import offsets_within
 from f2r.noise.models import NoiseModel
 
@@ -115,56 +115,47 @@ class _Kept:
     around: Neighbourhood | None
 
 
-class FusedStream:
-    """Fuses the refined frames of a stream, which it delivers `radius` frames later.
+class Fusion:
+    """Fuses the refined frames of a stream, `lookahead` frames after they were made.
 
     Args:
-        stream: makes the estimates.
+        noise: noise model of the clip.
+        radius: neighbours on either side.
         error_share: expected squared error of a refined frame over the variance of the noise;
             0 leaves refined frames as they are.
     """
 
-    def __init__(self, stream: PlaneStream, error_share: float) -> None:
-        self.stream, self.error_share = stream, error_share
-        self.radius = stream.networks.temporal.radius
+    def __init__(self, noise: NoiseModel, radius: int, error_share: float) -> None:
+        self.noise, self.lookahead, self.error_share = noise, radius, error_share
         self._kept: dict[int, _Kept] = {}
         self._waiting: dict[int, Estimate] = {}
         self._received = 0
 
-    @property
-    def lookahead(self) -> int:
-        """Frames on either side on which a fused frame depends."""
-        return self.stream.networks.lookahead + self.radius
+    def push(self, estimate: Estimate | None) -> Estimate | None:
+        """Take the next estimate and give the one that it completes, if any.
 
-    def push(self, noisy: Tensor, gain: float = 1.0) -> Iterator[Estimate]:
-        """Take the next (C, H, W) frame and yield the estimate that it completes, if any."""
-        for estimate in self.stream.push(noisy, gain):
-            yield from self._take(estimate)
+        Args:
+            estimate: None after the last one.
+        """
+        if estimate is not None:
+            self._receive(estimate)
+        waits_for = 0 if estimate is None else self.lookahead
+        return self._fuse_next() if len(self._waiting) > waits_for else None
 
-    def finish(self) -> Iterator[Estimate]:
-        """Yield the estimates of the last frames."""
-        for estimate in self.stream.finish():
-            yield from self._take(estimate)
-        while self._waiting:
-            yield self._deliver()
-
-    def _take(self, estimate: Estimate) -> Iterator[Estimate]:
+    def _receive(self, estimate: Estimate) -> None:
         flows = estimate.to_previous, estimate.to_next
         around = estimate.around if self.error_share > 0 else None
         self._waiting[self._received] = replace(estimate, around=None)
         self._kept[self._received] = _Kept(estimate.refined, *flows, around)
         self._received += 1
-        if self._received > self.radius:
-            yield self._deliver()
 
-    def _deliver(self) -> Estimate:
+    def _fuse_next(self) -> Estimate:
         target = min(self._waiting)
         estimate = self._waiting.pop(target)
         if self.error_share > 0:
-            noise = self.stream.preprocessor.noise
             share = self.error_share * estimate.gain**2
-            fused = fuse_frame(self._kept, target, self.radius, noise, share)
+            fused = fuse_frame(self._kept, target, self.lookahead, self.noise, share)
             estimate = replace(estimate, refined=fused)
             self._kept[target] = replace(self._kept[target], around=None)
-        self._kept.pop(target - self.radius, None)
+        self._kept.pop(target - self.lookahead, None)
         return estimate

@@ -1,7 +1,9 @@
-"""The whole method over a stream of frames; memory does not depend on its length."""
+"""Both stages over a stream of frames; memory does not depend on its length."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain, repeat
+from typing import NamedTuple, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -49,12 +51,42 @@ class Estimate:
         return self.to_previous is None
 
 
-class PlaneStream:
-    """Denoises frames as they come, three behind the newest.
+In_contra = TypeVar("In_contra", contravariant=True)
+Out_co = TypeVar("Out_co", covariant=True)
 
-    Everything derived from a frame (prior, flow, features) is computed once and dropped when
-    no later target needs it. Of frames larger than a tile only frames and flows are kept, and
-    features are computed anew for every tile.
+
+class Stage(Protocol[In_contra, Out_co]):
+    """A step of a stream: it takes values in order and gives one for each, some steps later."""
+
+    @property
+    def lookahead(self) -> int:
+        """Values that are taken before the first is given."""
+
+    def push(self, value: In_contra | None) -> Out_co | None:
+        """Take the next value, None after the last one; give what is complete, if anything."""
+
+
+def run_through(stage: Stage[In_contra, Out_co], values: Iterable[In_contra]) -> Iterator[Out_co]:
+    """Push all values through a fresh stage; give one for each, in order."""
+    for value in chain(values, repeat(None, stage.lookahead)):
+        complete = stage.push(value)
+        if complete is not None:
+            yield complete
+
+
+class _Stages(NamedTuple):
+    """What both stages make of one frame."""
+
+    anchor: Tensor
+    refined: Tensor
+    around: Neighbourhood | None
+
+
+class PlaneStream:
+    """Applies flow and both stages to frames as they come, `lookahead` behind the newest.
+
+    Flow and features are computed once per frame and dropped when no later target needs them. Of
+    frames larger than a tile only frames and flows are kept; features are computed for each tile.
 
     Args:
         networks: trained networks.
@@ -78,22 +110,48 @@ class PlaneStream:
         self._received = 0
         self._delivered = 0
 
-    def push(self, noisy: Tensor, gain: float = 1.0) -> Iterator[Estimate]:
-        """Take the next frame and yield the estimate that it completes, if any.
+    @property
+    def lookahead(self) -> int:
+        """Frames on either side on which an estimate depends."""
+        return self.networks.lookahead
+
+    def prepare(self, noisy: Tensor, gain: float = 1.0) -> PreparedFrame:
+        """Apply the prior to a frame, for `push`.
 
         Args:
             noisy: (C, H, W).
             gain: factor by which its exposure was matched.
         """
-        yield from self.take(self.prepare(noisy, gain))
-
-    def prepare(self, noisy: Tensor, gain: float = 1.0) -> PreparedFrame:
-        """Apply the prior to a frame; the arguments are those of `push`."""
         is_whole = self._tiling.is_whole((noisy.shape[-2], noisy.shape[-1]))
         return self.preprocessor.prepare(noisy, is_whole, gain)
 
-    def take(self, frame: PreparedFrame) -> Iterator[Estimate]:
-        """Do as `push` with the next frame, which is prepared; it gets its flows."""
+    def push(self, frame: PreparedFrame | None) -> Estimate | None:
+        """Take the next frame and give the estimate that it completes, if any.
+
+        Args:
+            frame: without flows, which it gets here; None after the last frame.
+        """
+        if frame is None:
+            self._linker.finish()
+        else:
+            self._receive(frame)
+        waits_for = 0 if frame is None else self.lookahead
+        if self._received - self._delivered <= waits_for:
+            return None
+        target, self._delivered = self._delivered, self._delivered + 1
+        centre, stages = self._frames[target], self._estimate(target)
+        last = target - self.networks.temporal.radius
+        self._frames.pop(last, None)
+        self._features.pop(last, None)
+        flows = centre.to_previous, centre.to_next
+        inputs = centre.noisy, centre.denoised
+        return Estimate(*inputs, stages.anchor, stages.refined, *flows, stages.around, centre.gain)
+
+    @property
+    def _tiling(self) -> Tiling:
+        return self.preprocessor.tiling
+
+    def _receive(self, frame: PreparedFrame) -> None:
         size = (frame.noisy.shape[-2], frame.noisy.shape[-1])
         self._linker.push(frame)
         self._frames[self._received] = frame
@@ -101,51 +159,24 @@ class PlaneStream:
             with self._tiling.shrinking(size):
                 self._features[self._received] = encode_frame(self.networks.temporal, frame)
         self._received += 1
-        if self._received > self.networks.lookahead:
-            yield self._deliver()
 
-    def finish(self) -> Iterator[Estimate]:
-        """Yield the estimates of the last frames."""
-        self._linker.finish()
-        while self._delivered < self._received:
-            yield self._deliver()
-
-    @property
-    def _tiling(self) -> Tiling:
-        return self.preprocessor.tiling
-
-    def _deliver(self) -> Estimate:
-        target = self._delivered
-        frame = self._frames[target]
-        anchor = refined = frame.denoised
-        around = None
-        if frame.has_neighbours and (self.wanted is None or target in self.wanted):
-            anchor, refined, around = self._estimate(target)
-            refined = torch.lerp(refined, frame.denoised, self.prior_share)
-        self._delivered += 1
-        last = target - self.networks.temporal.radius
-        self._frames.pop(last, None)
-        self._features.pop(last, None)
-        flows = frame.to_previous, frame.to_next
-        return Estimate(frame.noisy, frame.denoised, anchor, refined, *flows, around, frame.gain)
-
-    def _estimate(self, target: int) -> tuple[Tensor, Tensor, Neighbourhood | None]:
-        """Give anchor, refined frame and alignment: at once if memory allows, else in tiles."""
+    def _estimate(self, target: int) -> _Stages:
+        """Run both stages: at once if memory allows, else in tiles."""
+        networks, frame = self.networks, self._frames[target]
+        if not frame.has_neighbours or (self.wanted is not None and target not in self.wanted):
+            return _Stages(frame.denoised, frame.denoised, None)
         window = Window(self._frames, target)
         if self._tiling.is_whole(window.size):
             with self._tiling.shrinking(window.size):
-                return self._estimate_whole(target)
+                around = neighbourhood(self._frames, target, networks.temporal.radius)
+                anchor = anchor_of_frame(
+                    networks.temporal, self._frames, self._features, around, target
+                )
+                refined = refine_frame(networks.refiner, frame, anchor)
+                blended = torch.lerp(refined, frame.denoised, self.prior_share)
+                return _Stages(anchor, blended, around.in_half_precision())
         self._features.clear()
-        anchor = tiled_anchor(self.networks.temporal, self.preprocessor, window)
-        frame = self._frames[target]
-        refined = tiled_refined(self.networks.refiner, self.preprocessor, frame, anchor)
+        anchor = tiled_anchor(networks.temporal, self.preprocessor, window)
+        refined = tiled_refined(networks.refiner, self.preprocessor, frame, anchor)
         give_memory_back()
-        return anchor, refined, None
-
-    def _estimate_whole(self, target: int) -> tuple[Tensor, Tensor, Neighbourhood]:
-        around = neighbourhood(self._frames, target, self.networks.temporal.radius)
-        anchor = anchor_of_frame(
-            self.networks.temporal, self._frames, self._features, around, target
-        )
-        refined = refine_frame(self.networks.refiner, self._frames[target], anchor)
-        return anchor, refined, around.in_half_precision()
+        return _Stages(anchor, torch.lerp(refined, frame.denoised, self.prior_share), None)

@@ -91,7 +91,16 @@ class Tiling:
         """
         while True:
             with self._shrinking(size, halo):
-                return self._apply(size, halo, compute)
+                result: Tensor | None = None
+                for tile in self.tiles(size, halo):
+                    part = tile.trim(compute(tile))
+                    if part.shape[-2:] == size:
+                        return part
+                    if result is None:
+                        result = part.new_empty((*part.shape[:-2], *size))
+                    tile.inner.cut(result).copy_(part)
+                assert result is not None
+                return result
 
     @contextmanager
     def shrinking(self, size: tuple[int, int]) -> Iterator[None]:
@@ -119,18 +128,6 @@ class Tiling:
             for left, right in columns:
                 inner = Box(top, left, bottom, right)
                 yield Tile(inner, inner.grown(halo, height, width))
-
-    def _apply(self, size: tuple[int, int], halo: int, compute: Callable[[Tile], Tensor]) -> Tensor:
-        result: Tensor | None = None
-        for tile in self.tiles(size, halo):
-            part = tile.trim(compute(tile))
-            if part.shape[-2:] == size:
-                return part
-            if result is None:
-                result = part.new_empty((*part.shape[:-2], *size))
-            tile.inner.cut(result).copy_(part)
-        assert result is not None
-        return result
 
     def _shrink(self, size: tuple[int, int], halo: int) -> None:
         if self.side <= SMALLEST + 2 * halo:

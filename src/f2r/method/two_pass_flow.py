@@ -59,9 +59,10 @@ class Linker:
 
     @torch.no_grad()
     def finish(self) -> None:
-        """Link the last two frames."""
+        """Link the last two frames; a second call changes nothing."""
         if self._last is not None:
             self._settle(self._last)
+        self._before = self._last = None
 
     def _align(self, earlier: _Pending, later: _Pending) -> None:
         """Bring the lumas of two frames to each other's grid, unless a cut parts them."""

@@ -16,7 +16,7 @@ from f2r.method.fusion import fuse_frame
 from f2r.method.networks import Networks
 from f2r.method.prepared_clip import PreparedClip
 from f2r.method.preprocess import PreparedFrame, Preprocessor
-from f2r.method.stream import Estimate, PlaneStream
+from f2r.method.stream import PlaneStream, run_through
 from f2r.quality.error_estimation import standard_errors
 from f2r.quality.estimated_errors import Errors
 from f2r.quality.sample_tiles import visits
@@ -118,11 +118,10 @@ class _Part:
         middle = target - around.start
         wanted = range(middle - radius, middle + radius + 1)
         stream = PlaneStream(self._networks, self._preprocessor, self._errors.blend.weight, wanted)
-        estimates = list[Estimate]()
-        for i in around:
-            frame = stream.prepare(noisy) if i == target else self._prepared(stream, i)
-            estimates.extend(stream.take(frame))
-        frames = dict(enumerate([*estimates, *stream.finish()]))
+        prepared = (
+            stream.prepare(noisy) if i == target else self._prepared(stream, i) for i in around
+        )
+        frames = dict(enumerate(run_through(stream, prepared)))
         return frames[middle].refined, fuse_frame(frames, middle, radius, noise, self._errors.share)
 
     def _prepared(self, stream: PlaneStream, index: int) -> PreparedFrame:

@@ -8,7 +8,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from f2r.method.fusion import FusedStream
+from f2r.method.fusion import Fusion
 from f2r.method.networks import Networks
 from f2r.method.preprocess import Preprocessor
 from f2r.method.stream import Estimate, PlaneStream
@@ -60,10 +60,14 @@ class PlaneDecision:
         noise = scale_noise(self.noise, 1 / self.scale)
         return float(noise.variance(torch.full((1, 3, 1, 1), 0.5)).mean().sqrt())
 
-    def stream(self, networks: Networks, setup: Setup) -> FusedStream:
-        """Start to denoise as decided."""
+    def stream(self, networks: Networks, setup: Setup) -> PlaneStream:
+        """Start a stream that runs both stages as decided."""
         preprocessor = Preprocessor(networks.prior, self.working_noise, setup.flow, setup.tiling)
-        return FusedStream(PlaneStream(networks, preprocessor, self.prior_share), self.error_share)
+        return PlaneStream(networks, preprocessor, self.prior_share)
+
+    def fusion(self, radius: int) -> Fusion:
+        """Start the fusion of the refined frames as decided, over `radius` neighbours."""
+        return Fusion(self.working_noise, radius, self.error_share)
 
     def finish(self, estimate: Estimate) -> Tensor:
         """Give the output of one frame, the bias of clipping undone."""

@@ -1,4 +1,4 @@
-"""Denoise a file into a file: open the input, hold the output, keep the state of the run."""
+"""Denoise a file into a file: one run from input to output."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,16 +8,28 @@ from pathlib import Path
 
 from f2r.config import DenoiseConfig
 from f2r.errors import InputError
-from f2r.io import default_output, open_reader
-from f2r.io.clip import FrameReader
+from f2r.io import default_output, open_reader, open_writer
+from f2r.io.clip import FrameReader, FrameWriter
 from f2r.io.output import check_output
 from f2r.io.raw.pattern_check import pattern_warning
+from f2r.method.networks import Networks, load_networks
+from f2r.run.deliver import write_frames
+from f2r.run.finish import beside, can_be_copied, copy_input, finish, report_run
 from f2r.run.given_noise import given_noise
-from f2r.run.job import Announce, FileOptions, Job, Outcome, beside, run_job
+from f2r.run.job import Announce, FileOptions, Job, Outcome
+from f2r.run.prepare import Prepared, prepare
 from f2r.run.repair import repaired
+from f2r.run.report import scene_cuts
+from f2r.run.resume.kept import load_prepared, save_prepared
 from f2r.run.resume.state import RunState, identity_of, state_ledger
 from f2r.run.sampling import sample_bytes
-from f2r.run.sentences import describe_disk, describe_input, describe_memory, describe_repair
+from f2r.run.sentences import (
+    describe_cuts,
+    describe_disk,
+    describe_input,
+    describe_memory,
+    describe_repair,
+)
 from f2r.run.setup import set_up
 from f2r.system.claim import Claim
 from f2r.system.device import describe_device
@@ -43,15 +55,14 @@ def denoise_file(
         output: where to write; None puts `NAME.f2r.EXT` beside the input.
         config: the user's options.
         files: how files are read, written and kept.
-        announce: told in plain sentences what was found and decided.
+        announce: receives sentences on what was found and decided.
         progress: called with `Progress` reports.
 
     Raises:
         InputError: input, output or options cannot be used.
     """
     target = output or default_output(source)
-    has_pipe = PIPE in {source, str(target)}
-    if has_pipe and files.resume:
+    if files.resume and PIPE in {source, str(target)}:
         raise InputError("a pipe cannot be resumed: read from a file and write to a file")
     with _opened(source, target, files) as (reader, claim):
         clock = StageClock(progress)
@@ -60,15 +71,18 @@ def denoise_file(
         job = Job(source, target, read, repair, setup, files, clock, announce)
         for sentence in _describe_start(job):
             announce(sentence)
-        if has_pipe or claim is None:
-            return run_job(job, claim, None)
-        options = asdict(files.encode) | {"skip": files.skip_corrupt, "axes": files.axes}
-        options["mosaic"] = asdict(files.mosaic) if files.mosaic else None
-        identity = identity_of(source, setup, options)
-        with RunState(identity, resume=files.resume, claim=claim, announce=announce) as state:
-            sample = sample_bytes(reader.info, config)
-            announce(describe_disk(reader.info, state.folder, sample))
-            return run_job(job, claim, state)
+        with _kept(job, claim) as state:
+            networks = load_networks(config.weights, setup.device, setup.weight_set)
+            with _writer(job, claim) as writer:
+                prepared = _prepared(job, networks, state)
+                if claim is not None and can_be_copied(job, prepared):
+                    writer.abort()
+                    return copy_input(job, prepared, claim)
+                done = state.spool.marks.copy() if state else []
+                marks = write_frames(job, prepared, writer, state, done)
+            for sentence in describe_cuts(scene_cuts(marks)):
+                announce(sentence)
+            return finish(target, claim, state, report_run(job, prepared, marks, len(done)))
 
 
 def _describe_start(job: Job) -> Iterator[str]:
@@ -84,6 +98,41 @@ def _describe_start(job: Job) -> Iterator[str]:
     yield f"device: {describe_device(setup.device)}"
     if job.repair is not None:
         yield describe_repair(job.repair)
+
+
+@contextmanager
+def _kept(job: Job, claim: Claim | None) -> Iterator[RunState | None]:
+    """Keep the state of the run, from which it can be resumed; a pipe has none."""
+    if claim is None or job.source == PIPE:
+        yield None
+        return
+    files, info = job.files, job.reader.info
+    options = asdict(files.encode) | {"skip": files.skip_corrupt, "axes": files.axes}
+    options["mosaic"] = asdict(files.mosaic) if files.mosaic else None
+    identity = identity_of(job.source, job.setup, options)
+    with RunState(identity, resume=files.resume, claim=claim, announce=job.announce) as state:
+        sample = sample_bytes(info, job.setup.config)
+        job.announce(describe_disk(info, state.folder, sample))
+        yield state
+
+
+def _prepared(job: Job, networks: Networks, state: RunState | None) -> Prepared:
+    """Load what an interrupted run decided, or decide it."""
+    if state is None:
+        return prepare(job.reader, networks, job.setup, job.clock, announce=job.announce)
+    kept = load_prepared(state.folder, networks, job.clock)
+    if kept is not None:
+        return kept
+    prepared = prepare(job.reader, networks, job.setup, job.clock, state.folder, job.announce)
+    save_prepared(state.folder, prepared, job.clock)
+    return prepared
+
+
+def _writer(job: Job, claim: Claim | None) -> FrameWriter:
+    writer = open_writer(job.target, job.reader.info, options=job.files.encode, claim=claim)
+    for loss in writer.losses:
+        job.announce(f"cannot be kept: {loss}")
+    return writer
 
 
 @contextmanager

@@ -1,17 +1,31 @@
 """Denoise the whole clip, frame by frame, as it was decided."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice, repeat
+from typing import NamedTuple, Self
 
 from f2r.io.clip import Frame
 from f2r.method.exposure import match_exposure
-from f2r.method.fusion import FusedStream
+from f2r.method.fusion import Fusion
 from f2r.method.networks import Networks
-from f2r.method.stream import Estimate
+from f2r.method.stream import Estimate, PlaneStream
 from f2r.quality.estimated_errors import Output
 from f2r.run.decide import PlaneDecision
 from f2r.run.result import PlaneEstimate, Result
 from f2r.run.setup import Setup
+
+
+class _Plane(NamedTuple):
+    """What one plane goes through: both stages, then fusion."""
+
+    decision: PlaneDecision
+    stream: PlaneStream
+    fusion: Fusion
+
+    @classmethod
+    def start(cls, decision: PlaneDecision, networks: Networks, setup: Setup) -> Self:
+        stream = decision.stream(networks, setup)
+        return cls(decision, stream, decision.fusion(networks.temporal.radius))
 
 
 def denoise_frames(
@@ -21,7 +35,7 @@ def denoise_frames(
     setup: Setup,
     start: int = 0,
 ) -> Iterator[Result]:
-    """Denoise frames in order, from frame `start` on; the window before it is made anew.
+    """Denoise frames in order, from frame `start` on; the window before it is computed again.
 
     Args:
         frames: every frame of the clip, from the first.
@@ -33,15 +47,24 @@ def denoise_frames(
     if all(decision.output is Output.NOISY for decision in decisions):
         yield from _untouched(islice(frames, start, None), decisions, setup)
         return
-    streams = [decision.stream(networks, setup) for decision in decisions]
-    first = max(start - streams[0].lookahead, 0)
-    unwanted = start - first
-    for estimates in _estimates(streams, frames, decisions, setup, first):
-        if unwanted:
+    planes = [_Plane.start(decision, networks, setup) for decision in decisions]
+    lookahead = planes[0].stream.lookahead + planes[0].fusion.lookahead
+    unwanted = min(start, lookahead)
+    matches = any(decision.matches_exposure for decision in decisions)
+    matched = match_exposure(frames) if matches else ((frame, 1.0) for frame in frames)
+    needed = islice(matched, start - unwanted, None)
+    for frame, gain in chain(needed, repeat((None, 1.0), lookahead)):
+        parts = list[PlaneEstimate]()
+        levels = [None] * len(planes) if frame is None else setup.layout.split(frame)
+        for (decision, stream, fusion), noisy in zip(planes, levels, strict=True):
+            ready = None if noisy is None else stream.prepare(decision.scale * noisy, gain)
+            estimate = fusion.push(stream.push(ready))
+            if estimate is not None:
+                parts.append(PlaneEstimate(estimate, decision))
+        if parts and unwanted:
             unwanted -= 1
-            continue
-        parts = [PlaneEstimate(*pair) for pair in zip(estimates, decisions, strict=True)]
-        yield Result(setup.layout, parts, setup.strength)
+        elif parts:
+            yield Result(setup.layout, parts, setup.strength)
 
 
 def _untouched(
@@ -56,24 +79,3 @@ def _untouched(
             estimate = Estimate(level, level, level, level, no_flow, no_flow)
             parts.append(PlaneEstimate(estimate, decision))
         yield Result(setup.layout, parts, setup.strength)
-
-
-def _estimates(
-    streams: Sequence[FusedStream],
-    frames: Iterable[Frame],
-    decisions: Sequence[PlaneDecision],
-    setup: Setup,
-    first: int,
-) -> Iterator[list[Estimate]]:
-    matched = any(decision.matches_exposure for decision in decisions)
-    pairs = match_exposure(frames) if matched else ((frame, 1.0) for frame in frames)
-    for i, (frame, gain) in enumerate(pairs):
-        if i < first:
-            continue
-        planes = setup.layout.split(frame)
-        ready = [
-            stream.push(decision.scale * noisy, gain)
-            for stream, decision, noisy in zip(streams, decisions, planes, strict=True)
-        ]
-        yield from (list(group) for group in zip(*ready, strict=True))
-    yield from (list(group) for group in zip(*(s.finish() for s in streams), strict=True))

@@ -14,7 +14,7 @@ from f2r.io.raw.mosaic import Mosaic
 from f2r.method.networks import Networks, load_networks
 from f2r.method.planes import PlaneLayout, layout_of
 from f2r.method.preprocess import Preprocessor
-from f2r.method.stream import PlaneStream
+from f2r.method.stream import PlaneStream, run_through
 from f2r.models.weights import WeightSet
 from f2r.noise.coded import estimate_coded_noise
 from f2r.noise.diagnose import diagnose
@@ -99,8 +99,7 @@ def _inspect_plane(
     estimate = estimate_noise(seen)
     scale, noise = normalise(seen, estimate.model)
     stream = PlaneStream(networks, Preprocessor(networks.prior, noise, DisFlow()))
-    estimates = [e for frame in frames for e in stream.push(scale * frame)]
-    estimates += stream.finish()
+    estimates = list(run_through(stream, (stream.prepare(scale * frame) for frame in frames)))
     noisy = torch.stack([e.noisy[cut] for e in estimates])
     anchor = torch.stack([e.anchor[cut] for e in estimates])
     diagnosis = diagnose(noisy, anchor, noise)

@@ -1,12 +1,11 @@
-"""`f2r-bench`: choose the command."""
+"""The command line `f2r-bench`."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Annotated, Any
 
 from tyro.conf import subcommand
 
-from f2r.cli.main import read_arguments, run_command
+from f2r.cli.program import Program
 from f2r_bench.cli import commands
 from f2r_bench.options.comparison import AblationsArgs, CompareArgs, CrvdArgs, RawArgs
 from f2r_bench.options.compressed import CompressedArgs
@@ -53,13 +52,11 @@ COMMANDS: dict[type, Callable[[Any], None]] = {
     KillArgs: commands.kill,
 }
 
-RESUMABLE = (CompareArgs, AblationsArgs, CompressedArgs)
-"""Commands that go on where they were interrupted."""
-
-DESCRIPTION = "Measure F2R and its peers."
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run one command; exit codes are those of `f2r`."""
-    read = partial(read_arguments, Command, "f2r-bench", arguments, DESCRIPTION)
-    return run_command(read, COMMANDS, RESUMABLE)
+main = Program(
+    "f2r-bench",
+    "Measure F2R and its peers.",
+    Command,
+    COMMANDS,
+    resumable=(CompareArgs, AblationsArgs, CompressedArgs),
+)
+"""Run one command; exit codes are those of `f2r`."""
