@@ -121,7 +121,10 @@ def test_files_stay_one_room_each():
         assert len(path.read_text().splitlines()) <= 300, path
 
 
-@pytest.mark.parametrize("width", [64, 648])  # whole frames; tiles
+WHOLE, TILED = 64, pytest.param(648, marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("width", [WHOLE, TILED])
 def test_at_most_twelve_calls_from_the_command_to_a_network(tmp_path, width):
     networks, deepest = (ImagePrior, TemporalEstimator, SpatialRefiner), {}
 
