@@ -13,7 +13,7 @@ from f2r.config import DenoiseConfig, Preset, Tuning
 from f2r.flow.estimator import FlowEstimator
 from f2r.io.clip import FrameReader
 from f2r.method.alignment import chained_flow
-from f2r.method.fusion import Fusion
+from f2r.method.fusion import TemporalFusion
 from f2r.method.networks import Networks
 from f2r.method.networks import load_networks as networks_of
 from f2r.method.noise_map import sigma_map
@@ -101,7 +101,7 @@ def estimate_clip(
             fused over time; 0 does not fuse.
     """
     stream = PlaneStream(networks, preprocessor)
-    fusion = Fusion(preprocessor.noise, networks.temporal.radius, error_share)
+    fusion = TemporalFusion(preprocessor.noise, networks.temporal.radius, error_share)
     yield from run_through(fusion, run_through(stream, map(stream.prepare, frames)))
 
 

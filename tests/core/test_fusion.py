@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from f2r.flow.estimator import DisFlow
-from f2r.method.fusion import Fusion, fuse, fuse_frame
+from f2r.method.fusion import TemporalFusion, fuse, fuse_frame
 from f2r.method.networks import Networks
 from f2r.method.preprocess import Preprocessor
 from f2r.method.stream import PlaneStream, run_through
@@ -53,7 +53,7 @@ def fused_stream(networks, frames, share):
     preprocessor = Preprocessor(networks.prior, Gaussian(0.1), DisFlow())
     stream = PlaneStream(networks, preprocessor)
     estimates = run_through(stream, map(stream.prepare, frames))
-    return list(run_through(Fusion(Gaussian(0.1), 2, share), estimates))
+    return list(run_through(TemporalFusion(Gaussian(0.1), 2, share), estimates))
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7])
@@ -110,7 +110,10 @@ def test_a_kept_alignment_gives_what_a_new_one_gives(networks):
 def test_alignments_are_let_go_of_once_a_frame_is_fused(networks):
     preprocessor = Preprocessor(networks.prior, Gaussian(0.1), DisFlow())
     for share, most in ((0.1, 3), (0.0, 0)):
-        stream, fusion = PlaneStream(networks, preprocessor), Fusion(Gaussian(0.1), 2, share)
+        stream, fusion = (
+            PlaneStream(networks, preprocessor),
+            TemporalFusion(Gaussian(0.1), 2, share),
+        )
         for estimate in run_through(stream, map(stream.prepare, moving_clip(12, 48, 64))):
             fused = fusion.push(estimate)
             assert fused is None or fused.around is None

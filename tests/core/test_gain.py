@@ -3,7 +3,7 @@
 import torch
 
 from f2r.flow.estimator import DisFlow
-from f2r.method.fusion import Fusion
+from f2r.method.fusion import TemporalFusion
 from f2r.method.networks import load_networks
 from f2r.method.prepared_clip import anchors_of_clip, prepare_clip
 from f2r.method.preprocess import Preprocessor
@@ -31,7 +31,7 @@ def test_the_gain_of_fusion_is_told_without_the_clean_clip():
     def true_error(share: float) -> float:
         stream = PlaneStream(networks, preprocessor, errors.blend.weight)
         estimates = run_through(stream, map(stream.prepare, noisy))
-        fused = run_through(Fusion(NOISE, networks.temporal.radius, share), estimates)
+        fused = run_through(TemporalFusion(NOISE, networks.temporal.radius, share), estimates)
         refined = torch.stack([estimate.refined for estimate in fused])
         return float((refined - clean).square().mean())
 

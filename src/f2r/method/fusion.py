@@ -115,7 +115,7 @@ class _Kept:
     around: Neighbourhood | None
 
 
-class Fusion:
+class TemporalFusion:
     """Fuses the refined frames of a stream, `lookahead` frames after they were made.
 
     Args:

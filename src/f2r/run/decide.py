@@ -8,7 +8,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from f2r.method.fusion import Fusion
+from f2r.method.fusion import TemporalFusion
 from f2r.method.networks import Networks
 from f2r.method.preprocess import Preprocessor
 from f2r.method.stream import Estimate, PlaneStream
@@ -65,9 +65,9 @@ class PlaneDecision:
         preprocessor = Preprocessor(networks.prior, self.working_noise, setup.flow, setup.tiling)
         return PlaneStream(networks, preprocessor, self.prior_share)
 
-    def fusion(self, radius: int) -> Fusion:
+    def fusion(self, radius: int) -> TemporalFusion:
         """Start the fusion of the refined frames as decided, over `radius` neighbours."""
-        return Fusion(self.working_noise, radius, self.error_share)
+        return TemporalFusion(self.working_noise, radius, self.error_share)
 
     def finish(self, estimate: Estimate) -> Tensor:
         """Give the output of one frame, the bias of clipping undone."""

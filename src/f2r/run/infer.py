@@ -6,7 +6,7 @@ from typing import NamedTuple, Self
 
 from f2r.io.clip import Frame
 from f2r.method.exposure import match_exposure
-from f2r.method.fusion import Fusion
+from f2r.method.fusion import TemporalFusion
 from f2r.method.networks import Networks
 from f2r.method.stream import Estimate, PlaneStream
 from f2r.quality.estimated_errors import Output
@@ -20,7 +20,7 @@ class _Plane(NamedTuple):
 
     decision: PlaneDecision
     stream: PlaneStream
-    fusion: Fusion
+    fusion: TemporalFusion
 
     @classmethod
     def start(cls, decision: PlaneDecision, networks: Networks, setup: Setup) -> Self:
