@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from f2r.cli.piece import WHOLE, PieceOptions, piece_of
 from f2r.cli.raw import NOT_RAW, MosaicOptions, mosaic_of
 from f2r.config import DenoiseConfig
 from f2r.errors import F2RError, InputError
@@ -35,6 +36,7 @@ class DenoiseArgs:
     axes: str | None = None
     """Names of the axes of a TIFF or .npy in the order of the file, where it does not say them
     or says them wrongly: T time, Y rows, X columns, Z, C or S for channels, such as YXT."""
+    piece: PieceOptions = WHOLE
     resume: bool = False
     """Go on from where an interrupted run was stopped or killed."""
     overwrite: bool = False
@@ -77,7 +79,8 @@ def _denoise_batch(args: DenoiseArgs) -> None:
         denoise_command(replace(args, inputs=inputs, output=task.output, resume=resume))
 
     say = Display().say
-    summary = run_batch(plan_batch(args.inputs, args.output), denoise, say, resume=args.resume)
+    tasks = plan_batch(args.inputs, args.output, is_piece=piece_of(args.piece) is not None)
+    summary = run_batch(tasks, denoise, say, resume=args.resume)
     if summary.failed:
         raise F2RError(summary.describe())
     say(summary.describe())
@@ -94,4 +97,5 @@ def _file_options(args: DenoiseArgs) -> "FileOptions":
         EncodeOptions(args.codec, args.quality),
         mosaic_of(args.mosaic),
         args.axes,
+        piece_of(args.piece),
     )

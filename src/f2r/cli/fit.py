@@ -6,6 +6,7 @@ from typing import Annotated
 
 import tyro
 
+from f2r.cli.piece import WHOLE, PieceOptions, piece_of
 from f2r.cli.raw import NOT_RAW, MosaicOptions, mosaic_of
 from f2r.config import DenoiseConfig
 
@@ -25,6 +26,7 @@ class FitArgs:
     """Names of the axes of a TIFF or .npy in the order of the file, such as YXT."""
     overwrite: bool = False
     """Replace an existing file of this name."""
+    piece: PieceOptions = WHOLE
     mosaic: MosaicOptions = NOT_RAW
 
 
@@ -42,6 +44,7 @@ def fit_command(args: FitArgs) -> None:
         mosaic=mosaic_of(args.mosaic),
         axes=args.axes,
         skip_corrupt=args.skip_corrupt,
+        piece=piece_of(args.piece),
         counts_to_nominal=True,
     )
     with opened as reader, Display() as display:

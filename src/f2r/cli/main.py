@@ -10,6 +10,7 @@ from f2r.cli.evaluate import EvaluateArgs, evaluate_command
 from f2r.cli.fit import FitArgs, fit_command
 from f2r.cli.info import InfoArgs, info_command
 from f2r.cli.noise import NoiseArgs, noise_command
+from f2r.cli.preview import PreviewArgs, preview_command
 from f2r.cli.program import Program
 from f2r.cli.render import RenderArgs, render_command
 from f2r.cli.simulate import SimulateArgs, simulate_command
@@ -25,6 +26,7 @@ TRAIN = "Make weights: of the image prior, or of the two stages."
 Command = (
     Annotated[DenoiseArgs, subcommand("denoise", prefix_name=False)]
     | Annotated[FitArgs, subcommand("fit", prefix_name=False)]
+    | Annotated[PreviewArgs, subcommand("preview", prefix_name=False)]
     | Annotated[NoiseArgs, subcommand("noise", prefix_name=False)]
     | Annotated[SimulateArgs, subcommand("simulate", prefix_name=False)]
     | Annotated[EvaluateArgs, subcommand("evaluate", prefix_name=False)]
@@ -36,6 +38,7 @@ Command = (
 COMMANDS: dict[type, Callable[[Any], None]] = {
     DenoiseArgs: denoise_command,
     FitArgs: fit_command,
+    PreviewArgs: preview_command,
     NoiseArgs: noise_command,
     SimulateArgs: simulate_command,
     EvaluateArgs: evaluate_command,

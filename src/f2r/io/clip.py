@@ -1,7 +1,7 @@
 """What a clip is at the border: its description, and the protocols that read and write it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -43,6 +43,10 @@ class Source:
     """What the reader guessed and is probably wrong, one sentence each."""
     gaps: Gaps = field(default_factory=Gaps, kw_only=True, compare=False, repr=False)
     """Where frames hold NaN; noted while they are read, put back when they are written."""
+
+    def piece(self, frames: range) -> "Source":
+        """Describe some consecutive frames: what a writer can carry over of them."""
+        return replace(self, gaps=self.gaps.from_frame(frames.start))
 
 
 @dataclass(frozen=True)
@@ -190,6 +194,13 @@ class Indexed(Closing):
     def entry_before(self, start: int) -> int:
         """Give the frame that decoding has to begin with to reach frame `start`."""
         return start
+
+
+def bare_piece(source: Source, frames: range) -> Source:
+    """Describe some frames of a stack whose metadata count all of them."""
+    unread = (*source.unread, "A piece of a stack is written without its metadata.")
+    gaps = source.gaps.from_frame(frames.start)
+    return Source(source.path, unread, doubts=source.doubts, gaps=gaps)
 
 
 def sample_type(dtype: np.dtype[Any], name: object) -> SampleType:

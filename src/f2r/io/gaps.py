@@ -20,6 +20,7 @@ class Gaps:
 
     def __init__(self) -> None:
         self._masks: dict[int, tuple[tuple[int, ...], bytes]] = {}
+        self._first = 0
         self._last: NDArray[np.float32] | None = None
 
     def __bool__(self) -> bool:
@@ -47,8 +48,15 @@ class Gaps:
         self._last = filled
         return filled
 
+    def from_frame(self, first: int) -> "Gaps":
+        """Give the same gaps for a writer of the frames from `first` on."""
+        part = Gaps()
+        part._masks, part._first = self._masks, self._first + first
+        return part
+
     def restore(self, frame: NDArray[np.float32], index: int) -> NDArray[np.float32]:
         """Return a frame, (H, W, C) or grey (H, W), with NaN where input frame `index` has it."""
+        index += self._first
         if index not in self._masks:
             return frame
         shape, packed = self._masks[index]
@@ -60,7 +68,7 @@ class Gaps:
 
     def forget(self, index: int) -> None:
         """Let go of what was noted of a frame that is finished."""
-        self._masks.pop(index, None)
+        self._masks.pop(self._first + index, None)
 
     def _fill_plane(
         self,

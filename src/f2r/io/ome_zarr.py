@@ -18,6 +18,7 @@ from f2r.io.clip import (
     Indexed,
     Samples,
     Source,
+    bare_piece,
     check_frame_count,
     check_frame_size,
     sample_type,
@@ -55,6 +56,10 @@ class ZarrSource(Source):
     zarr_format: int = 3
     attributes: dict[str, Any] = field(default_factory=dict)
     """What the group says, with the finest resolution only."""
+
+    def piece(self, frames: range) -> Source:
+        """Describe some consecutive frames."""
+        return bare_piece(self, frames)
 
 
 def is_zarr(path: Path) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 from f2r.errors import InputError
 from f2r.io.axis_names import no_axes, parse_axes
 from f2r.io.clip import ClipInfo, EncodeOptions, FrameReader, FrameWriter
+from f2r.io.excerpt import ExcerptReader, Piece
 from f2r.io.guard import GuardedReader
 from f2r.io.output import check_output
 from f2r.io.raw.kinds import RAW_SUFFIXES, is_raw
@@ -35,6 +36,8 @@ class ReadOptions:
     """What the samples mean, where they are raw."""
     axes: str | None = None
     """Names of the axes of a TIFF or `.npy`, such as 'YXT'."""
+    piece: Piece | None = None
+    """Which frames, if not all."""
 
 
 def open_reader(
@@ -43,6 +46,7 @@ def open_reader(
     skip_corrupt: bool = False,
     mosaic: Mosaic | None = None,
     axes: str | None = None,
+    piece: Piece | None = None,
     counts_to_nominal: bool = False,
 ) -> FrameReader:
     """Open a clip: a video file, a folder of pictures, a TIFF stack, a `.npy` array or raw.
@@ -53,6 +57,7 @@ def open_reader(
         mosaic: what the samples mean, where they are raw and the file does not say so itself.
         axes: names of the axes of a TIFF or `.npy` in the order of the file: T time, Y rows, X
             columns, and Z, C or S for what is a channel each; None lets the file say or guesses.
+        piece: which frames to read; None reads all.
         counts_to_nominal: divide floats that count photons or units by a power of two, so that
             they come near 1, as the method expects; writers undo it.
 
@@ -61,13 +66,24 @@ def open_reader(
     """
     if not str(path):
         raise InputError("the name of the input is empty: name a video, a folder, a stack or .npy")
-    options = ReadOptions(skip_corrupt, mosaic, parse_axes(axes))
+    options = ReadOptions(skip_corrupt, mosaic, parse_axes(axes), piece)
     return GuardedReader(
         path, lambda: _open(str(path), options), counts_to_nominal=counts_to_nominal
     )
 
 
 def _open(name: str, options: ReadOptions) -> FrameReader:
+    reader = _open_whole(name, options)
+    if options.piece is None:
+        return reader
+    try:
+        return ExcerptReader(reader, options.piece.within(reader.info))
+    except BaseException:
+        reader.close()
+        raise
+
+
+def _open_whole(name: str, options: ReadOptions) -> FrameReader:
     if name == "-":
         from f2r.io.video.pipe import PipeReader
 
@@ -217,11 +233,22 @@ def is_folder_of_clips(path: Path) -> bool:
     return not has_pictures and bool(list_clips(path))
 
 
-def default_output(path: str | Path) -> Path:
-    """Name the output beside the input: `clip.mp4` gives `clip.f2r.mp4`, a folder `clip.f2r`."""
+def default_output(path: str | Path, *, is_piece: bool = False) -> Path:
+    """Name the output beside the input: `clip.mp4` gives `clip.f2r.mp4`, a folder `clip.f2r`.
+
+    A piece gives `clip.piece.f2r.mp4`, so that it takes no other name.
+    """
     path = Path(path)
     if str(path) == "-":
         return path
+    whole = _whole_output(path)
+    if not is_piece:
+        return whole
+    name, _, ending = whole.name.rpartition(".f2r")
+    return whole.with_name(f"{name}.piece.f2r{ending}")
+
+
+def _whole_output(path: Path) -> Path:
     if path.is_dir():
         folder = path.resolve()
         if folder.suffix.lower() in ZARR_SUFFIXES:

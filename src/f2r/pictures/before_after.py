@@ -151,7 +151,7 @@ def _column(label: str, pixels: Pixels, region: Region, size: tuple[int, int]) -
     """Stack label, whole frame with the marked region, and enlarged region."""
     import cv2
 
-    whole = _resize(pixels, size)
+    whole = resize(pixels, size)
     scale = size[1] / pixels.shape[1]
     corner = (round(region.left * scale), round(region.top * scale))
     opposite = (
@@ -159,12 +159,12 @@ def _column(label: str, pixels: Pixels, region: Region, size: tuple[int, int]) -
         round((region.top + region.height) * scale),
     )
     cv2.rectangle(whole, corner, opposite, MARK, 2, cv2.LINE_AA)
-    enlarged = _resize(np.ascontiguousarray(region.cut(pixels)), size)
+    enlarged = resize(np.ascontiguousarray(region.cut(pixels)), size)
     space = np.full((GAP, size[1], 3), PAPER, np.uint8)
-    return np.vstack([_strip(label, size[1]), whole, space, enlarged])
+    return np.vstack([strip_of(label, size[1]), whole, space, enlarged])
 
 
-def _resize(pixels: Pixels, size: tuple[int, int]) -> Pixels:
+def resize(pixels: Pixels, size: tuple[int, int]) -> Pixels:
     """Resize by area averaging, or enlarge with visible pixels and smooth borders."""
     import cv2
 
@@ -176,7 +176,7 @@ def _resize(pixels: Pixels, size: tuple[int, int]) -> Pixels:
     return np.asarray(cv2.resize(blocks, (width, height), interpolation=cv2.INTER_LINEAR))
 
 
-def _strip(label: str, width: int) -> Pixels:
+def strip_of(label: str, width: int) -> Pixels:
     """Draw a label on the background."""
     import cv2
 

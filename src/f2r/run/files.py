@@ -61,7 +61,7 @@ def denoise_file(
     Raises:
         InputError: input, output or options cannot be used.
     """
-    target = output or default_output(source)
+    target = output or default_output(source, is_piece=files.piece is not None)
     if files.resume and PIPE in {source, str(target)}:
         raise InputError("a pipe cannot be resumed: read from a file and write to a file")
     with _opened(source, target, files) as (reader, claim):
@@ -108,6 +108,7 @@ def _kept(job: Job, claim: Claim | None) -> Iterator[RunState | None]:
         return
     files, info = job.files, job.reader.info
     options = asdict(files.encode) | {"skip": files.skip_corrupt, "axes": files.axes}
+    options["piece"] = asdict(files.piece) if files.piece else None
     options["mosaic"] = asdict(files.mosaic) if files.mosaic else None
     identity = identity_of(job.source, job.setup, options)
     with RunState(identity, resume=files.resume, claim=claim, announce=job.announce) as state:
@@ -146,6 +147,7 @@ def _opened(
         skip_corrupt=files.skip_corrupt,
         mosaic=files.mosaic,
         axes=files.axes,
+        piece=files.piece,
         counts_to_nominal=True,
     )
     if source == PIPE:

@@ -31,7 +31,7 @@ def can_be_copied(job: Job, prepared: Prepared) -> bool:
     is_same = source.suffix.lower() == job.target.suffix.lower() and source.is_file()
     is_plain = encode == EncodeOptions() and job.repair is None and not job.setup.is_raw
     doubts = job.reader.info.source.doubts if job.reader.info.source else ()
-    if job.files.skip_corrupt or doubts or not (is_same and is_plain):
+    if job.files.skip_corrupt or job.files.piece or doubts or not (is_same and is_plain):
         return False
     return all(d.output is Output.NOISY for d in prepared.decisions)
 

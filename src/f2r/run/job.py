@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from f2r.io.clip import EncodeOptions, FrameReader
+from f2r.io.excerpt import Piece
 from f2r.io.raw.mosaic import Mosaic
 from f2r.run.repair import Repair
 from f2r.run.setup import Setup
@@ -31,6 +32,8 @@ class FileOptions:
     """What the samples mean, where they are raw and the file does not say so."""
     axes: str | None = None
     """Names of the axes of a TIFF or `.npy`, such as 'YXT'."""
+    piece: Piece | None = None
+    """Which frames, if not all."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +40,11 @@ class FolderSource(Source):
 
     names: tuple[str, ...] = ()
     """File names, so that the output can keep them."""
+
+    def piece(self, frames: range) -> "FolderSource":
+        """Describe some consecutive frames."""
+        gaps = self.gaps.from_frame(frames.start)
+        return replace(self, names=self.names[frames.start : frames.stop], gaps=gaps)
 
 
 def natural_key(name: str) -> list[tuple[int, str]]:

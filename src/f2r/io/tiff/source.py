@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from f2r.io.clip import SampleType, Source
+from f2r.io.clip import SampleType, Source, bare_piece
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,10 @@ class TiffSource(Source):
     """Axes within a page of the file."""
     stored_shape: tuple[int, ...] = ()
     """Lengths of the axes within a page of the file."""
+
+    def piece(self, frames: range) -> Source:
+        """Describe some consecutive frames."""
+        return bare_piece(self, frames)
 
     @property
     def plane_axes(self) -> str:

@@ -85,6 +85,26 @@ class Timeline:
         return self._ticks[frame] if frame < len(self._ticks) else None
 
 
+class PieceOfTimeline(Timeline):
+    """Timestamps of some consecutive frames, counted from the first of them.
+
+    Args:
+        whole: the timeline of the clip, which decoding corrects.
+        frames: which frames.
+    """
+
+    def __init__(self, whole: Timeline, frames: range) -> None:
+        self._whole, self._frames = whole, frames
+        known = (self.at(i) for i in range(len(frames)))
+        super().__init__([ticks for ticks in known if ticks is not None])
+
+    def at(self, frame: int) -> int | None:
+        """Return the timestamp of a frame, None where it is not known."""
+        first = self._whole.at(self._frames.start)
+        ticks = self._whole.at(self._frames.start + frame)
+        return None if first is None or ticks is None else ticks - first
+
+
 def scan(
     container: InputContainer,
     stream: VideoStream,

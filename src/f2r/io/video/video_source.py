@@ -1,7 +1,7 @@
 """What a video file holds besides its frames, as a reader finds and a writer keeps it."""
 
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from f2r.errors import InputError
 from f2r.io.clip import ClipInfo, Source
 from f2r.io.video.codings import lossy_coding
 from f2r.io.video.pixels import UNSPECIFIED, Colour, PixelLayout, parse_layout
-from f2r.io.video.timeline import Timeline
+from f2r.io.video.timeline import PieceOfTimeline, Timeline
 
 NOT_METADATA = {
     "encoder",
@@ -62,6 +62,18 @@ class VideoSource(Source):
     others: tuple[OtherStream, ...] = ()
     timeline: Timeline = field(default_factory=Timeline)
     """When each frame is shown."""
+
+    def piece(self, frames: range) -> "VideoSource":
+        """Describe some consecutive frames; the first is shown at time 0."""
+        left_out = ("A piece of a clip is written without sound and other streams.",)
+        return replace(
+            self,
+            unread=self.unread + (left_out if self.others else ()),
+            chapters=(),
+            others=(),
+            timeline=PieceOfTimeline(self.timeline, frames),
+            gaps=self.gaps.from_frame(frames.start),
+        )
 
 
 def interlaced(path: Path) -> InputError:

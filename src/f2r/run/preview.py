@@ -1,0 +1,121 @@
+"""A preview: some frames around a moment, denoised without training, in seconds."""
+
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from f2r.config import DenoiseConfig
+from f2r.io.clip import Closing, Frame, FrameReader
+from f2r.io.excerpt import ExcerptReader, frame_at
+from f2r.isp.show import render_alike
+from f2r.method.strength import Strength
+from f2r.run.fit import fit_reader
+from f2r.run.model import Model
+from f2r.run.result import Result
+from f2r.system.progress import StageClock
+
+AROUND = 5
+"""Frames before and after the shown one; its estimate depends on all of them."""
+
+HEIGHT, WIDTH = 384, 512
+"""Rows and columns that are previewed, in the middle of larger frames."""
+
+GRID = 16
+"""Parts of frames begin at multiples of this, as the blocks of codecs do."""
+
+
+@dataclass(frozen=True)
+class Preview:
+    """One denoised frame, and the model that its surroundings gave."""
+
+    number: int
+    """Number of the frame, counted from 0."""
+    result: Result
+    """What the method says of the frame; (H, W, C) of the part that is shown."""
+    model: Model
+    """Noise and decisions, from the surroundings only."""
+
+    def sentences(self) -> list[str]:
+        """Say what was found, one plain sentence each."""
+        planes = [plane for plane in self.model.report["noise"] if not plane["is_noise_free"]]
+        if not planes:
+            return ["hardly any noise: nothing needs to be removed"]
+        coding = planes[0].get("coding")
+        before = f" before {coding}" if coding else ""
+        return [f"noise{before}: {text}" for text in dict.fromkeys(p["text"] for p in planes)]
+
+    def noisy(self) -> Frame:
+        """Give the (H, W, C) input as it can be shown, nominal."""
+        return self._shown(self.result.noisy)
+
+    def at_strength(self, luma: float, chroma: float | None = None) -> Frame:
+        """Give the output as it can be shown; mixes only, so that it takes no time.
+
+        Args:
+            luma: share of the estimated noise that is removed.
+            chroma: the same for the chroma of colour; None: as `luma`.
+        """
+        strength = Strength(luma, luma if chroma is None else chroma)
+        return self._shown(replace(self.result, strength=strength).denoised)
+
+    def _shown(self, frame: Frame) -> Frame:
+        """Render raw frames, all with the exposure of the estimate."""
+        mosaic = self.model.subject.mosaic
+        if mosaic is None:
+            return frame
+        estimate = replace(self.result, strength=Strength(1.0, 1.0)).denoised
+        return list(render_alike(mosaic, estimate, frame))[1]
+
+
+def preview(
+    reader: FrameReader,
+    at: float | None,
+    config: DenoiseConfig,
+    clock: StageClock,
+) -> Preview:
+    """Denoise the frame at a moment by a model of its surroundings.
+
+    Args:
+        reader: the clip.
+        at: seconds after the first frame; None takes the middle of the clip.
+        config: the options of the run.
+        clock: measures the stages.
+
+    Raises:
+        InputError: the clip has no such frame, or cannot be read.
+    """
+    last = max((reader.info.frames or 1) - 1, 0)
+    number = last // 2 if at is None else min(frame_at(reader.info, at), last)
+    around = range(max(number - AROUND, 0), min(number + AROUND, last) + 1)
+    part = MiddleReader(ExcerptReader(reader, around))
+    model = fit_reader(part, config, clock)
+    with clock.stage("denoise"):
+        _, results = model.denoise_reader(part)
+        result = next(islice(results, number - around.start, None))
+    return Preview(number, result, model)
+
+
+class MiddleReader(Closing):
+    """The middle of the frames of a clip, where they are larger than a preview."""
+
+    def __init__(self, reader: FrameReader) -> None:
+        self._reader = reader
+        info = reader.info
+        self._rows, self._columns = _middle(info.height, HEIGHT), _middle(info.width, WIDTH)
+        height, width = (part.stop - part.start for part in (self._rows, self._columns))
+        self.info = replace(info, height=height, width=width)
+
+    def starting_at(self, start: int) -> "map[Frame]":
+        """Read the frames from `start` on."""
+        return map(self._cut, self._reader.starting_at(start))
+
+    def entry_before(self, start: int) -> int:
+        """Give the frame that decoding has to begin with to reach frame `start`."""
+        return self._reader.entry_before(start)
+
+    def _cut(self, frame: Frame) -> Frame:
+        return frame[self._rows, self._columns]
+
+
+def _middle(length: int, most: int) -> slice:
+    start = max(length - most, 0) // 2 // GRID * GRID
+    return slice(start, min(start + most, length))
