@@ -174,7 +174,7 @@ def test_damaged_compression_is_refused(tmp_path):
         list(open_reader(path))
 
 
-@pytest.mark.parametrize("dtype", [np.int8, np.uint32, np.complex64])
+@pytest.mark.parametrize("dtype", [np.int8, np.uint64, np.complex64])
 def test_other_types_are_refused(tmp_path, dtype):
     path = tmp_path / "clip.tif"
     tifffile.imwrite(path, np.zeros((2, 48, 64), dtype))

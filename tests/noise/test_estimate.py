@@ -184,7 +184,7 @@ def test_what_cannot_be_measured_is_refused() -> None:
     with pytest.raises(InputError, match="no frames"):
         gather(iter([]))
     with pytest.raises(InputError, match="too small"):
-        gather(torch.zeros(4, 3, 16, 64))
+        gather(torch.zeros(4, 3, 12, 64))
     broken = torch.zeros(4, 3, 64, 64)
     broken[0, 0, 0, 0] = torch.nan
     with pytest.raises(InputError, match="NaN"):

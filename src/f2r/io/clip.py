@@ -18,7 +18,10 @@ from f2r.io.raw.mosaic import Mosaic
 Frame: TypeAlias = NDArray[np.float32]
 """One frame, (H, W, C) float32 in nominal units: 1 is the file's white, values are not clipped."""
 
-SampleType: TypeAlias = Literal["uint8", "uint16", "int16", "float32"]
+SampleType: TypeAlias = Literal["uint8", "uint16", "int16", "uint32", "float32"]
+
+COUNTED: tuple[SampleType, ...] = ("uint32", "float32")
+"""Types of samples that may count photons or units rather than be relative to a white."""
 
 Samples: TypeAlias = list[NDArray[Any]]
 """One frame as its file stores it: one array per plane, rounded and clipped."""
@@ -64,7 +67,7 @@ class ClipInfo:
     is_colour: bool
     """The three channels are red, green and blue rather than three independent measurements."""
     bit_depth: int
-    """Significant bits of a sample: 8 to 16, or 32 for float."""
+    """Significant bits of a sample: 8 to 16, or 32."""
     dtype: SampleType
     """Type of the file's samples, and of what is written for it."""
     scale: float
@@ -215,20 +218,22 @@ def sample_type(dtype: np.dtype[Any], name: object) -> SampleType:
         return "uint8"
     if dtype.kind in "ui" and dtype.itemsize == 2:
         return "uint16" if dtype.kind == "u" else "int16"
+    if dtype.kind == "u" and dtype.itemsize == 4:
+        return "uint32"
     raise InputError(
         f"{name}: samples of type {dtype.name} are not supported: convert them to uint8, uint16, "
-        "int16 or float32"
+        "int16, uint32 or float32"
     )
 
 
 def white(dtype: SampleType) -> float:
     """Return the nominal white of a sample type in its own units."""
-    return 1.0 if dtype == "float32" else float(np.iinfo(dtype).max)
+    return 1.0 if dtype in COUNTED else float(np.iinfo(dtype).max)
 
 
 def written_scale(info: ClipInfo, dtype: SampleType) -> float:
     """Return white in the units of an output with samples of type `dtype`."""
-    return info.scale if dtype == info.dtype == "float32" else white(dtype)
+    return info.scale if dtype == info.dtype and dtype in COUNTED else white(dtype)
 
 
 def to_nominal(samples: NDArray[Any], scale: float) -> Frame:
@@ -246,7 +251,8 @@ def to_samples(frame: Frame, dtype: SampleType, scale: float) -> NDArray[Any]:
         kept = frame.astype(np.float32, copy=False)
         return kept if scale == 1 else kept * np.float32(scale)
     limits = np.iinfo(dtype)
-    levels = np.rint(frame * np.float32(scale)).clip(limits.min, limits.max)
+    exact = np.float64 if dtype == "uint32" else np.float32
+    levels = np.rint(frame * exact(scale)).clip(limits.min, limits.max)
     samples: NDArray[Any] = levels.astype(dtype)
     return samples
 

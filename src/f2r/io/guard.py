@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from f2r.errors import reading
-from f2r.io.clip import ClipInfo, Closing, Frame, FrameReader
+from f2r.io.clip import COUNTED, ClipInfo, Closing, Frame, FrameReader
 
 COUNTS = 64.0
 """Level that samples relative to white hardly reach; floats beyond it count photons or units."""
@@ -36,7 +36,7 @@ class GuardedReader(Closing):
             self._inner = open_it()
             info = self._inner.info
             # The first frame also tells a writer whether there is NaN.
-            first = next(iter(self._inner), None) if info.dtype == "float32" else None
+            first = next(iter(self._inner), None) if info.dtype in COUNTED else None
         if counts_to_nominal and first is not None and info.mosaic is None:
             self._scale = _scale_of(first)
             info = replace(info, scale=info.scale * self._scale)

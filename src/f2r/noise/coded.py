@@ -72,7 +72,7 @@ def estimate_coded_noise(frames: Tensor, network: NoiseLevelNet | None = None) -
         network: one to use instead of the shipped one.
 
     Raises:
-        InputError: the frames are smaller than 32 x 32 or hold NaN or infinity.
+        InputError: the frames are smaller than 16 x 16 or hold NaN or infinity.
     """
     clip = gather(frames)
     with torch.inference_mode():

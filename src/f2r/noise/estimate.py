@@ -36,7 +36,7 @@ from f2r.noise.evidence import Evidence, NoiseEstimate
 from f2r.noise.fit import Fit, fit_model, without_clipping, without_scene
 from f2r.noise.models import Gaussian, NoiseModel
 
-SMALLEST_SIDE = 32
+SMALLEST_SIDE = 16
 MOST_FRAMES = 48
 MOST_SAMPLES = 12_000_000
 NOISE_FREE = 3e-3
@@ -91,7 +91,7 @@ def estimate_noise(frames: Iterable[Tensor]) -> NoiseEstimate:
             `gather` limits how many are read.
 
     Raises:
-        InputError: the frames are smaller than 32 x 32 or hold NaN or infinity.
+        InputError: the frames are smaller than 16 x 16 or hold NaN or infinity.
     """
     clip = gather(frames)
     limits = find_limits(clip)
@@ -208,7 +208,7 @@ def gather(frames: Iterable[Tensor]) -> Tensor:
     Takes 8 frames, and up to 48 while they hold fewer than 12 million samples.
 
     Raises:
-        InputError: there are no frames, or they are smaller than 32 x 32 or hold NaN or infinity.
+        InputError: there are no frames, or they are smaller than 16 x 16 or hold NaN or infinity.
     """
     taken: list[Tensor] = []
     for frame in islice(frames, MOST_FRAMES):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from f2r.config import DenoiseConfig
 from f2r.errors import InputError
 from f2r.io.array import ArrayReader
-from f2r.io.clip import FrameReader
+from f2r.io.clip import COUNTED, FrameReader
 from f2r.method.networks import describe_networks, load_networks
 from f2r.models.given_prior import DenoiseImages
 from f2r.noise.models import NoiseModel
@@ -97,7 +97,7 @@ def fit_reader(
     setup = set_up(info, noise or given_noise(config, info), config)
     networks = load_networks(config.weights, setup.device, setup.weight_set, denoise=prior)
     prepared = prepare(source, networks, setup, clock, announce=announce)
-    units = info.scale if info.dtype == "float32" and not setup.is_raw else 1.0
+    units = info.scale if info.dtype in COUNTED and not setup.is_raw else 1.0
     report = {
         "device": describe_device(setup.device),
         "weights": describe_networks(config.weights, setup.weight_set, prior),

@@ -152,13 +152,14 @@ def _laid_out(frame: Frame, info: ClipInfo, index: int) -> NDArray[np.float32]:
 
 
 def as_array(frames: Any) -> NDArray[Any]:
-    """Turn an array or a tensor into a NumPy array.
+    """Turn an array or a tensor into a NumPy array; uint32 counts something and becomes float32.
 
     Raises:
         InputError: it is no dense array of numbers.
     """
     with reading("frames", "give a dense array or tensor of numbers"):
         if not isinstance(frames, torch.Tensor):
-            return np.asarray(frames)
+            array = np.asarray(frames)
+            return array.astype(np.float32) if array.dtype.name == "uint32" else array
         dense = frames.detach().cpu()
         return (dense.float() if dense.dtype == torch.bfloat16 else dense).numpy()

@@ -48,7 +48,7 @@ def expected_memory(memory: MemoryPlan, sample: float) -> float:
 def describe_disk(info: ClipInfo, folder: Path, sample: float) -> str:
     """Say how much space sample and finished frames take until the run ends, and what there is."""
     samples = info.height * info.width * info.channels / (2 if info.chroma_subsampled else 1)
-    size = {"uint8": 1, "uint16": 2, "int16": 2, "float32": 4}[info.dtype] * samples
+    size = {"uint8": 1, "uint16": 2, "int16": 2, "uint32": 4, "float32": 4}[info.dtype] * samples
     frames = "" if info.frames is None else f" {describe_bytes(size * info.frames)}"
     free = describe_bytes(shutil.disk_usage(folder.parent).free)
     return (

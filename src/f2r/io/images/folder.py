@@ -31,6 +31,8 @@ from f2r.system.claim import Claim
 KINDS = {".jpeg": ".jpg", ".tiff": ".tif"}
 """Suffixes that mean the same as another."""
 UNREADABLE = {".dng", ".webp", ".gif", ".tga", ".dpx", ".hdr"}
+UNPICTURED = {"float32", "int16", "uint32"}
+"""Types of samples that PNG cannot hold."""
 CODEC_SUFFIXES = {"png": ".png", "tiff": ".tif", "bmp": ".bmp", "exr": ".exr"}
 
 
@@ -227,7 +229,7 @@ def _choose_suffix(info: ClipInfo, options: EncodeOptions) -> str:
             )
         return CODEC_SUFFIXES[options.codec]
     kind = _kind(Path(info.source.names[0])) if isinstance(info.source, FolderSource) else ".png"
-    if info.dtype in {"float32", "int16"} or info.channels not in {1, 3}:
+    if info.dtype in UNPICTURED or info.channels not in {1, 3}:
         return kind if kind == ".exr" else ".tif"
     return ".png" if kind == ".jpg" else kind
 
@@ -237,7 +239,7 @@ def _choose_dtype(info: ClipInfo, suffix: str) -> SampleType:
         return "uint8"
     if suffix == ".exr":
         return "float32"
-    if suffix == ".png" and info.dtype in {"float32", "int16"}:
+    if suffix == ".png" and info.dtype in UNPICTURED:
         return "uint16"
     return info.dtype
 

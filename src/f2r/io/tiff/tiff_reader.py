@@ -13,6 +13,7 @@ import tifffile
 from f2r.errors import InputError
 from f2r.io.axis_names import doubt_guess
 from f2r.io.clip import (
+    COUNTED,
     ClipInfo,
     Frame,
     Indexed,
@@ -28,7 +29,8 @@ from f2r.io.tiff.source import RawTag, TiffSource
 from f2r.io.tiff.tiff_opening import named_files, open_tiff
 
 MAX_CHANNELS = 4096
-SIGNED = {"float32", "int16"}
+WHOLE_RANGE = {"float32", "int16", "uint32"}
+"""Types of samples whose white does not depend on the bits that the file declares."""
 FRAMES_LOOKED_AT, SIDE = 16, 256
 """Pages, rows and columns that a guess of the axes is judged by."""
 CARRIED_TAGS = {269, 271, 272, 285, 315, 316, 700, 33432, 34675, 50838, 50839, 51123}
@@ -171,14 +173,14 @@ def _describe(source: TiffSource, tif: tifffile.TiffFile) -> ClipInfo:
         is_colour=channels == 3 and "S" in source.plane_axes,
         bit_depth=bits,
         dtype=source.dtype,
-        scale=white(source.dtype) if source.dtype in SIGNED else float(2**bits - 1),
+        scale=white(source.dtype) if source.dtype in WHOLE_RANGE else float(2**bits - 1),
         source=source,
     )
 
 
 def _significant_bits(source: TiffSource, tif: tifffile.TiffFile) -> int:
     """Return the bits that the file declares; a 12-bit camera in 16-bit samples may say so."""
-    if source.dtype == "float32":
+    if source.dtype in COUNTED:
         return 32
     if source.dtype == "int16":
         return 16
