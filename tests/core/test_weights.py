@@ -6,11 +6,19 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from f2r.errors import InputError
+from f2r.method.networks import describe_networks
 from f2r.models.compact import compact, expand
 from f2r.models.prior import ImagePrior
 from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import TemporalEstimator
-from f2r.models.weights import KINDS, WeightSet, load_network, save_network, shipped
+from f2r.models.weights import (
+    KINDS,
+    WeightSet,
+    fingerprint,
+    load_network,
+    save_network,
+    shipped,
+)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -39,6 +47,15 @@ def test_a_silent_channel_stays_silent():
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_set_is_shipped_for_every_kind_of_frames(kind, of):
     load_network(shipped(kind, of), kind)
+
+
+def test_the_self_supervised_set_is_taken_when_asked_for(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "self-supervised").mkdir()
+    asked, default = describe_networks("self-supervised"), describe_networks(None)
+    for name, kind in ((name, kind) for kind, name in KINDS.items()):
+        assert asked[name]["sha256"] == fingerprint(shipped(kind, WeightSet.SELF_SUPERVISED))
+        assert asked[name]["sha256"] != default[name]["sha256"]
 
 
 @pytest.mark.parametrize("scale", [None, torch.ones(3)])

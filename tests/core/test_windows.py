@@ -54,6 +54,18 @@ def test_time_reversal_reverses_the_neighbours(crops):
     torch.testing.assert_close(moved.present, crops.present.flip(1))
 
 
+def test_a_batch_of_several_clips_has_crops_of_each_and_one_size(clean):
+    preprocessor = Preprocessor(ImagePrior(), Gaussian(0.05), DisFlow())
+    dark, bright = clean * 0, clean[..., :32] * 0 + 1
+    clips = [prepare_clip(list(part), preprocessor) for part in (dark, bright)]
+    sampler = CropSampler(clips, CropConfig(side=32, batch=16, clips=8, drop=0))
+    crops = sampler.draw(torch.Generator().manual_seed(1))
+    assert crops.target.shape == (16, 3, 16, 16)
+    brightness = crops.target.mean((1, 2, 3)).reshape(8, 2)
+    assert torch.equal(brightness[:, 0], brightness[:, 1])
+    assert set(brightness.flatten().tolist()) == {0.0, 1.0}
+
+
 def test_crops_align_the_neighbours(clean):
     clip = prepare_clip(list(clean), Preprocessor(ImagePrior(), Gaussian(0.05), DisFlow()))
     places = [Place(2, 2 * k, 3 * k) for k in range(8)]

@@ -30,6 +30,7 @@ def info_command(args: InfoArgs) -> None:
             "weights": map(shipped, KINDS),
             "weights for coded video": (shipped(kind, WeightSet.CODED) for kind in KINDS),
             "weights for raw": (shipped(kind, WeightSet.RAW) for kind in KINDS),
+            "self-supervised weights": (shipped(kind, WeightSet.SELF_SUPERVISED) for kind in KINDS),
         }
     )
     for name, files in sets.items():

@@ -42,17 +42,19 @@ class Networks:
 
 
 def own_weights(given: str | Path | None) -> dict[str, Path]:
-    """Find a user's weight files by the kind of their network: 'prior', 'temporal', 'refiner'.
+    """Find the weight files that were asked for, by kind: 'prior', 'temporal', 'refiner'.
 
     Args:
-        given: one file, or a folder that holds PRIOR, TEMPORAL or REFINER.safetensors; None
-            gives no files.
+        given: one file, or a folder that holds PRIOR, TEMPORAL or REFINER.safetensors; or
+            'self-supervised' for the shipped set of that name; None gives no files.
 
     Raises:
         InputError: there is no such file, or the folder holds none.
     """
     if given is None:
         return {}
+    if given == WeightSet.SELF_SUPERVISED:
+        return {name: shipped(kind, WeightSet.SELF_SUPERVISED) for kind, name in KINDS.items()}
     path = Path(given)
     if not path.is_dir():
         return {kind_of(path): path}
@@ -115,5 +117,6 @@ def describe_networks(
             continue
         path = own.get(name, shipped(kind, of))
         origin = "own" if name in own else f"shipped for {of}" if of else "shipped"
+        origin = "shipped, self-supervised" if given == WeightSet.SELF_SUPERVISED else origin
         described[name] = {"file": path.name, "origin": origin, "sha256": fingerprint(path)}
     return described

@@ -94,6 +94,11 @@ class PreparedClip:
         return [around.present.tolist() for around in self.neighbours]
 
     @cached_property
+    def host_flows(self) -> list[Tensor]:
+        """Flows of each frame in host memory: reading them never waits for the device."""
+        return [around.flow.cpu() for around in self.neighbours]
+
+    @cached_property
     def targets(self) -> list[int]:
         """Frames that have a neighbour to be predicted from."""
         return [t for t, present in enumerate(self.present) if any(present)]

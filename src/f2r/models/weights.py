@@ -154,7 +154,7 @@ def fingerprint(path: Path) -> str:
 
 
 class WeightSet(StrEnum):
-    """Which frames a set of shipped weights is for; the value is its folder."""
+    """The sets of shipped weights, by the frames that they are for; the value is the folder."""
 
     PICTURES = ""
     """Pictures whose noise nothing has changed."""
@@ -162,6 +162,8 @@ class WeightSet(StrEnum):
     """Pictures that went through a lossy codec after they got their noise."""
     RAW = "raw"
     """Packed raw frames."""
+    SELF_SUPERVISED = "self-supervised"
+    """Pictures; both stages never saw a clean frame. Taken only when asked for."""
 
 
 def shipped(kind: type[nn.Module], of: WeightSet = WeightSet.PICTURES) -> Path:

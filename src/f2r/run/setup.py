@@ -65,5 +65,5 @@ def set_up(info: ClipInfo, noise: NoiseModel | None, config: DenoiseConfig) -> S
     """
     device, layout = choose_device(config.device), layout_of(info)
     memory = plan_memory(layout, device, config.memory_gib)
-    flow = choose_flow(config.flow, device)
+    flow = choose_flow(config.flow)
     return Setup(info, config, noise, device, layout, memory, Tiling(memory.side), flow)

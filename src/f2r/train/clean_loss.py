@@ -48,9 +48,9 @@ def clean_refiner_loss(
         sampler: draws crops of clips that have clean frames and anchors.
         generator: the only source of randomness.
     """
-    clip, places, side = sampler.draw_places(generator)
+    parts = sampler.draw_parts(generator)
     flips = sampler.draw_flips(generator)[:3]
-    crops = [_centre(clip, place, side) for place in places]
+    crops = [_centre(clip, place, side) for clip, places, side in parts for place in places]
     clean, anchor, joint, sigma, trained = (
         flip_image(torch.stack(parts), *flips) for parts in zip(*crops, strict=True)
     )

@@ -29,6 +29,8 @@ class CropConfig:
     """Side of a target crop in pixels; a multiple of 8; smaller frames are used whole."""
     batch: int = 6
     """Crops a step; > 0."""
+    clips: int = 1
+    """Clips that the crops of a step come from, each with an equal number of them; > 0."""
     drop: float = 0.08
     """Chance that a neighbour is left out, so that clip ends and cuts are learned; in [0, 1)."""
     varied: bool = True
@@ -57,11 +59,17 @@ class CropSampler:
     def __init__(self, clips: Sequence[PreparedClip], config: CropConfig) -> None:
         self.clips, self.config = clips, config
         self.weights = torch.tensor([float(len(clip.targets)) for clip in clips])
+        smallest = min(side for clip in clips for side in clip.size)
+        self.common = max((smallest - 2 * MARGIN) // 8 * 8, 8)
 
     @property
     def has_clean(self) -> bool:
         """Whether every clip has its clean frames as targets."""
         return all(clip.clean for clip in self.clips)
+
+    def draw_parts(self, generator: torch.Generator) -> list[tuple[PreparedClip, list[Place], int]]:
+        """Choose the clips of a step, the places in each, and the side of the crops."""
+        return [self.draw_places(generator) for _ in range(self.config.clips)]
 
     def draw_places(self, generator: torch.Generator) -> tuple[PreparedClip, list[Place], int]:
         """Choose a clip, places in it, and the side of the crops."""
@@ -69,7 +77,9 @@ class CropSampler:
         clip = self.clips[choice]
         height, width = clip.size
         side = min(self.config.side, height, width)
-        spots = torch.rand(self.config.batch, 3, generator=generator).tolist()
+        side = side if self.config.clips == 1 else min(side, self.common)
+        count = -(-self.config.batch // self.config.clips)
+        spots = torch.rand(count, 3, generator=generator).tolist()
         places = [
             Place(
                 clip.targets[int(t * len(clip.targets))],
@@ -82,7 +92,8 @@ class CropSampler:
 
     def draw(self, generator: torch.Generator) -> Crops:
         """Draw a batch for stage 1, flipped and reversed in time at random if so configured."""
-        batch = crop_windows(*self.draw_places(generator))
+        parts = [crop_windows(*part) for part in self.draw_parts(generator)]
+        batch = Crops(*(torch.cat(part) for part in zip(*parts, strict=True)))
         kept = torch.rand(batch.present.shape, generator=generator) >= self.config.drop
         batch = batch._replace(present=_keep_some(batch.present, kept.to(batch.present.device)))
         return augment(batch, *self.draw_flips(generator))
@@ -129,8 +140,8 @@ def _crop(place: Place, side: int, step: int = 1) -> tuple[Any, ...]:
 def _shifts(
     clip: PreparedClip, places: Sequence[Place], side: int
 ) -> list[list[tuple[float, float]]]:
-    """Give the usual displacement (x, y) of each neighbour in each crop, in one transfer."""
-    flows = [clip.neighbours[p.frame].flow[_crop(p, side, SPARSE)] for p in places]
+    """Give the usual displacement (x, y) of each neighbour in each crop."""
+    flows = [clip.host_flows[p.frame][_crop(p, side, SPARSE)] for p in places]
     medians = torch.stack(flows).float().flatten(3).median(dim=3).values
     shifts: list[list[tuple[float, float]]] = medians.tolist()
     return shifts
@@ -144,7 +155,7 @@ def _crop_window(
     here = _crop(place, side)
     flow = around.flow[here].float()
     size = (min(side + 2 * MARGIN, height), min(side + 2 * MARGIN, width))
-    joints, sigmas, flows = [], [], []
+    joints, sigmas, starts = [], [], []
     for n, (offset, (shift_x, shift_y)) in enumerate(zip(clip.offsets, shifts, strict=True)):
         index = place.frame + offset if clip.present[place.frame][n] else place.frame
         top = _start(place.top + shift_y - MARGIN, size[0], height)
@@ -156,8 +167,8 @@ def _crop_window(
             noisy, denoised = torch.zeros_like(noisy), torch.zeros_like(denoised)
         joints.append(joint_input(noisy[None], denoised[None])[0])
         sigmas.append(neighbour.sigma[there])
-        into = torch.tensor([place.left - left, place.top - top], dtype=torch.float32)
-        flows.append(flow[n] + into.to(flow.device)[:, None, None])
+        starts.append((float(place.left - left), float(place.top - top)))
+    into = torch.tensor(starts).to(flow.device)[..., None, None]
     return (
         clip.target(place.frame)[here],
         frame.sigma[here].square().mean(),
@@ -165,7 +176,7 @@ def _crop_window(
         clip.warped(place.frame)[here].float(),
         torch.stack(joints),
         torch.stack(sigmas),
-        torch.stack(flows),
+        flow + into,
         around.visible[here].float(),
         around.present,
     )

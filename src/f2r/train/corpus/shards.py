@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from f2r.errors import InputError
-from f2r.flow.choice import choose_flow
+from f2r.flow.estimator import DisFlow
 from f2r.io.clip import Frame
 from f2r.isp.inverse import inverse_isp_of_clip, sample_shot_read
 from f2r.method.planes import PlaneLayout, layout_of
@@ -132,7 +132,7 @@ def prepare_source(
     layout, stretches, made_raw = _read(source, limit, footage)
     split = [[layout.split(frame) for frame in frames] for frames in stretches]
     generator = torch.Generator().manual_seed((seed * 100_003 + source.index) % 2**63)
-    flow = choose_flow("auto", next(prior.parameters()).device)
+    flow = DisFlow()
     prepared = []
     for k in range(len(layout.groups)):
         grey = layout.is_grey(k) and not made_raw
