@@ -1,5 +1,6 @@
 """`f2r denoise`: a noisy clip in, a clean one out."""
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +13,10 @@ from f2r.config import DenoiseConfig
 from f2r.errors import F2RError, InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from f2r.run.job import FileOptions
+    from f2r.system.claim import Claim
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,8 @@ class DenoiseArgs:
     axes: str | None = None
     """Names of the axes of a TIFF or .npy in the order of the file, where it does not say them
     or says them wrongly: T time, Y rows, X columns, Z, C or S for channels, such as YXT."""
+    grain_table: Path | None = None
+    """Also write what was removed as a film grain table for AV1 encoders, such as night.tbl."""
     piece: PieceOptions = WHOLE
     resume: bool = False
     """Go on from where an interrupted run was stopped or killed."""
@@ -47,6 +53,7 @@ class DenoiseArgs:
 def denoise_command(args: DenoiseArgs) -> None:
     """Run `f2r denoise`."""
     from f2r.cli.display import Display
+    from f2r.cli.grain import write_table
     from f2r.run.batch import is_batch
     from f2r.run.files import denoise_file
     from f2r.system.allocator import keep_freed_memory
@@ -58,8 +65,10 @@ def denoise_command(args: DenoiseArgs) -> None:
         return
     keep_freed_memory()
     source, files = args.inputs[0], _file_options(args)
-    with Display() as display:
+    with _claimed_table(args) as table, Display() as display:
         done = denoise_file(source, args.output, args.config, files, display.say, display.update)
+        if table is not None:
+            write_table(source, str(done.output), files.piece, table, display)
     name = "standard output" if str(done.output) == "-" else str(done.output)
     spent = done.report["seconds"]["total"]
     display.say(f"output: {name} ({done.report['frames']} frames in {spent:.0f} s)")
@@ -69,10 +78,27 @@ def denoise_command(args: DenoiseArgs) -> None:
         display.say(said)
 
 
+@contextmanager
+def _claimed_table(args: DenoiseArgs) -> "Iterator[Claim | None]":
+    """Take the right to write the film grain table before the run, if there is to be one."""
+    from f2r.io.output import claim_file
+
+    if args.grain_table is None:
+        yield None
+        return
+    if "-" in {args.inputs[0], str(args.output)}:
+        raise InputError("--grain-table compares files: read from a file and write to a file")
+    with claim_file(args.grain_table, args.inputs[0], overwrite=args.overwrite) as claim:
+        yield claim
+
+
 def _denoise_batch(args: DenoiseArgs) -> None:
     """Run the command on each clip of several."""
     from f2r.cli.display import Display
     from f2r.run.batch import Task, plan_batch, run_batch
+
+    if args.grain_table is not None:
+        raise InputError("--grain-table goes with one clip: denoise the others apart")
 
     def denoise(task: Task, resume: bool) -> None:
         inputs = (task.source,)

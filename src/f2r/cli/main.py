@@ -8,6 +8,7 @@ from tyro.conf import subcommand
 from f2r.cli.denoise import DenoiseArgs, denoise_command
 from f2r.cli.evaluate import EvaluateArgs, evaluate_command
 from f2r.cli.fit import FitArgs, fit_command
+from f2r.cli.grain import GrainArgs, grain_command
 from f2r.cli.info import InfoArgs, info_command
 from f2r.cli.noise import NoiseArgs, noise_command
 from f2r.cli.preview import PreviewArgs, preview_command
@@ -28,6 +29,7 @@ Command = (
     | Annotated[FitArgs, subcommand("fit", prefix_name=False)]
     | Annotated[PreviewArgs, subcommand("preview", prefix_name=False)]
     | Annotated[NoiseArgs, subcommand("noise", prefix_name=False)]
+    | Annotated[GrainArgs, subcommand("grain", prefix_name=False)]
     | Annotated[SimulateArgs, subcommand("simulate", prefix_name=False)]
     | Annotated[EvaluateArgs, subcommand("evaluate", prefix_name=False)]
     | Annotated[RenderArgs, subcommand("render", prefix_name=False)]
@@ -40,6 +42,7 @@ COMMANDS: dict[type, Callable[[Any], None]] = {
     FitArgs: fit_command,
     PreviewArgs: preview_command,
     NoiseArgs: noise_command,
+    GrainArgs: grain_command,
     SimulateArgs: simulate_command,
     EvaluateArgs: evaluate_command,
     RenderArgs: render_command,
