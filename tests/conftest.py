@@ -2,6 +2,7 @@
 
 import signal
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -25,3 +26,19 @@ def clean() -> Tensor:
 def generator() -> torch.Generator:
     """A seeded source of randomness."""
     return torch.Generator().manual_seed(0)
+
+
+@pytest.fixture
+def clip_file(tmp_path):
+    """A clip of three frames on disk."""
+    (tmp_path / "in").mkdir()
+    frames = moving_clip(3, 24, 32).permute(0, 2, 3, 1).numpy()
+    np.save(tmp_path / "in" / "clip.npy", (frames * 255).round().astype(np.uint8))
+    return tmp_path / "in" / "clip.npy"
+
+
+@pytest.fixture
+def work(tmp_path):
+    """An empty folder for outputs."""
+    (tmp_path / "work").mkdir()
+    return tmp_path / "work"

@@ -6,7 +6,7 @@ import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from f2r.evaluation.metrics import (
-    Motion,
+    FrameMotion,
     clean_motion,
     flicker,
     mean_of_frames,
@@ -14,7 +14,7 @@ from f2r.evaluation.metrics import (
     ssim,
     warping_error,
 )
-from f2r.flow.estimator import FINE, DisFlow
+from f2r.flow.estimator import CLEAN_SEARCH, DisFlow
 
 # Golden values, scikit-image 0.26.0, of the pair that `pair` makes:
 #   peak_signal_noise_ratio(clean, noisy, data_range=1)
@@ -96,7 +96,7 @@ def test_warping_error_follows_a_known_motion():
     visible = torch.zeros(2, 1, 48, 64, dtype=torch.bool)
     visible[..., :-1, :-2] = True
     # The scene moves by (-2, -1): what frame t shows at p, frame t+1 shows at p - (2, 1).
-    motion = Motion(-flow, visible.flip(-1, -2))
+    motion = FrameMotion(-flow, visible.flip(-1, -2))
     assert warping_error(clean, motion).max() < 1e-9
     noisy = clean + 0.1 * torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
     assert warping_error(noisy, motion).numpy() == pytest.approx(0.02, rel=0.05)
@@ -104,7 +104,7 @@ def test_warping_error_follows_a_known_motion():
 
 def test_clean_motion_is_found_and_leaves_out_what_is_hidden():
     clean = scene(2, step=(3, 0))
-    motion = clean_motion(clean, DisFlow(search=FINE))
+    motion = clean_motion(clean, DisFlow(search=CLEAN_SEARCH))
     assert motion.flow.shape == (1, 2, 48, 64)
     inner = motion.flow[0, :, 8:-8, 12:-12]
     assert inner[0].mean().item() == pytest.approx(-3, abs=0.2)
@@ -115,7 +115,7 @@ def test_clean_motion_is_found_and_leaves_out_what_is_hidden():
 
 
 def test_warping_error_without_visible_pixels_is_nan():
-    motion = Motion(torch.zeros(1, 2, 8, 8), torch.zeros(1, 1, 8, 8, dtype=torch.bool))
+    motion = FrameMotion(torch.zeros(1, 2, 8, 8), torch.zeros(1, 1, 8, 8, dtype=torch.bool))
     assert warping_error(torch.zeros(2, 3, 8, 8), motion).isnan().all()
 
 

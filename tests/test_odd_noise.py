@@ -105,7 +105,7 @@ def test_noise_is_measured_drawn_and_taken_back(clean, tmp_path, capsys):
     words = ["noise", str(tmp_path / "clip.npy"), "--picture", str(picture), "--json"]
     assert main([*words, str(measured)]) == 0
     said = capsys.readouterr().out
-    assert "next frames" in said
+    assert "successive frames" in said
     assert "so: " in said
     drawn = cv2.imread(str(picture))
     assert drawn.shape == (960, 1360, 3)
@@ -152,7 +152,7 @@ def test_columns_that_stay_in_place_are_removed_on_request():
 
 
 def test_a_pattern_is_removed_from_whole_frames_that_are_measured_in_the_middle(monkeypatch):
-    monkeypatch.setattr("f2r.run.inspect.SIDE", 64)
+    monkeypatch.setattr("f2r.run.inspect.INSPECTED_SIDE", 64)
     scene = to_array(moving_clip(6, 64, 96, speed=3))
     noisy = scene + 0.03 * noise_like(scene)
     options = {"sigma": 0.03, "preset": "fast", "fixed_pattern": "remove"}
@@ -184,4 +184,4 @@ def test_the_command_line_warns_of_noise_that_is_told_wrong(clean, tmp_path, cap
     np.save(path, clean + 0.1 * noise_like(clean))
     assert main(["denoise", str(path), "--preset", "fast", "--sigma", "40"]) == 0
     said = " ".join(capsys.readouterr().err.split())
-    assert "warning: told Gaussian noise, sd 40.00 of 255, but it looks like" in said
+    assert "warning: the given noise is Gaussian noise, sd 40.00 of 255, measured is" in said

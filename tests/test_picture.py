@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from f2r.pictures.before_after import (
-    Region,
+    Detail,
     Tone,
     choose_tone,
     telling_region,
@@ -78,7 +78,7 @@ def test_the_telling_region_holds_the_structure():
     rng = np.random.default_rng(0)
     frame[250:300, 400:460] += cv2.GaussianBlur(rng.random((50, 60, 3)), (0, 0), 1)
     region = telling_region(frame)
-    assert region == Region(region.top, region.left, 80, 120)
+    assert region == Detail(region.top, region.left, 80, 120)
     assert region.top <= 250
     assert region.top + region.height >= 300
     assert region.left <= 400

@@ -6,7 +6,7 @@ import torch
 
 from f2r.cli.simulate import SimulateArgs, simulate_command
 from f2r.errors import InputError
-from f2r.evaluation.add_noise import add_noise, frame_generator, simulate_file
+from f2r.evaluation.add_noise import add_frame_noise, frame_generator, simulate_file
 from f2r.io import open_reader
 from f2r.noise.models import Gaussian
 
@@ -45,7 +45,7 @@ def test_noise_is_drawn_once_per_seed_and_frame(clean, tmp_path):
     assert np.array_equal(clips[0], clips[1])
     assert not np.array_equal(clips[0], clips[2])
     frame = read(clean)[0][2]
-    assert np.array_equal(add_noise(frame, Gaussian(0.1), 1, 2), clips[0][2])
+    assert np.array_equal(add_frame_noise(frame, Gaussian(0.1), 1, 2), clips[0][2])
     noises = clips[0] - read(clean)[0]
     assert abs(np.corrcoef(noises[0].ravel(), noises[1].ravel())[0, 1]) < 0.1
 
@@ -63,13 +63,13 @@ def test_neighbouring_seeds_and_frames_do_not_share_noise():
 def test_tiff_and_folder_hold_it_unclipped(clean, tmp_path, name):
     done = simulate_file(clean, tmp_path / name, Gaussian(0.2), seed=0)
     noisy, _ = read(done.output)
-    assert np.array_equal(noisy[1], add_noise(read(clean)[0][1], Gaussian(0.2), 0, 1))
+    assert np.array_equal(noisy[1], add_frame_noise(read(clean)[0][1], Gaussian(0.2), 0, 1))
 
 
 def test_video_clips_and_says_so(clean, tmp_path):
     done = simulate_file(clean, tmp_path / "noisy.mkv", Gaussian(0.1), seed=0)
     noisy, info = read(done.output)
-    expected = add_noise(read(clean)[0][0], Gaussian(0.1), 0, 0).clip(0, 1)
+    expected = add_frame_noise(read(clean)[0][0], Gaussian(0.1), 0, 0).clip(0, 1)
     assert info.bit_depth == 16
     assert np.abs(noisy[0] - expected).max() < 1e-4
     assert any("clipped" in note for note in done.notes)

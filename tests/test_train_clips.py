@@ -16,7 +16,7 @@ from f2r.cli.main import main
 from f2r.errors import InputError
 from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import TemporalEstimator
-from f2r.models.weights import fingerprint, load_network
+from f2r.models.weights import load_network, sha256_of
 from f2r.train.corpus.footage import AddedNoise, find_clips, share_memory
 from synthetic import moving_clip
 
@@ -61,7 +61,7 @@ def test_denoise_starts_from_own_weights_and_reports_them(own, tmp_path):
     used = json.loads((tmp_path / "noisy.f2r.npy.json").read_text())["weights"]
     assert used["prior"]["origin"] == "shipped"
     assert used["temporal"]["origin"] == used["refiner"]["origin"] == "own"
-    assert used["temporal"]["sha256"] == fingerprint(own / "temporal.safetensors")
+    assert used["temporal"]["sha256"] == sha256_of(own / "temporal.safetensors")
     frames = np.load(path)
     mine, theirs = (
         f2r.denoise(frames, sigma=20 / 255, preset="fast", weights=weights).frames
@@ -73,7 +73,7 @@ def test_denoise_starts_from_own_weights_and_reports_them(own, tmp_path):
 def test_info_shows_own_weights(own, capsys):
     assert main(["info", "--weights", str(own)]) == 0
     said = capsys.readouterr().out
-    assert fingerprint(own / "refiner.safetensors") in said
+    assert sha256_of(own / "refiner.safetensors") in said
     assert "noise present" in said
 
 

@@ -1,6 +1,6 @@
-"""Options of a run: their values, units and texts.
+"""Options of a run: values, units and texts.
 
-The command line, the Python interface, the report and the reference page all come from here.
+The command line, the Python interface, the report and the reference page are generated from them.
 """
 
 import math
@@ -87,7 +87,7 @@ TRAINING_SECONDS = {Preset.FAST: 0.0, Preset.BALANCED: 120.0, Preset.BEST: 900.0
 
 @dataclass(frozen=True)
 class Tuning:
-    """Constants of the training on the clip, for experiments."""
+    """Constants of training and fusion, for experiments."""
 
     alpha: float = 0.5
     """Strength of the recorruption: y' has 1 + alpha^2 times, y'' has 1 + 1 / alpha^2 times the
@@ -100,20 +100,35 @@ class Tuning:
     """Side of a training crop in pixels; a multiple of 8."""
     crops: int = 6
     """Training crops in a step; > 0."""
+    held_out_share: float = 0.05
+    """Share of the tiles of a clip that is held out of training; in (0, 0.5]."""
+    neighbour_weight: float = 0.6
+    """Fusion: weight of a neighbour that fits perfectly; the frame itself has 1; >= 0."""
+    agreement: float = 0.5
+    """Fusion: mismatch at which the weight of a neighbour falls to 1/e, relative to the squared
+    error of a refined frame; > 0. Frames with independent errors differ by twice that error."""
 
     def __post_init__(self) -> None:
-        for name in ("alpha", "learning_rate", "crops"):
+        for name in ("alpha", "learning_rate", "crops", "agreement"):
             if not getattr(self, name) > 0:
                 raise InputError(f"{name} must be positive, not {getattr(self, name):g}")
         if not 0 < self.stage_1_share < 1:
             raise InputError(f"stage_1_share must lie in (0, 1), not {self.stage_1_share:g}")
+        if not 0 < self.held_out_share <= 0.5:
+            raise InputError(f"held_out_share must lie in (0, 0.5], not {self.held_out_share:g}")
+        if not self.neighbour_weight >= 0:
+            raise InputError(f"neighbour_weight must be >= 0, not {self.neighbour_weight:g}")
         if self.crop_side < 32 or self.crop_side % 8:
             raise InputError(f"crop_side must be a multiple of 8 from 32 on, not {self.crop_side}")
 
 
+DEFAULT_TUNING = Tuning()
+"""The shipped constants."""
+
+
 @dataclass(frozen=True)
 class DenoiseConfig:
-    """Everything that decides the result of a run, besides the clip."""
+    """Options that decide the result of a run."""
 
     preset: Preset = Preset.BALANCED
     """fast: no training on the clip. balanced: up to 2 minutes of it. best: up to 15."""
@@ -128,16 +143,16 @@ class DenoiseConfig:
     preparation and inference leave. Default: the preset's training time."""
     steps: int | None = None
     """Optimiser steps of each stage instead of a training time; the same seed then gives the same
-    result on the same machine. Default: time decides."""
+    result on the same machine. Default: limited by time."""
     strength: float = 1.0
     """Share of the estimated noise that is removed: 0 returns the input, 1 the estimate; in
     [0, 1.5]."""
     chroma_strength: float | None = None
     """The same for the chroma of colour clips; in [0, 1.5]. Default: as strength."""
     hot_pixels: Literal["keep", "remove"] = "keep"
-    """remove: replace hot and dead pixels by the median of their neighbours first."""
+    """remove: first replace hot and dead pixels by the median of their neighbours."""
     fixed_pattern: Literal["keep", "remove"] = "keep"
-    """remove: subtract offsets of rows, columns and pixels that stay while the scene moves."""
+    """remove: first subtract constant offsets of rows, columns and pixels."""
     weights: str | None = None
     """Folder or file of weights to start from, or 'self-supervised' for shipped weights whose
     stages never saw a clean frame. Default: the shipped ones that fit the clip."""
@@ -154,7 +169,7 @@ class DenoiseConfig:
     sample_gib: Annotated[float, arg(name="sample-memory")] = 2.0
     """Memory for the part of the clip that is trained on, in GiB."""
     tuning: Tuning = field(default_factory=Tuning)
-    """Constants of the training on the clip, for experiments."""
+    """Constants of training and fusion, for experiments."""
 
     @property
     def trains(self) -> bool:

@@ -1,10 +1,10 @@
-"""What can go wrong for a user, each as one line that says what to do."""
+"""Errors for the user: one line that says what to do."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 MOST_LETTERS = 160
-"""Length of a library's own words in an error."""
+"""Largest length of a library's message in an error."""
 
 
 class F2RError(Exception):
@@ -20,7 +20,7 @@ class UnevenError(InputError):
 
 
 def check_seed(seed: int) -> None:
-    """Refuse a seed that no generator takes.
+    """Check a seed.
 
     Raises:
         InputError: it is negative or has more than 63 bits.
@@ -31,7 +31,7 @@ def check_seed(seed: int) -> None:
 
 @contextmanager
 def reading(name: object, advice: str = "copy it again, or save it anew") -> Iterator[None]:
-    """Turn whatever a library throws while it reads something of the user's into one line.
+    """Convert all errors of a library that reads the user's data to one line.
 
     Args:
         name: what is read.
@@ -53,7 +53,7 @@ def reading(name: object, advice: str = "copy it again, or save it anew") -> Ite
 
 
 def reason(error: Exception) -> str:
-    """Put into a few printable words why something failed."""
+    """Shorten the reason of an error to one printable line."""
     said = getattr(error, "strerror", None) or str(error) or type(error).__name__
     if error.args and isinstance(error.args[0], bytes):
         said = error.args[0].decode(errors="replace")

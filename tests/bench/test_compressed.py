@@ -8,7 +8,7 @@ import pytest
 from f2r.io import open_reader
 from f2r_bench.cli.main import main
 from f2r_bench.clips.noise import to_bytes
-from f2r_bench.compressed.codecs import ENCODINGS, encode
+from f2r_bench.compressed.codecs import ENCODINGS, encode_file
 from f2r_bench.compressed.filters import filter_file, has_filter
 from f2r_bench.compressed.table import grid_table, summary_lines
 from synthetic import moving_clip
@@ -85,7 +85,7 @@ def test_what_is_encoded_is_near_and_a_filter_that_does_nothing_keeps_it(tmp_pat
     grey = moving_clip(4, 48, 64).mean(1, keepdim=True)
     frames = to_bytes(grey.expand(-1, 3, -1, -1))
     coded, kept = tmp_path / f"coded{ENCODINGS[name].suffix}", tmp_path / "kept.mkv"
-    encode(coded, frames, ENCODINGS[name])
+    encode_file(coded, frames, ENCODINGS[name])
     filter_file(coded, kept, "null", "")
     with open_reader(coded) as first, open_reader(kept) as second:
         one, two = np.stack(list(first)), np.stack(list(second))

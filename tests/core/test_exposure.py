@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import f2r
-from f2r.method.exposure import REACH, flickers, match_exposure
+from f2r.method.exposure import EXPOSURE_REACH, flickers, match_exposure
 from synthetic import moving_clip
 
 SIGMA = 0.05
@@ -28,7 +28,7 @@ def test_only_alternating_exposure_counts_as_flicker():
         assert not flickers(list(calm))
 
 
-@pytest.mark.parametrize("count", [1, 3, REACH, 12])
+@pytest.mark.parametrize("count", [1, 3, EXPOSURE_REACH, 12])
 def test_frames_get_the_exposure_of_their_surroundings_and_can_be_put_back(count):
     frames = list(alternating(clip(12)[:count], 0.6))
     matched = list(match_exposure(frames))
@@ -36,7 +36,7 @@ def test_frames_get_the_exposure_of_their_surroundings_and_can_be_put_back(count
     for (frame, factor), original in zip(matched, frames, strict=True):
         assert np.allclose(frame / factor, original, atol=1e-6)
     if count == 12:
-        levels = [float(np.median(frame)) for frame, _ in matched[REACH:-REACH]]
+        levels = [float(np.median(frame)) for frame, _ in matched[EXPOSURE_REACH:-EXPOSURE_REACH]]
         assert max(levels) / min(levels) < 1.15 < 1 / 0.6
 
 

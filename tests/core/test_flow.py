@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from f2r.flow.estimator import FINE, SMOOTH, DisFlow
+from f2r.flow.estimator import CLEAN_SEARCH, NOISY_SEARCH, DisFlow
 from f2r.flow.pyramid import flow_pyramid
 from f2r.flow.scene_cuts import is_scene_cut
 from f2r.flow.variational import VariationalConfig, VariationalFlow
@@ -179,8 +179,8 @@ def test_dis_follows_fast_motion_in_small_frames(size):
 
 
 def test_small_frames_are_searched_as_smoothly_as_large_ones():
-    small = SMOOTH.fit((90, 120))
-    assert small.patch < SMOOTH.patch
-    assert small.smoothness == SMOOTH.smoothness
-    assert SMOOTH.fit((240, 416)) == SMOOTH
-    assert FINE.fit((90, 120)) == FINE
+    small = NOISY_SEARCH.fit((90, 120))
+    assert small.patch < NOISY_SEARCH.patch
+    assert small.smoothness == NOISY_SEARCH.smoothness
+    assert NOISY_SEARCH.fit((240, 416)) == NOISY_SEARCH
+    assert CLEAN_SEARCH.fit((90, 120)) == CLEAN_SEARCH

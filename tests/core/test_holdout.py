@@ -12,7 +12,7 @@ from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import TemporalEstimator
 from f2r.models.weights import load_prior
 from f2r.noise.models import Gaussian
-from f2r.train.holdout import MOST, anchor_errors, hold_out, refined_cases, refined_errors
+from f2r.train.holdout import MOST_HELD_OUT, anchor_errors, hold_out, refined_cases, refined_errors
 from f2r.train.refiner_loss import draw_centres
 from f2r.train.temporal_loss import masked_error
 from f2r.train.windows import CropConfig, CropSampler
@@ -47,7 +47,7 @@ def clip(clean, networks, preprocessor, generator):
 def test_some_tiles_are_held_out_but_not_too_many(clip, generator):
     held_out = hold_out(clip, generator).held_out
     assert clip.held_out is None
-    assert 1 <= int(held_out.sum()) <= min(MOST, 0.1 * held_out.numel())
+    assert 1 <= int(held_out.sum()) <= min(MOST_HELD_OUT, 0.1 * held_out.numel())
 
 
 def test_no_loss_touches_held_out_pixels(clip, generator):

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from f2r.models.layers import Fold, UNet, join, residual_blocks
+from f2r.models.layers import Fold, UNet, join_narrow, residual_blocks
 from f2r.models.temporal import Aligned, copy_and_correct
 
 
@@ -21,10 +21,10 @@ def test_folding_is_a_small_convolution_of_the_unshuffled_image(factor):
 
 def test_joined_images_have_the_type_of_convolutions():
     parts = torch.rand(1, 3, 4, 4), torch.rand(1, 2, 4, 4)
-    assert join(*parts).dtype == torch.float32
+    assert join_narrow(*parts).dtype == torch.float32
     with torch.autocast("cpu", torch.bfloat16):
-        assert join(*parts).dtype == torch.bfloat16
-        assert torch.equal(join(*parts), torch.cat(parts, 1).bfloat16())
+        assert join_narrow(*parts).dtype == torch.bfloat16
+        assert torch.equal(join_narrow(*parts), torch.cat(parts, 1).bfloat16())
 
 
 def test_gradients_reach_every_weight():

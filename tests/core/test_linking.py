@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from f2r.flow.estimator import DisFlow
-from f2r.flow.luma import LUMA, luma
+from f2r.flow.luma import BT601, luma
 from f2r.flow.motion_averaged_luma import steady_luma
 from f2r.flow.warp import warp_backward
 from f2r.method.preprocess import PreparedFrame
@@ -109,4 +109,4 @@ def test_what_fits_is_averaged_and_what_does_not_is_left_out():
 def test_equal_frames_stay_as_they_are():
     frame = torch.rand(3, 16, 16)
     torch.testing.assert_close(steady_luma(luma(frame), [luma(frame)]), luma(frame))
-    assert all(sum(weights) == pytest.approx(1) for weights in LUMA.values())
+    assert all(sum(weights) == pytest.approx(1) for weights in BT601.values())

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from f2r.errors import InputError
-from f2r.models.noise_level import SIDE, NoiseLevels, load_noise_level
+from f2r.models.noise_level import PATCH_SIDE, NoiseLevels, load_noise_level
 from f2r.train.corpus.codecs import DRAWS, Coding, code, draw_coding
-from f2r.train.corpus.coded_clips import UNIT, CodedExample, SceneConfig, draw_example
+from f2r.train.corpus.coded_clips import LUMA_STEPS, CodedExample, SceneConfig, draw_example
 from f2r.train.corpus.noise_level_training import (
     NoiseLevelConfig,
     draw_patches,
@@ -77,13 +77,13 @@ def test_textures_are_among_the_examples(pixels: np.ndarray) -> None:
 
 
 def test_patches_come_from_the_example_in_order() -> None:
-    ramp = (np.arange(8) * UNIT // 8).astype(np.int16)
+    ramp = (np.arange(8) * LUMA_STEPS // 8).astype(np.int16)
     frames = np.tile(ramp[:, None, None], (1, 96, 128))
     example = CodedExample(frames, 0.1, 1.0, 0.1, "none")
     steps = []
     for seed in range(20):
         patches = draw_patches(example, 5, torch.Generator().manual_seed(seed))
-        assert patches.shape == (5, 3, SIDE, SIDE)
+        assert patches.shape == (5, 3, PATCH_SIDE, PATCH_SIDE)
         steps.append(patches[-1, :, 0, 0].diff())
     rising = [bool((step > 0.1).all()) for step in steps]
     assert sum(rising) > 15  # the others have no other frames
@@ -112,7 +112,7 @@ def test_a_short_training_writes_weights(tmp_path, pixels: np.ndarray) -> None:
     output = tmp_path / "noise_level.safetensors"
     train_noise_level([tmp_path / "clip.npy"], [], output, 1.0, 0, config=config)
     again = load_noise_level(output)
-    assert again(torch.rand(1, 2, 3, SIDE, SIDE)).levels.shape == (1, 4)
+    assert again(torch.rand(1, 2, 3, PATCH_SIDE, PATCH_SIDE)).levels.shape == (1, 4)
 
 
 def test_without_scenes_there_is_no_training() -> None:

@@ -178,7 +178,7 @@ def test_a_header_that_promises_more_pixels_than_bytes_is_refused(tmp_path, name
 
 
 def test_of_large_frames_the_noise_of_the_middle_is_measured(monkeypatch):
-    monkeypatch.setattr("f2r.run.inspect.SIDE", 64)
+    monkeypatch.setattr("f2r.run.inspect.INSPECTED_SIDE", 64)
     clip = np.random.default_rng(0).normal(0.5, 0.1, (5, 200, 300)).astype(np.float32)
     clip[:, :60] = 0
     plane = inspect_reader(ArrayReader(clip))[0]

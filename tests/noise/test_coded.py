@@ -8,7 +8,7 @@ from torch import Tensor
 from f2r.errors import InputError
 from f2r.models.noise_level import (
     MOTION_NUMBERS,
-    SIDE,
+    PATCH_SIDE,
     SPREAD,
     NoiseLevelNet,
     load_noise_level,
@@ -106,7 +106,7 @@ def test_texture_is_found_again_where_it_moved_and_noise_is_not() -> None:
     generator = torch.Generator().manual_seed(0)
     field = torch.rand(80, 80, generator=generator)
     texture = torch.stack([field[8:72, 8 + 2 * t : 72 + 2 * t] for t in range(3)])
-    noise = torch.rand(3, SIDE, SIDE, generator=generator)
+    noise = torch.rand(3, PATCH_SIDE, PATCH_SIDE, generator=generator)
     numbers = measure_motion(torch.stack((texture, noise))[:, None].expand(2, 4, -1, -1, -1))
     assert numbers.shape == (2, MOTION_NUMBERS)
     ratio = numbers[:, 3 * len(SPREAD) : 4 * len(SPREAD)]  # best against usual, log2
@@ -168,7 +168,9 @@ def test_weights_survive_the_file(tmp_path) -> None:
     network = NoiseLevelNet((8, 8, 8), 8).eval()
     save_noise_level(tmp_path / "w.safetensors", network, {"seed": "0"})
     again = load_noise_level(tmp_path / "w.safetensors")
-    patches = torch.rand(1, 4, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+    patches = torch.rand(
+        1, 4, 3, PATCH_SIDE, PATCH_SIDE, generator=torch.Generator().manual_seed(0)
+    )
     assert torch.allclose(again(patches).levels, network(patches).levels, atol=0.02)
 
 

@@ -78,7 +78,7 @@ def test_one_frame_and_clipping_are_named(scene: Tensor) -> None:
 def test_a_noise_free_clip_gives_finite_figures(scene: Tensor) -> None:
     diagnosis = diagnose(scene, scene, Gaussian(0.0))
     assert torch.isfinite(diagnosis.autocorrelation).all()
-    assert "hardly any noise" in diagnosis.findings[0].text
+    assert "too weak to remove" in diagnosis.findings[0].text
 
 
 def test_shapes_must_agree(scene: Tensor) -> None:

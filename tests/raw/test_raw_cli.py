@@ -20,7 +20,7 @@ from f2r.io.raw.pattern_check import pattern_warning
 from f2r.models.prior import ImagePrior
 from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import align
-from f2r.models.weights import KINDS, WeightSet, fingerprint, load_network, shipped
+from f2r.models.weights import KINDS, WeightSet, load_network, sha256_of, shipped
 from f2r.models.widen import widen
 from f2r.noise.camera import crvd_noise
 from f2r.noise.estimate import estimate_noise
@@ -188,7 +188,7 @@ def test_weights_come_from_raw_clips_and_raw_clips_use_them(tmp_path):
     assert {part["origin"] for part in used["shipped"].values()} == {"shipped for raw"}
     assert used["own"]["prior"] == used["shipped"]["prior"]
     assert used["own"]["temporal"]["origin"] == "own"
-    assert used["shipped"]["prior"]["sha256"] == fingerprint(shipped(ImagePrior, WeightSet.RAW))
+    assert used["shipped"]["prior"]["sha256"] == sha256_of(shipped(ImagePrior, WeightSet.RAW))
 
 
 def test_the_noise_of_a_raw_clip_is_shown(tmp_path, capsys):

@@ -1,4 +1,4 @@
-"""`f2r denoise`: a noisy clip in, a clean one out."""
+"""`f2r denoise`: denoise clips."""
 
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -21,32 +21,32 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DenoiseArgs:
-    """Denoise a clip. The noise is estimated unless --sigma or --noise says what it is."""
+    """Denoise a clip. The noise is estimated unless --sigma or --noise gives it."""
 
     inputs: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="INPUT...")]
     """Video file, folder of frames, TIFF stack, .npy (T,H,W[,C]) or - for YUV4MPEG2 on standard
-    input; several of them, or a folder of video files, are done one after the other."""
+    input; several of them, or a folder of video files, are denoised in turn."""
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
-    """Where to write, the kind by its extension; - for standard output; a folder for several
-    inputs. Default: NAME.f2r.EXT beside the input."""
+    """Output; its extension chooses the format; - for standard output; a folder for several inputs.
+    Default: NAME.f2r.EXT beside the input."""
     config: Annotated[DenoiseConfig, tyro.conf.arg(name="")] = field(default_factory=DenoiseConfig)
     codec: str | None = None
     """Encoder (libx264, libx265, libsvtav1, libvpx-vp9, prores_ks, ffv1, mjpeg; for a folder png,
-    tiff, bmp); default: what suits the container and loses least."""
+    tiff, bmp); default: the least lossy one of the container."""
     quality: float | None = None
     """Constant rate factor or quantiser of the encoder, lower is better."""
     skip_corrupt: bool = False
-    """Leave damaged video packets and pictures out instead of stopping at them."""
+    """Skip damaged video packets and pictures instead of stopping there."""
     axes: str | None = None
-    """Names of the axes of a TIFF or .npy in the order of the file, where it does not say them
-    or says them wrongly: T time, Y rows, X columns, Z, C or S for channels, such as YXT."""
+    """Names of the axes of a TIFF or .npy in the order of the file, if they are missing or wrong
+    there: T time, Y rows, X columns, Z, C or S for channels, such as YXT."""
     grain_table: Path | None = None
     """Also write what was removed as a film grain table for AV1 encoders, such as night.tbl."""
     piece: PieceOptions = WHOLE
     resume: bool = False
-    """Go on from where an interrupted run was stopped or killed."""
+    """Resume an interrupted run."""
     overwrite: bool = False
-    """Replace an existing output; throw away what an interrupted run left."""
+    """Replace an existing output and the state of an interrupted run."""
     mosaic: MosaicOptions = NOT_RAW
 
 

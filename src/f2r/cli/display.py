@@ -1,4 +1,4 @@
-"""What a running command shows: decisions line by line, and one progress bar per stage."""
+"""Display of a running command: decisions line by line, one progress bar per stage."""
 
 from contextlib import suppress
 from types import TracebackType
@@ -28,12 +28,12 @@ class Display:
         self.tasks: dict[str, int] = {}
 
     def say(self, sentence: str) -> None:
-        """Show one decision; a terminal that is gone ends nothing."""
+        """Show one sentence; a closed terminal is ignored."""
         with suppress(OSError):
             self.console.print(sentence, soft_wrap=True, markup=False)
 
     def update(self, report: Report) -> None:
-        """Show how far a stage is."""
+        """Show the progress of a stage."""
         if report.stage not in self.tasks:
             self.tasks[report.stage] = self.bars.add_task(report.stage, total=1.0, note="")
         note = "" if report.loss is None else f"loss {report.loss:.4f}, step {report.step}"

@@ -1,4 +1,4 @@
-"""`f2r evaluate`: how near a clip is to its clean reference."""
+"""`f2r evaluate`: compare a clip with its clean reference."""
 
 from contextlib import ExitStack
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""`f2r fit`: what a run finds and learns about a clip, as one file."""
+"""`f2r fit`: fit a model to a clip and save it."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +13,7 @@ from f2r.config import DenoiseConfig
 
 @dataclass(frozen=True)
 class FitArgs:
-    """Keep what a run finds and learns about a clip: noise, decisions, adapted networks."""
+    """Fit a model to a clip and save it: noise, decisions, adapted networks."""
 
     input: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="INPUT")]
     """Video file, folder of frames, TIFF stack or .npy."""
@@ -21,7 +21,7 @@ class FitArgs:
     """The model, such as night.f2r; `f2r.load` and the VapourSynth node read it."""
     config: Annotated[DenoiseConfig, tyro.conf.arg(name="")] = field(default_factory=DenoiseConfig)
     skip_corrupt: bool = False
-    """Leave damaged video packets and pictures out instead of stopping at them."""
+    """Skip damaged video packets and pictures instead of stopping there."""
     axes: str | None = None
     """Names of the axes of a TIFF or .npy in the order of the file, such as YXT."""
     overwrite: bool = False

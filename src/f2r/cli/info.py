@@ -1,4 +1,4 @@
-"""`f2r info`: what this installation has to work with."""
+"""`f2r info`: show version, device, libraries and weights."""
 
 from dataclasses import dataclass
 from pathlib import Path

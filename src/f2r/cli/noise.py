@@ -1,4 +1,4 @@
-"""`f2r noise`: what the noise of a clip is, and whether the method can work on it."""
+"""`f2r noise`: measure the noise of a clip and check the assumptions."""
 
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -22,18 +22,18 @@ PICTURES = {".png", ".jpg", ".jpeg"}
 
 @dataclass(frozen=True)
 class NoiseArgs:
-    """Measure the noise of a clip and say which assumptions hold."""
+    """Measure the noise of a clip and check the assumptions of the method."""
 
     input: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="INPUT")]
     """Video file, folder of frames, TIFF stack or .npy."""
     json: Path | None = None
-    """Where to write the measurement; `f2r denoise --noise FILE.json` takes it back."""
+    """File for the measurement; `f2r denoise --noise FILE.json` reads it."""
     picture: Path | None = None
-    """Where to draw it, such as noise.png: variance, correlations, fixed pattern."""
+    """File for charts, such as noise.png: variance, correlations, fixed pattern."""
     overwrite: bool = False
     """Replace existing files of these names."""
     skip_corrupt: bool = False
-    """Leave damaged video packets and pictures out instead of stopping at them."""
+    """Skip damaged video packets and pictures instead of stopping there."""
     axes: str | None = None
     """Names of the axes of a TIFF or .npy in the order of the file, such as YXT."""
     mosaic: MosaicOptions = NOT_RAW
@@ -71,10 +71,9 @@ def noise_command(args: NoiseArgs) -> None:
         for claim in claims:
             if claim.path == args.json:
                 write_report(claim.path, _content(planes), claim)
-                console.print(f"written: {claim.path}")
             else:
                 claim.write(claim.path, lambda partial: write_noise_picture(partial, planes))
-                console.print(f"drawn: {claim.path}")
+            console.print(f"written: {claim.path}")
 
 
 def _content(planes: "Sequence[PlaneNoise]") -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import tyro
 
 from f2r.errors import F2RError, InputError
-from f2r.system.signals import describe, exit_code, stoppable
+from f2r.system.signals import describe_interrupt, exit_code, stoppable
 
 DONE, FAILED, BAD_INPUT = 0, 1, 2
 """Exit codes."""
@@ -51,7 +51,7 @@ class Program:
             return _fail(str(error), FAILED)
         except KeyboardInterrupt as interrupt:
             hint = ": repeat the command to go on" if isinstance(args, self.resumable) else ""
-            return _fail(f"{describe(interrupt)}{hint}", exit_code(interrupt))
+            return _fail(f"{describe_interrupt(interrupt)}{hint}", exit_code(interrupt))
         except OSError as error:  # a full disk, a removed folder
             return _fail(f"{error.filename or 'disk'}: {error.strerror or error}", FAILED)
         except MemoryError:

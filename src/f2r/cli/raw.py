@@ -1,4 +1,4 @@
-"""Options by which bare mosaics are told from grey clips, shared by several commands."""
+"""Options for raw frames without metadata, shared by several commands."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class MosaicArgs:
-    """Only for raw frames in TIFF, PNG or .npy; camera files (DNG) and CRVD folders know."""
+    """Only for raw frames in TIFF, PNG or .npy; DNG and CRVD folders hold this information."""
 
     pattern: Literal["RGGB", "BGGR", "GRBG", "GBRG"] | None = None
     """Colours of the top left 2 x 2 pixels, row by row."""
     black: float | None = None
-    """Level of no light, in the units of the file."""
+    """Black level, in the units of the file."""
     white: float | None = None
-    """Level of a full pixel, likewise."""
+    """White level, likewise."""
 
 
 NOT_RAW = MosaicArgs()
@@ -28,7 +28,7 @@ MosaicOptions = Annotated[MosaicArgs, tyro.conf.arg(name="")]
 
 
 def mosaic_of(args: MosaicArgs) -> "Mosaic | None":
-    """Build what the options say; None if they say nothing.
+    """Build the mosaic of the options; None if none is given.
 
     Raises:
         InputError: only some of the three are given.

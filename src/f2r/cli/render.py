@@ -1,4 +1,4 @@
-"""`f2r render`: a raw clip in, something to look at out."""
+"""`f2r render`: render a raw clip for display."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from f2r.errors import InputError
 
 @dataclass(frozen=True)
 class RenderArgs:
-    """Render a raw clip as sRGB by a small, fixed ISP: for looking, not for grading."""
+    """Render a raw clip as sRGB by a small, fixed ISP, for display."""
 
     input: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="INPUT")]
     """DNG or other raw file, folder of them, CRVD folder, or mosaics in TIFF, PNG or .npy."""
@@ -21,11 +21,11 @@ class RenderArgs:
     exposure: float = 0.0
     """Brightening in stops, -10 to 10."""
     white_balance: tuple[float, float] | None = None
-    """Gains of red and blue for green = 1; default as shot, or else the clip's mean is grey."""
+    """Gains of red and blue for green = 1; default: as shot, else grey world."""
     tone_curve: bool = True
-    """Add contrast; without it the picture is plain sRGB."""
+    """Add contrast to plain sRGB."""
     isp: Path | None = None
-    """Weights of the network that papers on CRVD render with (isp.pth), to use it instead."""
+    """Render with the ISP network of the CRVD papers; its weights (isp.pth)."""
     overwrite: bool = False
     """Replace an existing output."""
     mosaic: MosaicOptions = NOT_RAW

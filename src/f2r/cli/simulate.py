@@ -1,4 +1,4 @@
-"""`f2r simulate`: a clean clip in, a noisy one with known noise out."""
+"""`f2r simulate`: add known noise to a clean clip."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ class SimulateArgs:
     clean: Annotated[str, tyro.conf.Positional]
     """Clean video file, folder of frames, TIFF stack or .npy."""
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
-    """Where to write; .npy, TIFF and folders keep the noise unclipped, a video clips it."""
+    """Output; .npy, TIFF and folders keep the noise unclipped, a video clips it."""
     sigma: float | None = None
     """Standard deviation of Gaussian noise in 8-bit units, 0 to 255: as --noise gaussian:S."""
     noise: str | None = None
@@ -28,7 +28,7 @@ class SimulateArgs:
     seed: int = 0
     """Seed of the noise."""
     raw: bool = False
-    """Make noisy raw frames of a colour clip by an inverse ISP, as the CRVD camera shoots them."""
+    """Make noisy raw frames of the CRVD camera from a colour clip, by an inverse ISP."""
     iso: int | None = None
     """With --raw: 1600, 3200, 6400, 12800 or 25600."""
     clean_raw: Path | None = None
@@ -74,7 +74,7 @@ def simulate_command(args: SimulateArgs) -> None:
 
 
 def _check_raw(args: SimulateArgs) -> int:
-    """Return the ISO; the camera's calibration is the noise."""
+    """Return the ISO, which gives the noise by the camera's calibration."""
     if args.iso is None:
         raise InputError("--raw needs --iso: 1600, 3200, 6400, 12800 or 25600")
     if args.sigma is not None or args.noise is not None:
@@ -83,7 +83,7 @@ def _check_raw(args: SimulateArgs) -> int:
 
 
 def _noise_of(args: SimulateArgs) -> "NoiseModel":
-    """Build the noise that is added to a clip as it is."""
+    """Build the noise model of a clip that is not raw."""
     from f2r.noise.models import Gaussian
     from f2r.noise.parse import parse_noise
 

@@ -1,4 +1,4 @@
-"""`f2r train`: make weights, the shipped ones or your own."""
+"""`f2r train`: train weights on clips or photographs."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,7 +30,7 @@ class TrainPriorArgs:
     overwrite: bool = False
     """Replace existing weights, and the state of another training."""
     raw: bool = False
-    """For raw planes: photographs are taken back to raw, noise is that of a camera."""
+    """For raw: photographs are converted to raw by an inverse ISP, with the noise of a camera."""
     coded_share: float = 0.0
     """Share of pictures whose noise goes through a video codec; not with --raw."""
 
@@ -39,7 +39,7 @@ class TrainPriorArgs:
 class TrainClipsArgs:
     """Train stages 1 and 2 on clips: weights that f2r denoise --weights starts from.
 
-    Noisy clips are taken as they are; clean ones get their noise once, by --add-noise.
+    The clips are noisy, or get their noise once by --add-noise.
     """
 
     clips: Annotated[tuple[Path, ...], tyro.conf.Positional]
@@ -51,24 +51,25 @@ class TrainClipsArgs:
     add_noise: bool = False
     """The clips are clean: add noise once, by default of many levels."""
     photos: tuple[Path, ...] = ()
-    """Photographs from which moving clips are made as well; needs --add-noise."""
+    """Photographs, from which further clips are made; needs --add-noise."""
     clean_targets: bool = False
-    """Learn from the clean frames, not self-supervised; needs --add-noise."""
+    """Use the clean frames as targets, instead of self-supervision; needs --add-noise."""
     coded_share: float = 0.0
     """Share of clips that go through a video codec after the noise; needs --clean-targets."""
     mosaic: MosaicOptions = NOT_RAW
     raw: bool = False
-    """The clips are raw; with --add-noise, pictures are taken back to raw, noise is a camera's."""
+    """The clips are raw; with --add-noise, clips are converted to raw with the noise of a
+    camera."""
     init: str | None = None
     """Weights to start from: a folder or file, or none for random ones; default: the shipped."""
     time_budget: str = "45m"
     """Training time of both stages together."""
     steps: int | None = None
-    """Most steps of each stage; with it a run can be repeated exactly."""
+    """Optimiser steps of each stage, at most; makes a run repeatable."""
     batch: int = 6
     """Crops a step, over all processes."""
     shards: int | None = None
-    """Parts of a batch that processes share; default: one for each process."""
+    """Parts into which processes divide a batch; default: one per process."""
     memory: float = 4.0
     """Memory for prepared frames in GiB, per process; longer clips are sampled."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
@@ -102,7 +103,7 @@ def train_prior_command(args: TrainPriorArgs) -> None:
 
 
 def _footage(args: TrainClipsArgs) -> "Footage":
-    """Say what to train on."""
+    """Build the description of the training data."""
     from f2r.noise.parse import parse_noise
     from f2r.train.corpus.coded_noise import CodedNoise
     from f2r.train.corpus.footage import Footage

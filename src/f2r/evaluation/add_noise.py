@@ -71,7 +71,7 @@ def simulate_file(
         info = roomy_info(reader.info, output)
         with open_writer(output, info, claim=claim) as writer:
             for index, frame in enumerate(reader):
-                noisy = add_noise(frame, noise, seed, index)
+                noisy = add_frame_noise(frame, noise, seed, index)
                 clipped += float(np.mean((noisy < 0) | (noisy > 1)))
                 writer.write(noisy)
                 count = index + 1
@@ -95,7 +95,7 @@ def claim_simulated(clean: str | Path, output: Path, *, overwrite: bool) -> Clai
     return Claim(output, overwrite=overwrite, is_shared=True)
 
 
-def add_noise(frame: Frame, noise: NoiseModel, seed: int, index: int) -> Frame:
+def add_frame_noise(frame: Frame, noise: NoiseModel, seed: int, index: int) -> Frame:
     """Draw the noisy version of one frame.
 
     Args:

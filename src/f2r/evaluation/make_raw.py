@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from f2r.errors import InputError, check_seed
-from f2r.evaluation.add_noise import Simulated, add_noise, claim_simulated, finish
+from f2r.evaluation.add_noise import Simulated, add_frame_noise, claim_simulated, finish
 from f2r.io import ClipInfo, Frame, FrameReader, FrameWriter, Source, open_reader, open_writer
 from f2r.io.raw.colour import as_matrix
 from f2r.io.raw.crvd import crvd_mosaic
@@ -64,7 +64,7 @@ def simulate_raw(  # noqa: PLR0913 - keyword options of a command
         count = 0
         for count, frame in enumerate(reader, 1):
             packed = to_raw(frame, look, shown)
-            noisy = add_noise(packed, noise, seed, count - 1)
+            noisy = add_frame_noise(packed, noise, seed, count - 1)
             writer.write(np.minimum(noisy, np.float32(1)))
             if kept is not None:
                 kept.write(packed)

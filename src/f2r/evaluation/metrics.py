@@ -74,7 +74,7 @@ def _window(planes: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Motion:
+class FrameMotion:
     """Motion of a clean clip from each frame to the next."""
 
     flow: Tensor
@@ -83,7 +83,7 @@ class Motion:
     """(T-1, 1, H, W) bool: frame t+1 shows the pixel."""
 
 
-def clean_motion(clean: Tensor, estimator: FlowEstimator) -> Motion:
+def clean_motion(clean: Tensor, estimator: FlowEstimator) -> FrameMotion:
     """Estimate the motion of a clean clip; occlusions by forward-backward consistency.
 
     Args:
@@ -96,10 +96,10 @@ def clean_motion(clean: Tensor, estimator: FlowEstimator) -> Motion:
         backward = estimator.estimate(second, first)[None]
         flows.append(forward)
         visible.append(visibility(forward, backward) > 0.5)
-    return Motion(torch.cat(flows), torch.cat(visible))
+    return FrameMotion(torch.cat(flows), torch.cat(visible))
 
 
-def warping_error(frames: Tensor, motion: Motion) -> Tensor:
+def warping_error(frames: Tensor, motion: FrameMotion) -> Tensor:
     """Compute the warping error: the difference of each frame to the next along the motion.
 
     A clean clip does not reach zero because of changes of light, interpolation and errors of the

@@ -20,7 +20,7 @@ from f2r.evaluation.metrics import (
     ssim,
     warping_error,
 )
-from f2r.flow.estimator import FINE, DisFlow, FlowEstimator
+from f2r.flow.estimator import CLEAN_SEARCH, DisFlow, FlowEstimator
 from f2r.io import ClipInfo, Frame, open_reader
 from f2r.io.raw.mosaic import Mosaic
 from f2r.system.progress import Progress, ProgressCallback
@@ -93,7 +93,7 @@ def evaluate_frames(
     Raises:
         InputError: one clip ends before the other, or both are empty.
     """
-    estimator = estimator or DisFlow(search=FINE)
+    estimator = estimator or DisFlow(search=CLEAN_SEARCH)
     result = Evaluation()
     before: tuple[Tensor, Tensor] | None = None
     for reference, judged in zip_longest(clean, other):

@@ -62,10 +62,10 @@ class DisSearch:
         return replace(self, patch=SMALL_PATCH, stride=SMALL_STRIDE)
 
 
-SMOOTH = DisSearch(patch=12, stride=8, descent=6, refinement=3, smoothness=60.0)
+NOISY_SEARCH = DisSearch(patch=12, stride=8, descent=6, refinement=3, smoothness=60.0)
 """For frames with remaining noise (docs/method.md, "Two-pass flow")."""
 
-FINE = DisSearch(patch=8, stride=4, descent=12, refinement=2, smoothness=20.0)
+CLEAN_SEARCH = DisSearch(patch=8, stride=4, descent=12, refinement=2, smoothness=20.0)
 """For clean frames."""
 
 SMALL_PATCH, SMALL_STRIDE = 8, 5
@@ -99,7 +99,7 @@ class DisFlow(FlowEstimator):
     Source: Kroeger et al. 2016, "Fast Optical Flow using Dense Inverse Search".
     """
 
-    def __init__(self, finest_scale: int = 0, search: DisSearch = SMOOTH) -> None:
+    def __init__(self, finest_scale: int = 0, search: DisSearch = NOISY_SEARCH) -> None:
         self.finest_scale, self.search = finest_scale, search
 
     @property

@@ -1,4 +1,4 @@
-"""Motion-averaged luma: a frame averaged with its aligned neighbours, to estimate flow on."""
+"""Motion-averaged luma: a frame averaged with its aligned neighbours, for flow estimation."""
 
 from collections.abc import Sequence
 
@@ -12,10 +12,10 @@ and miss objects that move differently from their surroundings."""
 TOLERANCE = 1.5
 """Mismatch, relative to the median, at which the weight of a neighbour falls to 1/e."""
 
-SPARSE = 4
+MEDIAN_STEP = 4
 """Step of the rows and columns from which the median is taken."""
 
-PATCH = 7
+MISMATCH_SIDE = 7
 """Side of the square that averages the mismatch, pixels; odd."""
 
 
@@ -33,8 +33,8 @@ def steady_luma(own: Tensor, aligned: Sequence[Tensor]) -> Tensor:
     """
     total, weights = OWN_WEIGHT * own, torch.full_like(own, OWN_WEIGHT)
     for neighbour in aligned:
-        mismatch = mean_around((neighbour - own).square(), PATCH)
-        usual = mismatch[..., ::SPARSE, ::SPARSE].median().clamp(min=1e-8)
+        mismatch = mean_around((neighbour - own).square(), MISMATCH_SIDE)
+        usual = mismatch[..., ::MEDIAN_STEP, ::MEDIAN_STEP].median().clamp(min=1e-8)
         weight = torch.exp(-mismatch / (TOLERANCE * usual))
         total, weights = total + weight * neighbour, weights + weight
     return total / weights

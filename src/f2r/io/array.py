@@ -28,9 +28,9 @@ from f2r.io.gaps import fill_from
 from f2r.io.output import FileWriter
 from f2r.system.claim import Claim
 
-MAX_CHANNELS = 16
+MOST_LAST = 16
 """More than this in the last axis is a transposed array rather than a clip."""
-SAMPLE = (16, 256, 256)
+SAMPLED_SHAPE = (16, 256, 256)
 """Frames, rows and columns that a guess of the axes is judged by."""
 
 
@@ -97,9 +97,9 @@ def _describe(array: NDArray[Any], name: object, path: Path | None) -> ClipInfo:
     channels = array.shape[3] if array.ndim == 4 else 1
     check_frame_count(frames, name)
     check_frame_size(height, width, name)
-    if not 1 <= channels <= MAX_CHANNELS:
+    if not 1 <= channels <= MOST_LAST:
         raise InputError(
-            f"{name}: has {channels} channels: the axes are (T, H, W, C) with 1 to {MAX_CHANNELS} "
+            f"{name}: has {channels} channels: the axes are (T, H, W, C) with 1 to {MOST_LAST} "
             "channels last; name others by --axes"
         )
     return ClipInfo(
@@ -120,7 +120,7 @@ def _describe_source(array: NDArray[Any], path: Path | None) -> ArraySource:
     unread = ("Samples are kept as float32, the input has float64.",) if is_double else ()
     middle = tuple(
         slice(max(0, (side - most) // 2), (side + most) // 2)
-        for side, most in zip(array.shape, SAMPLE, strict=False)
+        for side, most in zip(array.shape, SAMPLED_SHAPE, strict=False)
     )
     doubts = doubt_guess(array[middle], array.shape) if array.ndim == 3 and path else ()
     return ArraySource(path, unread, has_channel_axis=array.ndim == 4, doubts=doubts)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from f2r.errors import InputError
 from f2r.io.array import ArraySource, map_npy
 from f2r.io.clip import (
+    MAX_CHANNELS,
     ClipInfo,
     Frame,
     Indexed,
@@ -23,7 +24,6 @@ from f2r.io.clip import (
 from f2r.io.gaps import fill_from
 from f2r.io.recognise import ARRAY_SUFFIXES, TIFF_SUFFIXES
 
-MAX_CHANNELS = 4096
 CHANNELS = "ZCS"
 
 

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from f2r.errors import InputError
 
-KNOWN = "TZCYXS"
+KNOWN_AXES = "TZCYXS"
 NARROW = 4
 """An axis this many times shorter than both others is no side of a frame but counts frames."""
 SMOOTHER = 0.9
@@ -21,7 +21,7 @@ def parse_axes(text: str | None) -> str | None:
     if text is None:
         return None
     axes = text.strip().upper()
-    if set(axes) - set(KNOWN) or len(set(axes)) != len(axes) or not {"Y", "X"} <= set(axes):
+    if set(axes) - set(KNOWN_AXES) or len(set(axes)) != len(axes) or not {"Y", "X"} <= set(axes):
         raise InputError(
             f"--axes {text}: name every axis of the file once, in its order: T time, Y rows, X "
             "columns, Z, C or S for channels, such as YXT"

@@ -30,6 +30,9 @@ MAX_PIXELS = 2**27
 """Pixels of the largest frame that is accepted; 16K video (15360x8640) just fits."""
 
 
+MAX_CHANNELS = 4096
+"""Channels of the widest frame that is accepted."""
+
 MAX_FRAMES = 10**7
 """Frames of the longest stack that is accepted: more than four days of video."""
 
@@ -84,8 +87,8 @@ class ClipInfo:
     source: Source | None = None
     """Origin and metadata for a writer; None for a clip made from nothing."""
     mosaic: Mosaic | None = None
-    """What the samples of a raw clip mean; its frames are packed: half the rows and columns of the
-    file, and the four channels red, green of the red rows, green of the blue rows, blue."""
+    """Pattern, levels and colours of a raw clip. Its frames are packed: half the rows and columns
+    of the file; channels red, green of the red rows, green of the blue rows, blue."""
 
 
 @dataclass(frozen=True)
@@ -115,10 +118,10 @@ class FrameReader(Protocol):
         """
 
     def entry_before(self, start: int) -> int:
-        """Give the frame that decoding has to begin with to reach frame `start`."""
+        """Give the frame at which decoding must begin to reach frame `start`."""
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
 
     def __enter__(self) -> Self: ...
 
@@ -141,7 +144,7 @@ class FrameWriter(Protocol):
         """Append one (H, W, C) float32 frame in nominal units."""
 
     def pack(self, frame: Frame) -> Samples:
-        """Turn a frame into the samples that the file stores; writes nothing."""
+        """Convert a frame to the samples of the file, without writing."""
 
     def put(self, samples: Samples) -> None:
         """Append a packed frame: `put(pack(frame))` is `write(frame)`."""
@@ -173,7 +176,7 @@ class Closing:
         return islice(iter(self), start, None)
 
     def entry_before(self, start: int) -> int:  # noqa: ARG002 - of the protocol
-        """Give the frame that decoding has to begin with to reach frame `start`."""
+        """Give the frame at which decoding must begin to reach frame `start`."""
         return 0
 
     def close(self) -> None:
@@ -195,7 +198,7 @@ class Indexed(Closing):
     """Base of the readers that find every frame by its number."""
 
     def entry_before(self, start: int) -> int:
-        """Give the frame that decoding has to begin with to reach frame `start`."""
+        """Give the frame at which decoding must begin to reach frame `start`."""
         return start
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from f2r.errors import InputError
 
-ROUNDS = 16
+MIRROR_ROUNDS = 16
 """Times that a gap is mirrored into; each round fills about as much again as was there."""
 
 
@@ -130,7 +130,7 @@ def mirror_into(plane: NDArray[np.float32], gaps: NDArray[np.bool_]) -> None:
     """
     missing = gaps.copy()
     grid = np.indices(plane.shape)
-    for _ in range(ROUNDS):
+    for _ in range(MIRROR_ROUNDS):
         nearest = _nearest(missing)
         mirrored = 2 * nearest - grid
         limits = np.array(plane.shape)[:, None, None]

@@ -8,9 +8,9 @@ import numpy as np
 from f2r.errors import reading
 from f2r.io.clip import COUNTED, ClipInfo, Closing, Frame, FrameReader
 
-COUNTS = 64.0
+LARGEST_RELATIVE = 64.0
 """Level that samples relative to white hardly reach; floats beyond it count photons or units."""
-SHARE = 99.0
+LEVEL_PERCENTILE = 99.0
 """Per cent of the samples by which a frame's level is judged."""
 
 
@@ -53,7 +53,7 @@ class GuardedReader(Closing):
             yield frame if self._scale == 1 else frame / np.float32(self._scale)
 
     def entry_before(self, start: int) -> int:
-        """Give the frame that decoding has to begin with to reach frame `start`."""
+        """Give the frame at which decoding must begin to reach frame `start`."""
         return self._inner.entry_before(start)
 
     @property
@@ -62,11 +62,11 @@ class GuardedReader(Closing):
         return int(getattr(self._inner, "skipped", 0))
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._inner.close()
 
 
 def _scale_of(frame: Frame) -> float:
     """Give the power of two that brings counts near 1; 1 for samples relative to white."""
-    level = float(np.percentile(np.abs(frame), SHARE))
-    return float(2.0 ** np.ceil(np.log2(level))) if level > COUNTS else 1.0
+    level = float(np.percentile(np.abs(frame), LEVEL_PERCENTILE))
+    return float(2.0 ** np.ceil(np.log2(level))) if level > LARGEST_RELATIVE else 1.0

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from f2r.errors import InputError
 
-LONGEST = 255
+LONGEST_NAME = 255
 """Bytes of a file name where the file system does not say otherwise."""
-ROOM = 24
+LONGEST_SUFFIX = 24
 """Bytes that names of what lies beside an output (report, picture, unfinished file) are longer."""
 
 
@@ -24,7 +24,7 @@ def check_name(path: Path) -> None:
         raise InputError(f"{shown}: this name is not UTF-8: name another output with -o") from error
     if "\0" in str(path):
         raise InputError("the output's name holds a zero byte: name another output with -o")
-    if size + ROOM > _longest(path.parent):
+    if size + LONGEST_SUFFIX > _longest(path.parent):
         raise InputError(f"{path.name[:40]}...: this name is too long: name another with -o")
 
 
@@ -32,4 +32,4 @@ def _longest(folder: Path) -> int:
     try:
         return os.pathconf(folder, "PC_NAME_MAX")
     except (OSError, ValueError, AttributeError):
-        return LONGEST
+        return LONGEST_NAME

@@ -13,6 +13,7 @@ import numpy as np
 
 from f2r.errors import InputError, reading
 from f2r.io.clip import (
+    MAX_CHANNELS,
     ClipInfo,
     Frame,
     Indexed,
@@ -33,7 +34,6 @@ from f2r.io.zarr_chunks import ChunkFiles
 from f2r.system.claim import Claim
 from f2r.system.owner import MARK
 
-MAX_CHANNELS = 4096
 MAX_CHUNK = 2**30
 """Bytes of the largest chunk that is accepted; it is unpacked as a whole."""
 MARKS = ("zarr.json", ".zgroup", ".zarray")
@@ -199,7 +199,7 @@ class ZarrWriter(FileWriter):
             self._resize(self.count)
 
     def _release(self) -> None:
-        """Nothing is held open."""
+        """Do nothing: no file is open."""
 
     def _check_replaced(self, old: Path, new: Path) -> None:  # noqa: ARG002 - of the base
         _check_ours(old, self.path)

@@ -151,7 +151,7 @@ def open_writer(
         info: the clip to write, usually the reader's own description.
         overwrite: replace an output that exists.
         options: how to compress.
-        claim: the right to make the output, where the caller has it; it then decides what is
+        claim: claim of the output, where the caller has it; it then decides what is
             replaced.
 
     Raises:

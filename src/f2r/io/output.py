@@ -37,7 +37,7 @@ def check_output(path: Path, source: Path | None, *, overwrite: bool) -> None:
 
 
 def claim_file(path: Path, source: str, *, overwrite: bool) -> Claim:
-    """Check a single file that is going to be written, and take the right to.
+    """Check a single file to write, and take the right to.
 
     Raises:
         InputError: it cannot be written, would replace something, or is being written.
@@ -57,8 +57,8 @@ class FileWriter(ABC):
     """Base of the writers: checks, the unfinished file, and its move into place.
 
     Args:
-        claim: the right to make the output, which has been checked by `check_output`.
-        info: the clip that is going to be written.
+        claim: claim of the output, which has been checked by `check_output`.
+        info: the clip to write.
         losses: what this output cannot keep.
     """
 
@@ -80,7 +80,7 @@ class FileWriter(ABC):
 
     @property
     def losses(self) -> tuple[str, ...]:
-        """What the output cannot keep, one plain sentence each."""
+        """Properties that the output cannot keep, one sentence each."""
         return self._losses
 
     def write(self, frame: Frame) -> None:
@@ -88,7 +88,7 @@ class FileWriter(ABC):
         self.put(self.pack(frame))
 
     def pack(self, frame: Frame) -> Samples:
-        """Turn a frame into the samples that the file stores; writes nothing."""
+        """Convert a frame to the samples of the file, without writing."""
         shape = (self.info.height, self.info.width, self.info.channels)
         if frame.shape != shape:
             raise ValueError(f"frame of shape {frame.shape}, the clip has {shape}")

@@ -16,7 +16,7 @@ READABLE_SUFFIXES = VIDEO_SUFFIXES | {
 """Files of a folder that are taken for videos."""
 PICTURE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp"}
 
-START = 64
+RECOGNISED_BYTES = 64
 """Bytes by which a file is recognised."""
 AS_FOLDER = "put the frames of the clip into a folder and pass that"
 
@@ -32,17 +32,17 @@ class Kind:
     """Suffix to rename it to; empty if that would not help."""
 
 
-ARRAY = Kind("a NumPy array", frozenset(ARRAY_SUFFIXES), ".npy")
-TIFF = Kind("a TIFF file", frozenset(TIFF_SUFFIXES), ".tif")
-PICTURE = Kind("a single picture", frozenset(), "")
+ARRAY_FILE = Kind("a NumPy array", frozenset(ARRAY_SUFFIXES), ".npy")
+TIFF_FILE = Kind("a TIFF file", frozenset(TIFF_SUFFIXES), ".tif")
+SINGLE_PICTURE = Kind("a single picture", frozenset(), "")
 MAGIC = {
-    b"\x93NUMPY": ARRAY,
-    b"II*\0": TIFF,
-    b"MM\0*": TIFF,
-    b"II+\0": TIFF,
-    b"MM\0+": TIFF,
-    b"\x89PNG": PICTURE,
-    b"\xff\xd8\xff": PICTURE,
+    b"\x93NUMPY": ARRAY_FILE,
+    b"II*\0": TIFF_FILE,
+    b"MM\0*": TIFF_FILE,
+    b"II+\0": TIFF_FILE,
+    b"MM\0+": TIFF_FILE,
+    b"\x89PNG": SINGLE_PICTURE,
+    b"\xff\xd8\xff": SINGLE_PICTURE,
 }
 MATROSKA = b"\x1aE\xdf\xa3"
 
@@ -61,13 +61,13 @@ def check_file(path: Path) -> str:
             f"{path}: is an animated PNG, which is not read: make it a video first, for example "
             "with ffmpeg -i INPUT -c:v ffv1 OUTPUT.mkv"
         )
-    if found is PICTURE or suffix in PICTURE_SUFFIXES:
+    if found is SINGLE_PICTURE or suffix in PICTURE_SUFFIXES:
         raise InputError(f"{path}: is a single picture: {AS_FOLDER}")
     if found is not None and suffix not in found.suffixes:
         raise InputError(
             f"{path}: is {found.what} under a wrong name: rename it to *{found.proper}"
         )
-    for kind in (ARRAY, TIFF):
+    for kind in (ARRAY_FILE, TIFF_FILE):
         if suffix in kind.suffixes and found is not kind:
             if start.startswith(MATROSKA):
                 raise InputError(
@@ -84,7 +84,7 @@ def _start_of(path: Path) -> bytes:
         raise InputError(f"{path}: is not a file: pass a video, a folder, a TIFF stack or .npy")
     try:
         with path.open("rb") as stream:
-            start = stream.read(START)
+            start = stream.read(RECOGNISED_BYTES)
     except OSError as error:
         raise InputError(f"{path}: cannot be opened ({error.strerror})") from error
     if not start:

@@ -16,7 +16,7 @@ import numpy as np
 
 from f2r.errors import InputError
 
-HEADER = 16
+BLOSC_HEADER = 16
 OUTSIDE = ("sharding", "gzip", "zstd", "zlib", "bz2", "lzma")
 """Codecs around which, or in place of which, Blosc is not the first thing in a chunk's file."""
 
@@ -53,9 +53,9 @@ class ChunkFiles:
             if not self._is_blosc or not file.exists():
                 continue
             with file.open("rb") as stream:
-                head = stream.read(HEADER)
+                head = stream.read(BLOSC_HEADER)
             unpacked, packed = (int.from_bytes(head[i : i + 4], "little") for i in (4, 12))
-            if len(head) < HEADER or packed > file.stat().st_size or unpacked != size:
+            if len(head) < BLOSC_HEADER or packed > file.stat().st_size or unpacked != size:
                 raise InputError(f"{file}: this chunk is damaged: copy the image again")
 
     def _places(self, frame: int) -> Iterator[tuple[int, ...]]:

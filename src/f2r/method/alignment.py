@@ -1,4 +1,4 @@
-"""Alignment of a frame's neighbours: chained flows, and where a neighbour shows the same.
+"""Alignment of neighbours to a frame: chained flows and visibility.
 
 Source: Frames2Residual, figure 2; the visibility is ours.
 """
@@ -17,7 +17,7 @@ from f2r.models.temporal import RADIUS, offsets_within
 
 
 class Linked(Protocol):
-    """A frame of a chain: whatever knows the flows to the frames beside it."""
+    """A frame with the flows to the frames before and after it."""
 
     @property
     def to_previous(self) -> Tensor | None:
@@ -34,7 +34,7 @@ class Alignment(NamedTuple):
     flow: Tensor
     """(2, H, W) V_{i->t}."""
     visible: Tensor
-    """(1, H, W) in [0, 1]: where the neighbour shows what the target shows."""
+    """(1, H, W) in [0, 1]: where the neighbour shows the same point of the scene."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def neighbourhood(
 
 
 def alignment(frames: Mapping[int, Linked], target: int, offset: int) -> Alignment | None:
-    """Say how frame `target + offset` aligns to frame `target`; None if it does not exist."""
+    """Align frame `target + offset` to frame `target`; None if it does not exist."""
     forward = chained_flow(frames, target, offset)
     backward = chained_flow(frames, target + offset, -offset)
     if forward is None or backward is None:

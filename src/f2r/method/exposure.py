@@ -1,4 +1,4 @@
-"""Exposure that changes from frame to frame: matched before frames are compared or averaged."""
+"""Matching of exposures that alternate between frames."""
 
 import math
 from collections import deque
@@ -9,7 +9,7 @@ import numpy as np
 
 from f2r.io.clip import Frame
 
-REACH = 4
+EXPOSURE_REACH = 4
 """Frames on either side whose mean exposure a frame is matched to."""
 
 FLICKER = 0.02
@@ -18,18 +18,18 @@ FLICKER = 0.02
 DARKEST = 1e-3
 """Levels below this count as this."""
 
-QUANTILES = (0.2, 0.35, 0.5)
-"""Levels that tell the exposure: highlights may be cut off at white."""
+EXPOSURE_QUANTILES = (0.2, 0.35, 0.5)
+"""Quantiles that measure the exposure; higher ones may be clipped at white."""
 
 
 def exposure_of(frame: Frame) -> float:
     """Give the mean logarithm of the middle levels of a frame."""
-    levels = np.quantile(frame, QUANTILES)
+    levels = np.quantile(frame, EXPOSURE_QUANTILES)
     return float(np.log(np.maximum(levels, DARKEST)).mean())
 
 
 def flickers(frames: Sequence[Frame]) -> bool:
-    """Tell whether the exposure of consecutive frames alternates, rather than drifts or cuts."""
+    """Detect an exposure that alternates from frame to frame; drifts and cuts do not count."""
     levels = [exposure_of(frame) for frame in frames]
     bends = [
         abs(now - (before + after) / 2)
@@ -49,13 +49,13 @@ def match_exposure(frames: Iterable[Frame]) -> Iterator[tuple[Frame, float]]:
     for frame in frames:
         waiting.append(frame)
         levels.append(exposure_of(frame))
-        if len(waiting) > REACH:
-            yield _matched(waiting.popleft(), levels, len(levels) - 1 - REACH)
+        if len(waiting) > EXPOSURE_REACH:
+            yield _matched(waiting.popleft(), levels, len(levels) - 1 - EXPOSURE_REACH)
     while waiting:
         yield _matched(waiting.popleft(), levels, len(levels) - 1 - len(waiting))
 
 
 def _matched(frame: Frame, levels: Sequence[float], index: int) -> tuple[Frame, float]:
-    around = levels[max(index - REACH, 0) : index + REACH + 1]
+    around = levels[max(index - EXPOSURE_REACH, 0) : index + EXPOSURE_REACH + 1]
     factor = math.exp(fmean(around) - levels[index])
     return frame * np.float32(factor), factor

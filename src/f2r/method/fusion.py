@@ -1,7 +1,7 @@
-"""Temporal fusion: refined frames averaged along the flow, wherever they show the same.
+"""Temporal fusion: average of refined frames along the flow.
 
-Not in the paper. The errors of neighbouring refined frames are only partly the same, so an average
-has a smaller error than each of them, and what is left of the noise flickers less.
+Not in the paper. The errors of neighbouring refined frames are only partly correlated, so their
+average has a smaller error and flickers less.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,6 +11,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from f2r.config import DEFAULT_TUNING, Tuning
 from f2r.flow.motion_averaged_luma import mean_around
 from f2r.flow.warp import warp_backward
 from f2r.method.alignment import Alignment, Linked, Neighbourhood, alignment
@@ -18,33 +19,28 @@ from f2r.method.stream import Estimate
 from f2r.models.temporal import offsets_within
 from f2r.noise.models import NoiseModel
 
-NEIGHBOUR_WEIGHT = 0.6
-"""Weight of a neighbour that fits perfectly, against 1 of the frame itself."""
-
-AGREEMENT = 0.5
-"""Mismatch that costs a neighbour all but 1/e of its weight, relative to the error of a refined
-frame. Two frames whose errors had nothing in common would differ by twice that error."""
-
-PATCH = 7
+MISMATCH_SIDE = 7
 """Side of the square over which the mismatch is averaged, in pixels; odd."""
 
-TINY = 1e-10
-"""Least squared error that is expected, nominal units: noise may vanish where a file is clipped."""
-
+LEAST_ERROR = 1e-10
+"""Lower bound of the expected squared error, nominal units; clipped areas may have no noise."""
 
 Neighbour = tuple[Tensor, Tensor]
-"""x_i on the grid of x_t, (C, H, W), and v_i in [0, 1], where it shows the same, (1, H, W)."""
+"""x_i on the grid of x_t, (C, H, W), and its visibility v_i in [0, 1], (1, H, W)."""
 
 
-def fuse(refined: Tensor, neighbours: Iterable[Neighbour], error: Tensor) -> Tensor:
+def fuse(
+    refined: Tensor, neighbours: Iterable[Neighbour], error: Tensor, tuning: Tuning = DEFAULT_TUNING
+) -> Tensor:
     """Average a refined frame with its aligned neighbours: (x_t + sum w_i x_i) / (1 + sum w_i).
 
-    w_i falls with the local mismatch m_i: w_i = NEIGHBOUR_WEIGHT v_i exp(-m_i / (AGREEMENT e)).
+    w_i falls with the local mismatch m_i: w_i = neighbour_weight v_i exp(-m_i / (agreement e)).
 
     Args:
         refined: (C, H, W) x_t.
-        neighbours: one by one, so that no two need to be in memory.
+        neighbours: an iterator, so that only one is in memory.
         error: (1, H, W) e, expected squared error of `refined`, > 0.
+        tuning: holds `neighbour_weight` and `agreement`.
 
     Returns:
         (C, H, W).
@@ -52,8 +48,9 @@ def fuse(refined: Tensor, neighbours: Iterable[Neighbour], error: Tensor) -> Ten
     total, weights = refined, torch.ones_like(error)
     for aligned, visible in neighbours:
         apart = (aligned - refined).square().mean(0, keepdim=True)
-        mismatch = mean_around(apart, PATCH)
-        weight = NEIGHBOUR_WEIGHT * visible * torch.exp(-mismatch / (AGREEMENT * error))
+        mismatch = mean_around(apart, MISMATCH_SIDE)
+        likeness = torch.exp(-mismatch / (tuning.agreement * error))
+        weight = tuning.neighbour_weight * visible * likeness
         total, weights = total + weight * aligned, weights + weight
     return total / weights
 
@@ -67,14 +64,19 @@ class Refined(Linked, Protocol):
 
     @property
     def around(self) -> Neighbourhood | None:
-        """How its neighbours align to it, if that is known already."""
+        """Alignment of its neighbours, if it was computed before."""
 
 
 @torch.no_grad()
 def fuse_frame(
-    frames: Mapping[int, Refined], target: int, radius: int, noise: NoiseModel, error_share: float
+    frames: Mapping[int, Refined],
+    target: int,
+    radius: int,
+    noise: NoiseModel,
+    error_share: float,
+    tuning: Tuning = DEFAULT_TUNING,
 ) -> Tensor:
-    """Fuse one refined frame with those of its neighbours that are there: (C, H, W).
+    """Fuse one refined frame with its existing neighbours: (C, H, W).
 
     Args:
         frames: refined frames by index, linked by flow.
@@ -82,14 +84,16 @@ def fuse_frame(
         radius: neighbours on either side.
         noise: noise model of the clip.
         error_share: expected squared error of a refined frame over the variance of the noise.
+        tuning: weights of the neighbours.
     """
     refined = frames[target].refined
     error = error_share * noise.variance(refined).mean(0, keepdim=True)
-    return fuse(refined, _neighbours(frames, target, radius), error.clamp(min=TINY))
+    neighbours = _neighbours(frames, target, radius)
+    return fuse(refined, neighbours, error.clamp(min=LEAST_ERROR), tuning)
 
 
 def _neighbours(frames: Mapping[int, Refined], target: int, radius: int) -> Iterator[Neighbour]:
-    """Bring the neighbours that are there to the target's grid, one by one."""
+    """Warp the existing neighbours to the target's grid, one by one."""
     around = frames[target].around
     known = None if around is None else around.alignments()
     for k, offset in enumerate(offsets_within(radius)):
@@ -100,14 +104,14 @@ def _neighbours(frames: Mapping[int, Refined], target: int, radius: int) -> Iter
 
 
 def _bring(neighbour: Tensor, at: Alignment) -> Neighbour:
-    """Warp a neighbour; its alignment is rounded, kept or not, so that tiles give the same."""
+    """Warp a neighbour; rounding to float16 makes tiles and whole frames agree."""
     flow, visible = (part.half().float() for part in at)
     return warp_backward(neighbour[None], flow[None], "bicubic")[0], visible
 
 
 @dataclass(frozen=True)
 class _Kept:
-    """What is kept of a frame that has been delivered."""
+    """What later frames need of a frame that was delivered."""
 
     refined: Tensor
     to_previous: Tensor | None
@@ -123,10 +127,14 @@ class TemporalFusion:
         radius: neighbours on either side.
         error_share: expected squared error of a refined frame over the variance of the noise;
             0 leaves refined frames as they are.
+        tuning: weights of the neighbours.
     """
 
-    def __init__(self, noise: NoiseModel, radius: int, error_share: float) -> None:
-        self.noise, self.lookahead, self.error_share = noise, radius, error_share
+    def __init__(
+        self, noise: NoiseModel, radius: int, error_share: float, tuning: Tuning = DEFAULT_TUNING
+    ) -> None:
+        self.noise, self.lookahead = noise, radius
+        self.error_share, self.tuning = error_share, tuning
         self._kept: dict[int, _Kept] = {}
         self._waiting: dict[int, Estimate] = {}
         self._received = 0
@@ -154,7 +162,7 @@ class TemporalFusion:
         estimate = self._waiting.pop(target)
         if self.error_share > 0:
             share = self.error_share * estimate.gain**2
-            fused = fuse_frame(self._kept, target, self.lookahead, self.noise, share)
+            fused = fuse_frame(self._kept, target, self.lookahead, self.noise, share, self.tuning)
             estimate = replace(estimate, refined=fused)
             self._kept[target] = replace(self._kept[target], around=None)
         self._kept.pop(target - self.lookahead, None)

@@ -1,7 +1,7 @@
-"""How much memory a run takes, and how large tiles may be to stay within a budget.
+"""Memory of a run, and the largest tile within a budget.
 
-A model as simple as it can be: so many bytes for every pixel of a frame in the window, so many for
-every pixel of a tile, plus what the program takes before it has seen a frame.
+The model is linear: bytes per pixel of the window, bytes per pixel of a tile, and a constant for
+the program.
 """
 
 from dataclasses import dataclass
@@ -20,50 +20,50 @@ WINDOW = 6 * (12 + 12 + 8) + 3 * 16
 of them also the lumas that flow is estimated on."""
 
 FUSION = 5 * 12 + 3 * 12 + 2 * 8 + 24
-"""Bytes per pixel of a plane that waits to be fused: five refined frames, three anchors, the flows
-of two frames and the levels of one that the window has let go of."""
+"""Bytes per pixel of a plane for fusion: five refined frames, three anchors, the flows of two
+frames and the levels of one frame that has left the window."""
 
 FLOW = 220
-"""Bytes per pixel that DIS takes for a search, before any tile is computed."""
+"""Bytes per pixel of a DIS search, which runs before the tiles."""
 
 FEATURES = 6 * (12 + 26) + 3 * 24
-"""Bytes per pixel that frames computed at once keep besides: noise level and encoded features, and
-of three of them how their neighbours align."""
+"""Additional bytes per pixel where frames are computed whole: noise level and features, and for
+three frames the alignment of their neighbours."""
 
 BORDER = 12 * 11
-"""Bytes per pixel of a colour frame on its way in and out: decoded, being read ahead, split into
-planes, estimated, merged, packed and encoded."""
+"""Bytes per pixel of a colour frame at the border: decoded, read ahead, split into planes,
+estimated, merged, packed and encoded."""
 
 WORK = 1150
-"""Bytes per pixel of a tile: aligned neighbours and the layers that hold most at a time."""
+"""Bytes per pixel of a tile: aligned neighbours and the largest layers."""
 
 DEFAULT = 2.5 * 2**30
 """Budget on a processor, in bytes."""
 
-SHARE = 0.8
+GPU_SHARE = 0.8
 """Share of a GPU's free memory that is the budget there."""
 
-SMALLEST = 640
-"""Tiles are not planned smaller than this: their rims would cost more than the tiles."""
+SMALLEST_PLANNED = 640
+"""Smallest planned tile in pixels; the halos of smaller ones cost more than the tiles."""
 
 
 @dataclass(frozen=True)
 class MemoryPlan:
-    """What inference is expected to take; bytes."""
+    """Expected memory of inference, bytes."""
 
     window: float
-    """Frames that are held, on their way in and out included."""
+    """Frames in memory, those being read and written included."""
     work: float
-    """What a tile needs while it is computed, or the search for the flow, which comes before."""
+    """The larger of the work on a tile and the search for the flow."""
     side: int
-    """Side of the largest tile in pixels, rim included."""
+    """Side of the largest tile in pixels, halo included."""
 
     is_whole: bool
     """Whether frames are computed at once."""
 
     @property
     def total(self) -> float:
-        """All of it, with the program itself."""
+        """Sum, with the program itself."""
         return PROGRAM + self.window + self.work
 
 
@@ -90,7 +90,7 @@ def plan_memory(layout: PlaneLayout, device: torch.device, gib: float | None) ->
         return whole
     window = (WINDOW + FUSION) * planes * pixels + border
     affordable = max((budget - PROGRAM - window) / WORK, 0) ** 0.5
-    side = min(max(int(affordable) // GRID * GRID, SMALLEST), max(height, width) - GRID)
+    side = min(max(int(affordable) // GRID * GRID, SMALLEST_PLANNED), max(height, width) - GRID)
     searched = pixels / coarseness((height, width)) ** 2
     work = max(WORK * min(side, height) * min(side, width), FLOW * searched)
     return MemoryPlan(window, work, side, False)
@@ -100,4 +100,4 @@ def _default(device: torch.device) -> float:
     if device.type != "cuda":
         return DEFAULT
     free, _ = torch.cuda.mem_get_info(device)
-    return SHARE * free
+    return GPU_SHARE * free

@@ -1,4 +1,4 @@
-"""The networks of a run: shipped, or a user's own."""
+"""The networks of a run: shipped ones or the user's."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +15,10 @@ from f2r.models.temporal import TemporalEstimator
 from f2r.models.weights import (
     KINDS,
     WeightSet,
-    check_channels,
-    fingerprint,
+    check_weights_fit,
     kind_of,
     load_network,
+    sha256_of,
     shipped,
 )
 from f2r.models.widen import widen
@@ -92,7 +92,7 @@ def load_networks(
         path = own.get(KINDS[kind], shipped(kind, of))
         network = load_network(path, kind)
         network = widen(network) if raw and widens else network
-        check_channels(network, path, raw=raw)
+        check_weights_fit(network, path, raw=raw)
         return channels_last(network).to(device).eval()
 
     prior: Prior
@@ -108,7 +108,7 @@ def describe_networks(
     of: WeightSet = WeightSet.PICTURES,
     denoise: DenoiseImages | None = None,
 ) -> dict[str, dict[str, str]]:
-    """Say which file each network comes from: name and SHA-256, by kind."""
+    """List the file of each network: name and SHA-256, by kind."""
     own = own_weights(given)
     described = {}
     for kind, name in KINDS.items():
@@ -118,5 +118,5 @@ def describe_networks(
         path = own.get(name, shipped(kind, of))
         origin = "own" if name in own else f"shipped for {of}" if of else "shipped"
         origin = "shipped, self-supervised" if given == WeightSet.SELF_SUPERVISED else origin
-        described[name] = {"file": path.name, "origin": origin, "sha256": fingerprint(path)}
+        described[name] = {"file": path.name, "origin": origin, "sha256": sha256_of(path)}
     return described

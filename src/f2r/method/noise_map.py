@@ -8,18 +8,17 @@ from f2r.noise.models import NoiseModel
 from f2r.noise.network_sigma import network_variance
 
 CELL = 8
-"""Side of the squares whose means tell the level that a noise level is computed from, in pixels."""
+"""Side of the squares that are averaged to a smooth level, in pixels."""
 
 LEVEL_REACH = 4 * CELL
-"""How far from a pixel the samples can lie that its noise level is computed from."""
+"""Reach of the smooth level around a pixel, in pixels."""
 
 
 def sigma_map(noise: NoiseModel, noisy: Tensor, gain: float = 1.0) -> Tensor:
-    """Give the noise level that the networks receive at every sample of (B, C, H, W) noisy frames.
+    """Compute the noise level that the networks receive, (B, C, H, W), of noisy frames.
 
-    A signal-dependent model is evaluated at a smooth level, about 24 pixels wide, because the
-    networks take structure in their noise map for structure of the scene (docs/method.md, "Noise
-    level that the networks receive").
+    A signal-dependent model is evaluated at a smooth level, about 24 pixels wide, because structure
+    in the map would appear in the output (docs/method.md, "Noise level that the networks receive").
 
     Args:
         noise: noise model of the frames before they were multiplied by `gain`.

@@ -1,4 +1,4 @@
-"""Between a clip's channels and what the networks see: three channels, padded sides."""
+"""Planes: the channels of a clip in groups that the networks take, with padded sides."""
 
 from dataclasses import dataclass
 
@@ -11,10 +11,10 @@ from f2r.io.clip import ClipInfo, Frame
 from f2r.io.raw.mosaic import sites
 
 MULTIPLE = 8
-"""Sides of what the networks see are multiples of this."""
+"""Sides of a plane are multiples of this, pixels."""
 
-SMALLEST = 32
-"""Sides of what the networks see are at least this."""
+SMALLEST_SIDE = 32
+"""Smallest side of a plane, pixels."""
 
 RAW_GROUP = (0, 1, 2, 3)
 """The plane of a packed raw frame: red, green of the red rows, green of the blue rows, blue."""
@@ -25,7 +25,7 @@ class PlaneLayout:
     """How a frame is cut into planes: one of three channels for colour, else one per channel.
 
     A raw frame is one plane of four channels. Frames of other patterns than RGGB are flipped first,
-    so that the small shifts between the colours are always those that the networks know.
+    so that the colours have the offsets that the networks were trained on.
     """
 
     height: int
@@ -41,7 +41,8 @@ class PlaneLayout:
     def padded(self) -> tuple[int, int]:
         """Rows and columns of a plane."""
         height, width = (
-            max(-(-side // MULTIPLE) * MULTIPLE, SMALLEST) for side in (self.height, self.width)
+            max(-(-side // MULTIPLE) * MULTIPLE, SMALLEST_SIDE)
+            for side in (self.height, self.width)
         )
         return height, width
 
@@ -59,7 +60,7 @@ class PlaneLayout:
         """Cut an (H, W, C) frame into planes, padded by repeating the border.
 
         Returns:
-            (4, H', W') for raw, else (3, H', W'): a grey plane is there three times.
+            (4, H', W') for raw, else (3, H', W'); a grey plane is repeated three times.
         """
         tensor = torch.from_numpy(np.ascontiguousarray(frame, dtype=np.float32)).permute(2, 0, 1)
         tensor = tensor.flip(self.flips)

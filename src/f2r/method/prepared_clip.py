@@ -1,4 +1,4 @@
-"""A shot that is prepared as a whole: frames through the prior, aligned neighbours, anchors."""
+"""A prepared shot: denoised frames, aligned neighbours, anchors."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -52,7 +52,7 @@ class PreparedClip:
         return replace(self, clean=clean)
 
     def target(self, frame: int) -> Tensor:
-        """Give what a frame's estimate is compared with: its clean frame if there is one, or y."""
+        """Give the training target of a frame: its clean frame if there is one, else y."""
         return self.clean[frame] if self.clean else self.frames[frame].noisy
 
     def warped(self, target: int) -> Tensor:
@@ -79,7 +79,7 @@ class PreparedClip:
 
     @property
     def channels(self) -> int:
-        """Channels with a noise of their own: one of a grey clip, though its frames have three."""
+        """Channels with independent noise: 1 of the three equal ones of a grey clip."""
         return 1 if self.grey else self.frames[0].noisy.shape[0]
 
     @property
@@ -90,7 +90,7 @@ class PreparedClip:
 
     @cached_property
     def present(self) -> list[list[bool]]:
-        """Which neighbours each frame has, known without asking the device."""
+        """Which neighbours each frame has, on the host."""
         return [around.present.tolist() for around in self.neighbours]
 
     @cached_property
@@ -100,7 +100,7 @@ class PreparedClip:
 
     @cached_property
     def targets(self) -> list[int]:
-        """Frames that have a neighbour to be predicted from."""
+        """Frames that have at least one neighbour."""
         return [t for t, present in enumerate(self.present) if any(present)]
 
 

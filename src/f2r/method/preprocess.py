@@ -78,12 +78,12 @@ class Preprocessor:
         return next(self.prior.parameters()).device
 
     def prepare(self, noisy: Tensor, keep_sigma: bool = True, gain: float = 1.0) -> PreparedFrame:
-        """Apply the prior to one (C, H, W) frame, in tiles if need be.
+        """Apply the prior to one (C, H, W) frame, in tiles if it is large.
 
         Args:
             noisy: the frame.
             keep_sigma: whether its noise level is kept.
-            gain: factor by which its exposure was matched; its noise was multiplied, too.
+            gain: factor by which its exposure, noise included, was matched.
         """
         batch = noisy.to(self.device)[None].contiguous(memory_format=torch.channels_last)
         sigma = sigma_map(self.noise, batch, gain) if keep_sigma else batch[..., :0, :0]

@@ -1,4 +1,4 @@
-"""The recorrupted pair: two noisy versions of one frame whose noises are independent."""
+"""The recorrupted pair: two noisy versions of one frame with independent noise."""
 
 import math
 from typing import NamedTuple
@@ -15,9 +15,9 @@ class Recorrupted(NamedTuple):
     """A training pair made from one noisy frame; every field is shaped as the frame."""
 
     input: Tensor
-    """y': noisier than y; what the network sees."""
+    """y', the input of the network; noisier than y."""
     target: Tensor
-    """y'': noisier still; what the network is compared with."""
+    """y'', the target of the loss; noisier still."""
     target_variance: Tensor
     """Variance of the noise of `target`, nominal units squared."""
 
@@ -34,14 +34,11 @@ def recorrupt(
     For every model the noise of y' has (1 + alpha^2) times, that of y'' (1 + 1 / alpha^2) times
     the variance of the noise of y. Gaussian noise, white or correlated: y' = y + alpha n',
     y'' = y - n' / alpha, with n' a fresh draw of the same law; exact. Poisson noise (thinned
-    photon counts) and gamma noise (a beta split): exact as well, provided that the frame holds
-    what the model can produce, that is whole counts or positive values.
-
-    Otherwise, and always for Poisson-Gaussian noise, whose counts cannot be seen: the Gaussian
-    pair with the variance that the model gives at `level`. Both halves stay unbiased and their
-    noises uncorrelated as far as `level` is right on average and independent of the noise of
-    `noisy`; they are not independent in their higher moments. Without a `level` the mean of
-    5 x 5 pixels of `noisy` serves, which is independent of the noise only approximately.
+    photon counts) and gamma noise (a beta split): exact as well, if the frame holds whole counts or
+    positive values. Otherwise, and always for Poisson-Gaussian noise: the Gaussian pair with the
+    variance at `level`. Both halves are then unbiased and their noises uncorrelated if `level` is
+    unbiased and independent of the noise; higher moments stay dependent. The default level, the
+    mean of 5 x 5 pixels of `noisy`, is independent only approximately.
 
     Args:
         noisy: y, (..., C, H, W), nominal units, not clipped.

@@ -1,4 +1,4 @@
-"""How long inference takes here, measured on a prepared frame."""
+"""Measured time of inference on a frame."""
 
 import time
 

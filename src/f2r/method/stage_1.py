@@ -49,7 +49,7 @@ def anchor_of_frame(
 
     Args:
         estimator: the blind temporal estimator.
-        frames: prepared frames by index; the target's own is never read.
+        frames: prepared frames by index; that of the target is not read.
         features: encoded frames by index.
         around: flows from the target to its neighbours.
         target: index t.
@@ -67,5 +67,5 @@ def anchor_of_frame(
 
 
 def _stack(maps: Sequence[Tensor]) -> Tensor:
-    """Stack N maps (C, h, w) to (N, C, h, w), the channels of a pixel side by side in memory."""
+    """Stack N maps (C, h, w) to (N, C, h, w) in channels-last memory format."""
     return torch.stack([part.movedim(0, -1) for part in maps]).movedim(-1, 1)

@@ -43,7 +43,7 @@ def refine_by_draws(  # noqa: PLR0913, PLR0917 - one more than allowed
 ) -> Tensor:
     """Average stage 2 over `draws` recorrupted centre frames: (C, H, W) float32.
 
-    The input of training at inference; as good as `refine_frame` and `draws` times slower.
+    As accurate as `refine_frame` and `draws` times slower.
 
     Args:
         refiner: network of stage 2.

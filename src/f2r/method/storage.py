@@ -1,4 +1,4 @@
-"""Keep a sample of a clip on disk instead of in memory."""
+"""Storage of the sample of a clip: in memory or on disk."""
 
 import mmap
 import tempfile
@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 Keep: TypeAlias = Callable[[Tensor], Tensor]
-"""Stores a tensor and gives what is to be used in its place."""
+"""Stores a tensor and returns the one to use instead."""
 
 
-SMALL = 2**18
-"""Bytes below which a tensor stays in memory: a system maps only so many files at a time."""
+SMALLEST_FILE = 2**18
+"""Bytes below which a tensor stays in memory; systems limit the number of mapped files."""
 
 
 def choose_keep(folder: Path | None, device: torch.device) -> Keep:
@@ -31,22 +31,22 @@ def in_memory(tensor: Tensor) -> Tensor:
 
 
 def on_disk(folder: Path, tensor: Tensor) -> Tensor:
-    """Move a tensor to a file without a name, which is gone as soon as the tensor is.
+    """Move a tensor to an unnamed file, which disappears with the tensor.
 
-    Its pages come from the file when they are read and may leave memory again at any time.
+    Its pages are loaded on access and may be evicted at any time.
 
     Args:
-        folder: where the file lies; nothing of it is seen there.
+        folder: folder of the file, which has no name there.
         tensor: on the CPU.
 
     Returns:
-        The same values, mapped from the file; changes to them stay in memory. A small tensor comes
-        back as it is.
+        The same values, mapped from the file; changes to them stay in memory. A small tensor is
+        returned unchanged.
 
     Raises:
         OSError: the disk is full.
     """
-    if tensor.nbytes < SMALL:
+    if tensor.nbytes < SMALLEST_FILE:
         return tensor
     dense = tensor.clone()  # keeps the order of channels-last frames
     flat = dense.as_strided((dense.numel(),), (1,))

@@ -21,7 +21,7 @@ from f2r.system.allocator import give_memory_back
 
 @dataclass(frozen=True)
 class Estimate:
-    """What the method says of one frame; each (C, H, W) float32, nominal, not clipped."""
+    """Estimates of one frame; each (C, H, W) float32, nominal, not clipped."""
 
     noisy: Tensor
     """y."""
@@ -36,13 +36,13 @@ class Estimate:
     to_next: Tensor | None = None
     """(2, H, W) V_{t+1->t}; None at the end of a shot."""
     around: Neighbourhood | None = None
-    """How its neighbours align to it, in float16; None where it has none or is made in tiles."""
+    """Alignment of its neighbours, float16; None without neighbours and for tiled frames."""
     gain: float = 1.0
     """Factor by which the exposure of the frame was matched."""
 
     @property
     def has_neighbours(self) -> bool:
-        """False for a shot of one frame, where the prior works alone."""
+        """False for a shot of one frame, where the prior is the only estimate."""
         return self.to_previous is not None or self.to_next is not None
 
     @property
@@ -56,18 +56,18 @@ Out_co = TypeVar("Out_co", covariant=True)
 
 
 class Stage(Protocol[In_contra, Out_co]):
-    """A step of a stream: it takes values in order and gives one for each, some steps later."""
+    """A step of a stream: one output per input, in order, with a delay."""
 
     @property
     def lookahead(self) -> int:
-        """Values that are taken before the first is given."""
+        """Delay: number of inputs before the first output."""
 
     def push(self, value: In_contra | None) -> Out_co | None:
-        """Take the next value, None after the last one; give what is complete, if anything."""
+        """Take the next input, None after the last one; give the next output, if it is complete."""
 
 
 def run_through(stage: Stage[In_contra, Out_co], values: Iterable[In_contra]) -> Iterator[Out_co]:
-    """Push all values through a fresh stage; give one for each, in order."""
+    """Push all values through a new stage and yield its outputs."""
     for value in chain(values, repeat(None, stage.lookahead)):
         complete = stage.push(value)
         if complete is not None:
@@ -75,7 +75,7 @@ def run_through(stage: Stage[In_contra, Out_co], values: Iterable[In_contra]) ->
 
 
 class _Stages(NamedTuple):
-    """What both stages make of one frame."""
+    """Results of both stages for one frame."""
 
     anchor: Tensor
     refined: Tensor
@@ -83,7 +83,7 @@ class _Stages(NamedTuple):
 
 
 class PlaneStream:
-    """Applies flow and both stages to frames as they come, `lookahead` behind the newest.
+    """Applies flow and both stages to a stream of frames, with a delay of `lookahead` frames.
 
     Flow and features are computed once per frame and dropped when no later target needs them. Of
     frames larger than a tile only frames and flows are kept; features are computed for each tile.
@@ -92,7 +92,7 @@ class PlaneStream:
         networks: trained networks.
         preprocessor: prior, noise model and flow of the clip, and the size of tiles.
         prior_share: weight of D(y) in the refined frame, in [0, 1].
-        wanted: frames whose estimates are made; of others the prior stands for all. None: all.
+        wanted: frames that are estimated; the others get the prior's estimate. None: all.
     """
 
     def __init__(
@@ -126,10 +126,10 @@ class PlaneStream:
         return self.preprocessor.prepare(noisy, is_whole, gain)
 
     def push(self, frame: PreparedFrame | None) -> Estimate | None:
-        """Take the next frame and give the estimate that it completes, if any.
+        """Take the next frame and give the next estimate, if it is complete.
 
         Args:
-            frame: without flows, which it gets here; None after the last frame.
+            frame: a frame without flows, which are added; None after the last frame.
         """
         if frame is None:
             self._linker.finish()
@@ -161,7 +161,7 @@ class PlaneStream:
         self._received += 1
 
     def _estimate(self, target: int) -> _Stages:
-        """Run both stages: at once if memory allows, else in tiles."""
+        """Run both stages, on the whole frame if memory allows, else in tiles."""
         networks, frame = self.networks, self._frames[target]
         if not frame.has_neighbours or (self.wanted is not None and target not in self.wanted):
             return _Stages(frame.denoised, frame.denoised, None)

@@ -1,4 +1,4 @@
-"""Strength: the share of the estimated noise that is removed, of luma and chroma apart."""
+"""Strength: share of the estimated noise that is removed, for luma and chroma."""
 
 from dataclasses import dataclass
 

@@ -1,7 +1,7 @@
-"""Both stages on one frame, tile by tile; the same result as on whole frames.
+"""Both stages on one frame in tiles; the result equals that of whole frames.
 
-Nothing but frames and flows is kept between tiles: what a tile needs of its neighbours is cut out
-where the flow points, and encoded there.
+Only frames and flows are kept between tiles. The parts of the neighbours that a tile needs are cut
+out along the flow and encoded for that tile.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import Aligned, TemporalEstimator, offsets_within
 
 SUPPORT = 16
-"""Pixels around the points that a flow leads to which interpolation may touch at 1/8 resolution."""
+"""Reach of the interpolation at 1/8 resolution around the target of a flow, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def _encode(
 
 
 def _reached(flow: Tensor, box: Box, size: tuple[int, int]) -> Box:
-    """Give the part of the neighbour that a (2, h, w) flow on `box` leads to."""
+    """Give the part of the neighbour that a (2, h, w) flow on `box` points to."""
     height, width = size
     rows = torch.arange(box.top, box.bottom, device=flow.device)[:, None]
     columns = torch.arange(box.left, box.right, device=flow.device)

@@ -1,7 +1,7 @@
-"""Work on large frames piece by piece: tiles with halos, and smaller ones when memory runs out.
+"""Tiles of large frames, with halos; they shrink when memory runs out.
 
-Each tile is computed with so much around it that nothing beyond could change it, and that rim is
-cut off: the pieces fit together without seams and without blending.
+The halo covers the receptive field and is cut off afterwards, so tiles fit without seams and
+without blending.
 """
 
 import itertools
@@ -16,9 +16,9 @@ from torch import Tensor
 from f2r.errors import F2RError
 
 GRID = 8
-"""Tiles begin and end on multiples of this, so that every scale of a network sees the same grid."""
+"""Edges of tiles are multiples of this, so that all scales of a network are aligned."""
 
-SMALLEST = 64
+SMALLEST_TILE = 64
 """Side of the smallest tile, in pixels."""
 
 
@@ -50,15 +50,15 @@ class Box(NamedTuple):
 
 
 class Tile(NamedTuple):
-    """One piece of the work."""
+    """A tile of a frame."""
 
     inner: Box
-    """What the tile contributes."""
+    """Part of the frame that the tile fills."""
     outer: Box
-    """What has to be computed for it."""
+    """The same with its halo."""
 
     def trim(self, computed: Tensor) -> Tensor:
-        """Cut the rim off (C, h, w) values of the outer box."""
+        """Cut the halo off (C, h, w) values of the outer box."""
         top, left = self.inner.top - self.outer.top, self.inner.left - self.outer.left
         height, width = self.inner.size
         return computed[..., top : top + height, left : left + width]
@@ -66,13 +66,13 @@ class Tile(NamedTuple):
 
 @dataclass
 class Tiling:
-    """How large tiles are. Shared by all that works on the frames of one clip."""
+    """Size of the tiles, shared by all steps on the frames of one clip."""
 
     side: int = 1 << 30
-    """Side of what is computed at once, rim included, in pixels; shrinks when memory runs out."""
+    """Largest side of a tile, halo included, in pixels; shrinks when memory runs out."""
 
     def is_whole(self, size: tuple[int, int]) -> bool:
-        """Tell whether a frame is computed at once."""
+        """Whether a frame fits into one tile."""
         return max(size) <= self.side
 
     def apply(self, size: tuple[int, int], halo: int, compute: Callable[[Tile], Tensor]) -> Tensor:
@@ -106,7 +106,7 @@ class Tiling:
     def shrinking(self, size: tuple[int, int]) -> Iterator[None]:
         """Make tiles smaller where a computation on a whole frame runs out of memory.
 
-        The computation is abandoned then, and the caller goes on after the `with` block.
+        The block is left then, and the caller continues after it.
         """
         with self._shrinking(size, 0):
             yield
@@ -130,20 +130,20 @@ class Tiling:
                 yield Tile(inner, inner.grown(halo, height, width))
 
     def _shrink(self, size: tuple[int, int], halo: int) -> None:
-        if self.side <= SMALLEST + 2 * halo:
+        if self.side <= SMALLEST_TILE + 2 * halo:
             raise F2RError(
                 "out of memory even in small pieces: close other programs, or scale the clip"
             )
-        self.side = max(min(self.side, max(size)) // 2, SMALLEST + 2 * halo)
+        self.side = max(min(self.side, max(size)) // 2, SMALLEST_TILE + 2 * halo)
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
 
 def _cuts(side: int, largest: int, halo: int) -> list[tuple[int, int]]:
-    """Cut a side into equal parts that are at most `largest` with their rims."""
+    """Cut a side into equal parts that are at most `largest` with their halos."""
     if side <= largest:
         return [(0, side)]
-    count = -(-side // max(largest - 2 * halo, SMALLEST))
+    count = -(-side // max(largest - 2 * halo, SMALLEST_TILE))
     edges = [side * i // count // GRID * GRID for i in range(count)] + [side]
     return list(itertools.pairwise(edges))
 

@@ -1,4 +1,4 @@
-"""Flow between consecutive frames, in two passes: the fine one sees little noise."""
+"""Flow between consecutive frames in two passes; the fine pass receives averaged frames."""
 
 from dataclasses import dataclass
 
@@ -13,13 +13,12 @@ from f2r.flow.warp import warp_backward
 from f2r.method.preprocess import PreparedFrame
 
 LATE = 1
-"""Frames by which flows come late: those of a target depend on so many frames more than it is
-aligned to, on either side."""
+"""Delay in frames: the flows of a target depend on so many frames beyond its neighbours."""
 
 
 @dataclass
 class _Pending:
-    """A frame on its way through the two passes."""
+    """A frame between the two passes."""
 
     frame: PreparedFrame
     luma: Tensor
@@ -33,14 +32,14 @@ class _Pending:
 
 
 class Linker:
-    """Gives consecutive frames their flows `to_previous` and `to_next`, one frame late.
+    """Adds the flows `to_previous` and `to_next` to consecutive frames, with a delay of one frame.
 
     The first pass aligns each frame's neighbours to it by a rough flow between denoised frames
     and averages the three. The second estimates the flow between those averages, at full
     resolution. Nothing is linked across a scene cut.
 
     Args:
-        flow: the estimator of the second pass; its `rough` one makes the first.
+        flow: the estimator of the second pass; its `rough` estimator is used in the first.
     """
 
     def __init__(self, flow: FlowEstimator) -> None:

@@ -18,7 +18,7 @@ Layout = dict[str, tuple[str, list[int]]]
 """Data type (a name of safetensors) and shape of every stored tensor."""
 
 
-def layout_of(state: Mapping[str, Tensor]) -> Layout:
+def stored_layout(state: Mapping[str, Tensor]) -> Layout:
     """Give data type and shape of what `compact` stores; reads only the shapes of `state`."""
     layout: Layout = {}
     for name, tensor in state.items():

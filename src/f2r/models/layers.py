@@ -62,7 +62,7 @@ class Fold(nn.Conv2d):
         return super().forward(image.contiguous(memory_format=torch.channels_last))
 
 
-def join(*images: Tensor, dim: int = 1) -> Tensor:
+def join_narrow(*images: Tensor, dim: int = 1) -> Tensor:
     """Concatenate inputs of a convolution along `dim`, in the autocast type where it is on."""
     device = images[0].device.type
     if not torch.is_autocast_enabled(device):

@@ -1,8 +1,8 @@
-"""A small network that tells from coded video how strong its noise was before it was coded.
+"""Network that estimates the noise level of coded video before encoding.
 
-A codec zeroes what costs bits: the highest frequencies, the flattest blocks, most of what differs
-from the frame before. What it leaves tells of both the noise and the quantiser, but by no formula:
-the network learned it from clips that went through real encoders.
+A codec removes the highest frequencies, flat blocks and small changes between frames. The rest
+depends on noise and quantiser in a way without a closed form; the network was trained on clips from
+real encoders.
 """
 
 import json
@@ -20,53 +20,52 @@ from torch.nn import functional
 from f2r.errors import InputError
 from f2r.models.layers import channels_last
 
-SIDE = 64
+PATCH_SIDE = 64
 """Rows and columns of a patch in pixels; a multiple of 8."""
 
-QUANTILES = (0.1, 0.5, 0.65, 0.9)
-"""What the four levels of the output are quantiles of."""
+LEVEL_QUANTILES = (0.1, 0.5, 0.65, 0.9)
+"""Probabilities of the four quantiles of the output."""
 
-LEAST = 0.25
-"""Added to what remains, in 8-bit units, before its logarithm is taken."""
+LEAST_LEVEL = 0.25
+"""Added to the remaining error before the logarithm, in 8-bit units."""
 
 PLANES = 5
 VIEWS = 6
-"""So many weighted means of the patches' descriptions are taken."""
+"""Number of weighted means over the descriptions of the patches."""
 
-BLOCK = 8
+BLOCK_SIDE = 8
 """Side of a codec's usual block, in pixels."""
 BANDS = ((1, 2), (3, 4), (5, 7), (8, 10), (11, 14))
 """First and last sum of the two frequencies of each band of a block's cosine transform."""
 SPREAD = torch.tensor([0.05, 0.15, 0.3, 0.5, 0.7, 0.9])
 """Quantiles over blocks."""
-REACH = 3
-"""Blocks are searched for in the frames before and after within so many pixels."""
-SOUGHT = 2 * BLOCK
+SEARCH_RADIUS = 3
+"""Search range for blocks in the frames before and after, in pixels."""
+SOUGHT = 2 * BLOCK_SIDE
 """Side of a block that is searched for."""
 BAND_NUMBERS = len(BANDS) * (len(SPREAD) + 1)
 MOTION_NUMBERS = 6 * len(SPREAD) + 6 + BAND_NUMBERS
-MEASURED = 3 * BAND_NUMBERS + MOTION_NUMBERS
+MEASURED_NUMBERS = 3 * BAND_NUMBERS + MOTION_NUMBERS
 KIND = "noise_level"
 
 
 class NoiseLevels(NamedTuple):
-    """What the network says of a batch of clips."""
+    """Output of the network for a batch of clips."""
 
     levels: Tensor
     """(B, 4) log2 of the standard deviation of the luma's noise before coding, in 8-bit units;
-    rising, at `QUANTILES`."""
+    rising, at `LEVEL_QUANTILES`."""
     free: Tensor
-    """(B,) logit of there having been no noise at all."""
+    """(B,) logit of the probability that the clip had no noise."""
     remaining: Tensor
-    """(B,) log2 of the root mean square error that is left after coding, in 8-bit units, plus
-    `LEAST`."""
+    """(B,) log2 of the root mean square error after coding plus `LEAST_LEVEL`, in 8-bit units."""
 
 
 class NoiseLevelNet(nn.Module):
-    """Reads patches of three consecutive frames; weighs them against each other.
+    """Weighs patches of three consecutive frames.
 
-    What it learned to see of each patch is joined by measurements of all blocks of all patches:
-    how much energy each band of their cosine transforms holds.
+    Learned descriptions of the patches are combined with measurements of all 8x8 blocks: the energy
+    in each band of their cosine transforms.
 
     Args:
         widths: channels of the convolutions, two at 1/4 and one at 1/8 of the resolution.
@@ -90,18 +89,18 @@ class NoiseLevelNet(nn.Module):
         self.patch = nn.Sequential(nn.Linear(2 * third, hidden), nn.ReLU())
         self.score = nn.Linear(hidden, VIEWS)
         self.clip = nn.Sequential(
-            nn.Linear((VIEWS + 2) * hidden + MEASURED, 64),
+            nn.Linear((VIEWS + 2) * hidden + MEASURED_NUMBERS, 64),
             nn.ReLU(),
             nn.Linear(64, 64),
             nn.ReLU(),
-            nn.Linear(64, len(QUANTILES) + 2),
+            nn.Linear(64, len(LEVEL_QUANTILES) + 2),
         )
         self.blocks = nn.Sequential(
-            nn.Linear(MEASURED, 64),
+            nn.Linear(MEASURED_NUMBERS, 64),
             nn.ReLU(),
             nn.Linear(64, 64),
             nn.ReLU(),
-            nn.Linear(64, len(QUANTILES) + 2),
+            nn.Linear(64, len(LEVEL_QUANTILES) + 2),
         )
 
     def describe(self, patches: Tensor) -> Tensor:
@@ -111,44 +110,44 @@ class NoiseLevelNet(nn.Module):
             patches: (B, P, 3, S, S) luma of P patches of the frames before, at and after a time;
                 nominal range.
         """
-        seen = planes_of(patches.flatten(0, 1)).contiguous(memory_format=torch.channels_last)
+        seen = patch_planes(patches.flatten(0, 1)).contiguous(memory_format=torch.channels_last)
         features = self.body(seen).float().flatten(2)  # (B P, C, S / 8 * S / 8)
         pooled = torch.cat((features.mean(2), features.std(2)), dim=1)
         described = self.patch(pooled).unflatten(0, patches.shape[:2])  # (B, P, hidden)
         weights = torch.softmax(self.score(described), dim=1)
         chosen = torch.einsum("bpk,bph->bkh", weights, described).flatten(1)
         whole = (chosen, described.mean(1), described.std(1))
-        return torch.cat((*whole, measure_bands(patches), measure_motion(patches)), dim=1)
+        return torch.cat((*whole, band_numbers(patches), measure_motion(patches)), dim=1)
 
     def opinions(self, description: Tensor) -> tuple[NoiseLevels, NoiseLevels]:
-        """Say what (B, F) numbers of `describe` mean: by all of them, by the blocks' alone."""
-        measured = description[:, -MEASURED:]
+        """Estimate levels from the (B, F) numbers of `describe`: all of them, and blocks only."""
+        measured = description[:, -MEASURED_NUMBERS:]
         return levels_of(self.clip(description)), levels_of(self.blocks(measured))
 
     def judge(self, description: Tensor) -> NoiseLevels:
-        """Give the mean of both opinions, which errs less than either."""
+        """Average both estimates, which is more accurate than either."""
         first, second = self.opinions(description)
         return NoiseLevels(*((a + b) / 2 for a, b in zip(first, second, strict=True)))
 
     def forward(self, patches: Tensor) -> NoiseLevels:
-        """Judge clips by their patches, (B, P, 3, S, S); see `describe`."""
+        """Estimate the levels of clips from their patches, (B, P, 3, S, S); see `describe`."""
         return self.judge(self.describe(patches))
 
 
 def levels_of(output: Tensor) -> NoiseLevels:
     """Make rising quantiles of the first numbers; name the others."""
-    count = len(QUANTILES)
+    count = len(LEVEL_QUANTILES)
     first = 2 + output[:, :1]
     steps = functional.softplus(output[:, 1:count])
     levels = torch.cat((first, first + steps.cumsum(1)), dim=1)
     return NoiseLevels(levels, output[:, count], output[:, count + 1])
 
 
-def planes_of(patches: Tensor) -> Tensor:
-    """Turn (N, 3, S, S) luma into what the network sees, (N, 5, S, S).
+def patch_planes(patches: Tensor) -> Tensor:
+    """Convert (N, 3, S, S) luma to the input of the network, (N, 5, S, S).
 
-    Differences are compressed, so that weak and strong noise are seen alike: the luma against its
-    surroundings, the frames before and after against this one, then the luma's shape and level.
+    Three compressed differences (to the surroundings, to the frame before, to the frame after),
+    then structure and level of the luma.
     """
     before, now, after = patches.split(1, dim=1)
     around = functional.avg_pool2d(functional.pad(now, (1, 1, 1, 1), mode="replicate"), 3, 1)
@@ -158,11 +157,11 @@ def planes_of(patches: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def measure_bands(patches: Tensor) -> Tensor:
-    """Measure the 8x8 blocks of (B, P, 3, S, S) patches: (B, MEASURED), each about 0 to 1.
+def band_numbers(patches: Tensor) -> Tensor:
+    """Measure the 8x8 blocks of (B, P, 3, S, S) patches: (B, MEASURED_NUMBERS), each about 0 to 1.
 
     Per band of the blocks' cosine transform and for the frame itself, its change and its change
-    over two frames: how the energy is distributed over blocks, and the share of empty ones.
+    over two frames: distribution of the energy over blocks, and share of empty blocks.
     """
     before, now, after = (255 * patches.float()).unbind(2)
     half = 0.5**0.5
@@ -172,17 +171,16 @@ def measure_bands(patches: Tensor) -> Tensor:
 
 @torch.no_grad()
 def measure_motion(patches: Tensor) -> Tensor:
-    """Tell how well blocks are found in the frames around: (B, MOTION_NUMBERS), each about 0 to 1.
+    """Measure block matching in the neighbouring frames: (B, MOTION_NUMBERS), about 0 to 1.
 
-    Texture moves as a whole, noise is another in each frame. Per block of every second of
-    (B, P, 3, S, S) patches: the mean absolute difference at the best of all shifts, without a shift
-    and on average over the shifts; how these and their ratios are distributed, and the best one's
-    among the smooth, the usual and the busy blocks; then the bands of the difference at the best
-    shift.
+    Texture moves as a whole; noise differs in each frame. Per block of every second of (B, P, 3, S,
+    S) patches: the mean absolute difference at the best of all shifts, without a shift and on
+    average over the shifts; how these and their ratios are distributed, and the best one's among
+    the smooth, the usual and the busy blocks; then the bands of the difference at the best shift.
     """
     differences = _differences(patches[:, ::2])  # (shifts, B, P, blocks, SOUGHT, SOUGHT)
     sizes = differences.abs().mean((-2, -1)).flatten(2)
-    middle = (2 * REACH + 1) ** 2 // 2
+    middle = (2 * SEARCH_RADIUS + 1) ** 2 // 2
     still = torch.minimum(sizes[middle], sizes[middle - len(sizes) // 2])
     smallest, where = sizes.min(0)
     best, still, usual = (torch.log2(d + 0.1) for d in (smallest, still, sizes.mean(0)))
@@ -205,13 +203,17 @@ def _differences(patches: Tensor) -> Tensor:
         frame before, then of that after.
     """
     before, now, after = (255 * patches.float()).unbind(2)
-    inside = slice(BLOCK, SIDE - BLOCK)
+    inside = slice(BLOCK_SIDE, PATCH_SIDE - BLOCK_SIDE)
     moved = torch.stack(
         [
-            other[..., BLOCK + down : SIDE - BLOCK + down, BLOCK + right : SIDE - BLOCK + right]
+            other[
+                ...,
+                BLOCK_SIDE + down : PATCH_SIDE - BLOCK_SIDE + down,
+                BLOCK_SIDE + right : PATCH_SIDE - BLOCK_SIDE + right,
+            ]
             for other in (before, after)
-            for down in range(-REACH, REACH + 1)
-            for right in range(-REACH, REACH + 1)
+            for down in range(-SEARCH_RADIUS, SEARCH_RADIUS + 1)
+            for right in range(-SEARCH_RADIUS, SEARCH_RADIUS + 1)
         ]
     )
     return _blocks(moved - now[..., inside, inside], SOUGHT).flatten(-4, -3)
@@ -223,15 +225,15 @@ def _blocks(planes: Tensor, side: int) -> Tensor:
 
 
 def _spread_bands(planes: Tensor) -> Tensor:
-    """Tell how the energy of each band is distributed over the 8x8 blocks.
+    """Measure the distribution of the energy of each band over the 8x8 blocks.
 
     Args:
-        planes: (B, K, P, H, W) in 8-bit units; K is kept apart.
+        planes: (B, K, P, H, W) in 8-bit units; K is not averaged.
 
     Returns:
         (B, K * BAND_NUMBERS): first the energies at `SPREAD`, then the shares of empty blocks.
     """
-    power = (_blocks(planes, BLOCK).flatten(-2) @ _cosines().to(planes.device)).square()
+    power = (_blocks(planes, BLOCK_SIDE).flatten(-2) @ _cosines().to(planes.device)).square()
     bands = power @ _band_means().to(planes.device)  # (B, K, P, H / 8, W / 8, bands)
     bands = bands.movedim(-1, 2).flatten(3).flatten(1, 2)  # (B, K * bands, blocks)
     ranks = (SPREAD * (bands.shape[-1] - 1)).round().long()
@@ -242,15 +244,17 @@ def _spread_bands(planes: Tensor) -> Tensor:
 
 def _cosines() -> Tensor:
     """Give the orthonormal cosine transform of a block, (64 samples, 64 frequencies)."""
-    k = torch.arange(float(BLOCK))
-    rows = torch.cos((2 * k + 1) * k[:, None] * math.pi / (2 * BLOCK)) * math.sqrt(2 / BLOCK)
+    k = torch.arange(float(BLOCK_SIDE))
+    rows = torch.cos((2 * k + 1) * k[:, None] * math.pi / (2 * BLOCK_SIDE)) * math.sqrt(
+        2 / BLOCK_SIDE
+    )
     rows[0] /= math.sqrt(2)
     return torch.kron(rows, rows).T.contiguous()
 
 
 def _band_means() -> Tensor:
     """Give the matrix that takes the mean over each band, (64 frequencies, bands)."""
-    order = (torch.arange(BLOCK)[:, None] + torch.arange(BLOCK)).flatten()
+    order = (torch.arange(BLOCK_SIDE)[:, None] + torch.arange(BLOCK_SIDE)).flatten()
     members = torch.stack([(order >= low) & (order <= high) for low, high in BANDS], 1).float()
     return members / members.sum(0)
 

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
-from f2r.models.layers import UNet, join
+from f2r.models.layers import UNet, join_narrow
 
 
 class Prior(nn.Module, ABC):
@@ -70,7 +70,7 @@ class ImagePrior(Prior):
         Returns:
             (B, C, H, W) denoised frames, data type of `frames`.
         """
-        noise = self.net(join(frames, sigma))
+        noise = self.net(join_narrow(frames, sigma))
         return frames - noise.to(frames.dtype)
 
 

@@ -6,7 +6,7 @@ Source: Frames2Residual, figure 3 (docs/method.md, "Stage 2").
 import torch
 from torch import Tensor, nn
 
-from f2r.models.layers import UNet, join
+from f2r.models.layers import UNet, join_narrow
 
 
 class SpatialRefiner(nn.Module):
@@ -60,7 +60,7 @@ class SpatialRefiner(nn.Module):
 
     def residual(self, anchor: Tensor, joint: Tensor, sigma: Tensor) -> Tensor:
         """Compute g_phi alone: (B, C, H, W) float32; arguments as for `forward`."""
-        output = self.net(join(anchor, joint, sigma)).float()
+        output = self.net(join_narrow(anchor, joint, sigma)).float()
         weights = torch.softmax(output[:, :3], dim=1)
         denoised, removed = joint.float().chunk(2, dim=1)
         offered = denoised - anchor

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from f2r.flow.pyramid import flow_pyramid
 from f2r.flow.warp import warp_backward, warp_features
-from f2r.models.layers import Down, Fold, UNet, join, reach_of, residual_blocks
+from f2r.models.layers import Down, Fold, UNet, join_narrow, reach_of, residual_blocks
 
 RADIUS = 2
 """Neighbours on either side of the shipped estimator."""
@@ -63,7 +63,7 @@ class FrameEncoder(nn.Module):
 
     def forward(self, joint: Tensor, sigma: Tensor) -> tuple[Tensor, ...]:
         """Encode (B, 2C, H, W) z and its (B, C, H, W) noise level: one tensor per scale."""
-        scales = [torch.relu_(self.head(join(joint, sigma)))]
+        scales = [torch.relu_(self.head(join_narrow(joint, sigma)))]
         for down, block in zip(self.downs, self.blocks, strict=True):
             scales.append(block(down(scales[-1])))
         return tuple(scales)
@@ -156,7 +156,7 @@ class TemporalEstimator(nn.Module):
             fusion(features, seen, aligned.present)
             for fusion, features, seen in zip(self.fusions, aligned.features, visible, strict=True)
         ]
-        pixels = join(aligned.joint, aligned.visible, dim=2).flatten(1, 2)
+        pixels = join_narrow(aligned.joint, aligned.visible, dim=2).flatten(1, 2)
         return copy_and_correct(aligned, self.net(pixels, fused).float())
 
 

@@ -13,7 +13,7 @@ from safetensors.torch import save
 from torch import nn
 
 from f2r.errors import InputError
-from f2r.models.compact import compact, expand, layout_of
+from f2r.models.compact import compact, expand, stored_layout
 from f2r.models.layers import PICTURE, RAW, Network, channels_last
 from f2r.models.prior import ImagePrior
 from f2r.models.refiner import SpatialRefiner
@@ -58,7 +58,7 @@ def load_network(path: Path, kind: type[Network]) -> Network:
         found = metadata.get("kind", "unknown")
         raise InputError(f"{path}: holds '{found}' weights, '{KINDS[kind]}' weights are needed")
     config = read_config(path, metadata.get("config", ""))
-    expected = layout_of(on_meta(path, kind, config).state_dict())
+    expected = stored_layout(on_meta(path, kind, config).state_dict())
     with safe_open(path, framework="pt") as file:
         slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
         if {k: (s.get_dtype(), s.get_shape()) for k, s in slices.items()} != expected:
@@ -123,7 +123,7 @@ def read_config(path: Path, text: str) -> dict[str, Any]:
     return config
 
 
-def check_channels(network: nn.Module, path: Path, *, raw: bool) -> None:
+def check_weights_fit(network: nn.Module, path: Path, *, raw: bool) -> None:
     """Check that weights fit pictures or raw frames.
 
     Raises:
@@ -147,7 +147,7 @@ def kind_of(path: Path) -> str:
     return kind
 
 
-def fingerprint(path: Path) -> str:
+def sha256_of(path: Path) -> str:
     """Compute the SHA-256 of a file, hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
@@ -157,9 +157,9 @@ class WeightSet(StrEnum):
     """The sets of shipped weights, by the frames that they are for; the value is the folder."""
 
     PICTURES = ""
-    """Pictures whose noise nothing has changed."""
+    """Pictures with unprocessed noise."""
     CODED = "coded"
-    """Pictures that went through a lossy codec after they got their noise."""
+    """Pictures with noise that went through a lossy codec."""
     RAW = "raw"
     """Packed raw frames."""
     SELF_SUPERVISED = "self-supervised"
@@ -194,4 +194,4 @@ def describe_file(path: Path) -> str:
     facts = {k: v for k, v in metadata.items() if k not in {"kind", "config"}}
     listed = ", ".join(f"{key} {value}" for key, value in sorted(facts.items()))
     size = f"{path.stat().st_size / 1e6:.1f} MB"
-    return f"{metadata.get('kind')}, {size}, {listed}, sha256 {fingerprint(path)}"
+    return f"{metadata.get('kind')}, {size}, {listed}, sha256 {sha256_of(path)}"

@@ -1,4 +1,4 @@
-"""Measure on the flattest blocks whether noise is white: in frequency, channels and time."""
+"""Whiteness of the noise in the flattest blocks: over frequency, channels and time."""
 
 import math
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from f2r.noise.blocks import HIGH, LOW, ORDER, SIDE, Limits, block_spectrum
+from f2r.noise.blocks import BLOCK_SIDE, HIGH, LOW, ORDER, Limits, block_spectrum
 from f2r.noise.models import NoiseModel
 
 _MID = (ORDER == 7) | (ORDER == 8)
@@ -41,7 +41,7 @@ def measure_bands(frames: Tensor, level: Tensor, noise: NoiseModel, limits: Limi
         The measures; None if all blocks are constant.
     """
     spectrum = block_spectrum(frames)
-    means = functional.avg_pool2d(level, SIDE)
+    means = functional.avg_pool2d(level, BLOCK_SIDE)
     variance = noise.variance(means)
     variance = variance.clamp(min=max(1e-2 * float(variance.mean()), 1e-14))
     spectrum = spectrum / variance.sqrt()[..., None, None]

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from f2r.noise.models import NoiseModel
 
-SIDE = 8
-ORDER = torch.arange(SIDE)[:, None] + torch.arange(SIDE)[None, :]
+BLOCK_SIDE = 8
+ORDER = torch.arange(BLOCK_SIDE)[:, None] + torch.arange(BLOCK_SIDE)[None, :]
 LOW = (ORDER > 0) & (ORDER <= 6)
 HIGH = ORDER >= 8
 
@@ -105,7 +105,7 @@ def block_spectrum(image: Tensor) -> Tensor:
     return basis @ _cut(image) @ basis.T
 
 
-def join(*parts: Blocks) -> Blocks:
+def join_blocks(*parts: Blocks) -> Blocks:
     """Concatenate the blocks of several measurements."""
     return Blocks(
         torch.cat([part.level for part in parts]),
@@ -173,13 +173,15 @@ def unevenness(blocks: Blocks, noise: NoiseModel) -> float:
 
 def _cut(image: Tensor) -> Tensor:
     """(N, C, H, W) to (N, C, H // 8, W // 8, 8, 8)."""
-    rows, columns = image.shape[-2] // SIDE, image.shape[-1] // SIDE
-    image = image[..., : rows * SIDE, : columns * SIDE]
-    return image.reshape(*image.shape[:-2], rows, SIDE, columns, SIDE).transpose(-2, -3)
+    rows, columns = image.shape[-2] // BLOCK_SIDE, image.shape[-1] // BLOCK_SIDE
+    image = image[..., : rows * BLOCK_SIDE, : columns * BLOCK_SIDE]
+    return image.reshape(*image.shape[:-2], rows, BLOCK_SIDE, columns, BLOCK_SIDE).transpose(-2, -3)
 
 
 def _cosine_basis() -> Tensor:
-    order, place = torch.arange(SIDE)[:, None], torch.arange(SIDE)[None, :]
-    basis = torch.cos(math.pi * (2 * place + 1) * order / (2 * SIDE)) * math.sqrt(2 / SIDE)
+    order, place = torch.arange(BLOCK_SIDE)[:, None], torch.arange(BLOCK_SIDE)[None, :]
+    basis = torch.cos(math.pi * (2 * place + 1) * order / (2 * BLOCK_SIDE)) * math.sqrt(
+        2 / BLOCK_SIDE
+    )
     basis[0] /= math.sqrt(2)
     return basis

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from f2r.noise.blocks import SIDE, Limits, find_limits
+from f2r.noise.blocks import BLOCK_SIDE, Limits, find_limits
 from f2r.noise.correlated import Correlated
 from f2r.noise.fit import censored_moments
 from f2r.noise.models import NoiseModel, draw_normal
@@ -113,11 +113,11 @@ def find_clipping(frames: Tensor) -> Limits:
     Constant blocks are excluded: black bars lie at a limit and clip no noise.
     """
     limits = find_limits(frames)
-    if not limits.clips or min(frames.shape[-2:]) < SIDE:
+    if not limits.clips or min(frames.shape[-2:]) < BLOCK_SIDE:
         return limits
-    high = functional.max_pool2d(frames, SIDE)
-    low = -functional.max_pool2d(-frames, SIDE)
-    alive = functional.interpolate((high - low > 1e-6).to(frames), scale_factor=SIDE) > 0
+    high = functional.max_pool2d(frames, BLOCK_SIDE)
+    low = -functional.max_pool2d(-frames, BLOCK_SIDE)
+    alive = functional.interpolate((high - low > 1e-6).to(frames), scale_factor=BLOCK_SIDE) > 0
     kept = frames[..., : alive.shape[-2], : alive.shape[-1]][alive]
     if kept.numel() == 0:
         return Limits()

@@ -1,8 +1,8 @@
-"""How strong the noise of a compressed clip was before it was compressed.
+"""Noise level of a compressed clip before encoding.
 
-`noise.estimate` measures noise in the flattest blocks and at the highest frequencies, which a codec
-zeroes first. Here a small network judges patches by all that the codec left; it learned on noise
-that went through real encoders (`train.corpus.noise_level`).
+`noise.estimate` uses the flattest blocks and the highest frequencies, which a codec removes first.
+Here a small network estimates the level from patches; it was trained on noise from real encoders
+(`train.corpus.noise_level_training`).
 """
 
 import math
@@ -12,63 +12,62 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from f2r.models.noise_level import LEAST, NoiseLevelNet, NoiseLevels, load_noise_level
+from f2r.models.noise_level import LEAST_LEVEL, NoiseLevelNet, NoiseLevels, load_noise_level
 from f2r.noise.estimate import gather
 from f2r.noise.patches import copied_shares, spread_patches
 
 PATCHES = 96
-"""How many patches are judged; more do not measure better."""
+"""Number of patches; more do not improve the estimate."""
 
 COLOUR_LUMA = math.sqrt(0.299**2 + 0.587**2 + 0.114**2)
 """Noise of the luma relative to that of three independent channels."""
 
 GREY = 1.5 / 255
-"""Chroma that varies less than this (standard deviation) is that of a grey or toned clip."""
+"""Standard deviation of the chroma below which a clip counts as grey or toned."""
 
 FREE = 0.5
-"""A clip counts as noise-free where the network finds that likelier than this. It gives the fewest
-wrong answers of both kinds on scenes held out of training (docs/weights.md)."""
+"""Probability above which a clip counts as noise-free; it minimises the errors of both kinds on
+held-out scenes (docs/weights.md)."""
 
 
 @dataclass(frozen=True)
-class CodedNoise:
-    """The noise that a clip had before it was encoded. All levels are in nominal units."""
+class CodedEstimate:
+    """Noise of a clip before encoding; levels in nominal units."""
 
     sigma: float
-    """Standard deviation to be removed, leaning upwards (65 % quantile); 0 where there was none.
-
-    In a colour clip that of each channel, if the noise of the channels was independent: a codec
-    keeps of it little but the luma, and the level is that whose luma noise was found.
+    """Standard deviation to remove, the 65 % quantile; 0 without noise. For colour it is that of
+    each channel, assuming independent channels; it follows from the noise of the luma, because a
+    codec keeps little of the chroma's.
     """
     low: float
     """Level that the noise exceeds in nine of ten cases."""
     high: float
     """Level that the noise stays below in nine of ten cases."""
     remaining: float
-    """Root mean square error of the decoded luma, noise and coding together; that of R, G and B is
-    about 1.1 times as large, since a codec keeps little of the chroma's noise."""
+    """Root mean square error of the decoded luma by noise and coding; that of R, G and B is about
+    1.1 times as large."""
     copied_share: float
     """Share of 8x8 blocks that repeat the frame before, in [0, 1]."""
     free_probability: float
-    """How likely it is that the clip never had noise, in [0, 1]."""
+    """Probability that the clip had no noise, in [0, 1]."""
 
     @property
     def is_noise_free(self) -> bool:
-        """Whether the clip is taken never to have had noise."""
+        """Whether the clip counts as noise-free."""
         return self.free_probability > FREE
 
     @property
     def is_sure(self) -> bool:
-        """Whether the interval is narrow: its ends less than a factor of two apart."""
+        """Whether the ends of the interval differ by less than a factor of two."""
         return not self.is_noise_free and self.high < 2 * self.low
 
 
-def estimate_coded_noise(frames: Tensor, network: NoiseLevelNet | None = None) -> CodedNoise:
-    """Estimate the noise that a clip had before a codec took part of it away.
+def estimate_coded_noise(frames: Tensor, network: NoiseLevelNet | None = None) -> CodedEstimate:
+    """Estimate the noise of a clip before encoding.
 
     Args:
-        frames: (T, 3, H, W) or (T, 1, H, W) as decoded, nominal range [0, 1]; `gather` says how
-            many are read. Twelve are plenty; a single one will do.
+        frames: (T, 3, H, W) or (T, 1, H, W) as decoded, nominal range [0, 1]; `gather` limits their
+            number. Twelve suffice; one works.
         network: one to use instead of the shipped one.
 
     Raises:
@@ -92,15 +91,15 @@ def luma_scale(clip: Tensor) -> float:
     return 1.0 if varies < GREY else 1 / COLOUR_LUMA
 
 
-def _conclude(said: NoiseLevels, scale: float, copied: float) -> CodedNoise:
+def _conclude(said: NoiseLevels, scale: float, copied: float) -> CodedEstimate:
     low, _, sigma, high = (scale * 2.0 ** float(level) / 255 for level in said.levels[0])
     free = float(torch.sigmoid(said.free[0]))
     is_free = free > FREE
-    return CodedNoise(
+    return CodedEstimate(
         sigma=0.0 if is_free else sigma,
         low=0.0 if free > 0.1 else low,
         high=high,
-        remaining=max(0.0, (2.0 ** float(said.remaining[0]) - LEAST) / 255),
+        remaining=max(0.0, (2.0 ** float(said.remaining[0]) - LEAST_LEVEL) / 255),
         copied_share=copied,
         free_probability=free,
     )

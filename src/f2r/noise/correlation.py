@@ -8,8 +8,8 @@ from f2r.noise.blocks import Blocks, measure_blocks, measure_curve
 from f2r.noise.correlated import Correlated
 from f2r.noise.models import Gaussian
 
-SIDE = 16
-REACH = 8
+AREA_SIDE = 16
+LONGEST_SHIFT = 8
 FLAT_BLOCKS = 150
 OUTLIER = 1.6
 
@@ -32,7 +32,7 @@ def difference_scores(differences: Tensor) -> Tensor:
 
 def score_blocks(images: Tensor) -> Tensor:
     """Mean square over channels and 16 x 16 pixels: (N, C, H, W) to (N, H // 16, W // 16)."""
-    return functional.avg_pool2d(images.square().mean(1, keepdim=True), SIDE)[:, 0]
+    return functional.avg_pool2d(images.square().mean(1, keepdim=True), AREA_SIDE)[:, 0]
 
 
 def total_blocks(residual: Tensor, level: Tensor, score: Tensor) -> Blocks:
@@ -46,8 +46,8 @@ def total_blocks(residual: Tensor, level: Tensor, score: Tensor) -> Blocks:
     Returns:
         Blocks whose `low` is the score and whose `high` is the energy.
     """
-    energy = functional.avg_pool2d(residual.square(), SIDE)
-    means = functional.avg_pool2d(level, SIDE)
+    energy = functional.avg_pool2d(residual.square(), AREA_SIDE)
+    means = functional.avg_pool2d(level, AREA_SIDE)
     scores = score[:, None].expand_as(energy)
     return Blocks(means.reshape(-1), scores.reshape(-1), energy.reshape(-1))
 
@@ -67,7 +67,7 @@ def flat_mask(residual: Tensor, score: Tensor) -> Tensor:
     # Blocks of unusually high energy contain moving scene, whatever their score.
     flat &= energy < OUTLIER * energy[flat].median()
     mask = flat[:, None].to(residual.dtype)
-    return functional.interpolate(mask, scale_factor=SIDE, mode="nearest")
+    return functional.interpolate(mask, scale_factor=AREA_SIDE, mode="nearest")
 
 
 def measure_covariance(residual: Tensor, score: Tensor) -> Tensor:
@@ -78,11 +78,11 @@ def measure_covariance(residual: Tensor, score: Tensor) -> Tensor:
         score: (N, H // 16, W // 16), low in flat blocks; independent of `residual`.
 
     Returns:
-        (C, C, 2 * REACH + 1, 2 * REACH + 1): mean of n_a(p) n_b(p + d) over p.
+        (C, C, 2 * LONGEST_SHIFT + 1, 2 * LONGEST_SHIFT + 1): mean of n_a(p) n_b(p + d) over p.
     """
     mask = flat_mask(residual, score)
     residual = residual[..., : mask.shape[-2], : mask.shape[-1]] * mask
-    size = (mask.shape[-2] + REACH, mask.shape[-1] + REACH)
+    size = (mask.shape[-2] + LONGEST_SHIFT, mask.shape[-1] + LONGEST_SHIFT)
     values = torch.fft.rfft2(residual, s=size)
     counted = torch.fft.rfft2(mask, s=size)
     products = torch.einsum("nahw,nbhw->abhw", values.conj(), values)
@@ -124,6 +124,6 @@ def flattest_low(correlation: Tensor) -> float:
 
 
 def _near(correlated: Tensor) -> Tensor:
-    """Crop a circular correlation to distances up to REACH, distance 0 in the centre."""
-    rolled = correlated.roll((REACH, REACH), (-2, -1))
-    return rolled[..., : 2 * REACH + 1, : 2 * REACH + 1]
+    """Crop a circular correlation to distances up to LONGEST_SHIFT, distance 0 in the centre."""
+    rolled = correlated.roll((LONGEST_SHIFT, LONGEST_SHIFT), (-2, -1))
+    return rolled[..., : 2 * LONGEST_SHIFT + 1, : 2 * LONGEST_SHIFT + 1]

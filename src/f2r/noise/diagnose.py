@@ -1,14 +1,14 @@
 """Check the assumptions of the method on the noise of a clip."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
 from f2r.errors import InputError
 from f2r.noise.blocks import Limits, find_limits
 from f2r.noise.correlated import Correlated
-from f2r.noise.correlation import REACH, flat_mask, measure_covariance, score_blocks, slopes
+from f2r.noise.correlation import LONGEST_SHIFT, flat_mask, measure_covariance, score_blocks, slopes
 from f2r.noise.fixed_pattern import FixedPattern, find_fixed_pattern
 from f2r.noise.hot_pixels import find_hot_pixels
 from f2r.noise.models import NoiseModel
@@ -18,7 +18,8 @@ PIXELS_LIMIT = 0.12
 LEVEL_LIMIT = 0.15
 FIXED_LIMIT = 0.25
 LINES_LIMIT = 0.1
-"""Limit for offsets of rows or columns, which are more visible than those of pixels."""
+"""Limit for offsets of rows or columns relative to the noise; they are more visible than those of
+pixels."""
 MOST_LAGS = 5
 CLIPPED_LIMIT = 0.02
 HARDLY_ANY = 1e-3
@@ -98,15 +99,8 @@ def diagnose(noisy: Tensor, reference: Tensor, noise: NoiseModel) -> Diagnosis:
     limits = find_limits(noisy)
     variance = noise.variance(reference)
     sigma = float(variance.mean().sqrt())
-    deviation = variance.clamp(min=max(1e-2 * sigma**2, 1e-12)).sqrt()
-    residual = (noisy - reference) / deviation
-    scores = score_blocks(slopes(reference))
-    covariance = measure_covariance(residual, scores).diagonal().mean(-1)
-    power = max(float(covariance[REACH, REACH]), 1e-12)
-    autocorrelation = covariance / power
+    autocorrelation, power, residual, mask = _measure(noisy - reference, reference, variance)
     pixels = _beside(autocorrelation) - _expected_beside(noise)
-    mask = flat_mask(residual, scores)
-    residual = residual[..., : mask.shape[-2], : mask.shape[-1]]
     lags = _between_frames(residual, mask)
     frames = lags[0] if lags else None
     fixed = _fixed_pattern(residual, mask)
@@ -115,7 +109,7 @@ def diagnose(noisy: Tensor, reference: Tensor, noise: NoiseModel) -> Diagnosis:
     findings = [_judge_frames(frames), _judge_clipping(limits)]
     if sigma < HARDLY_ANY * float(reference.max() - reference.min()):
         # Without noise in the model, the residual is scene.
-        findings.insert(0, Finding(True, "the model says that there is hardly any noise to remove"))
+        findings.insert(0, Finding(True, "the noise of the model is too weak to remove"))
     else:
         findings += [
             _judge_level(power**0.5),
@@ -136,6 +130,31 @@ def diagnose(noisy: Tensor, reference: Tensor, noise: NoiseModel) -> Diagnosis:
         limits=limits,
         findings=tuple(findings),
     )
+
+
+class _Measured(NamedTuple):
+    """The residual in units of the expected noise."""
+
+    autocorrelation: Tensor
+    """(k, k), centre 1."""
+    power: float
+    """Mean square in flat blocks; 1 if the model is right."""
+    residual: Tensor
+    """(T, C, H', W')."""
+    mask: Tensor
+    """(T, 1, H', W'): 1 in flat blocks."""
+
+
+def _measure(residual: Tensor, reference: Tensor, variance: Tensor) -> _Measured:
+    """Normalise y - reference and measure it in flat blocks."""
+    least = max(1e-2 * float(variance.mean().sqrt()) ** 2, 1e-12)
+    residual = residual / variance.clamp(min=least).sqrt()
+    scores = score_blocks(slopes(reference))
+    covariance = measure_covariance(residual, scores).diagonal().mean(-1)
+    power = max(float(covariance[LONGEST_SHIFT, LONGEST_SHIFT]), 1e-12)
+    mask = flat_mask(residual, scores)
+    cut = residual[..., : mask.shape[-2], : mask.shape[-1]]
+    return _Measured(covariance / power, power, cut, mask)
 
 
 def _beside(autocorrelation: Tensor) -> float:
@@ -176,29 +195,27 @@ def _fixed_pattern(residual: Tensor, mask: Tensor) -> float | None:
 
 def _judge_level(level: float) -> Finding:
     if abs(level - 1) < LEVEL_LIMIT:
-        return Finding(True, f"the noise is as strong as the model says ({level:.2f} times)")
+        return Finding(True, f"the noise has the level of the model ({level:.2f} times)")
     return Finding(
         False,
-        f"the noise is {level:.2f} times as strong as the model says: use --noise auto, or scale "
-        "the model by that",
+        f"the noise is {level:.2f} times as strong as that of the model: use --noise auto, or "
+        "scale the model",
     )
 
 
 def _judge_pixels(excess: float) -> Finding:
     if abs(excess) < PIXELS_LIMIT:
-        return Finding(True, "the noise is correlated between pixels as the model says")
+        return Finding(True, "the correlation between pixels is that of the model")
     return Finding(
         False,
-        f"neighbouring pixels share more noise than the model says ({excess:+.2f}): use "
+        f"the correlation between pixels exceeds that of the model by {excess:+.2f}: use "
         "--noise auto, which measures the correlation",
     )
 
 
 def _judge_frames(correlation: float | None) -> Finding:
     if correlation is None:
-        return Finding(
-            False, "one frame alone: nothing can be learned from its neighbours; give a clip"
-        )
+        return Finding(False, "a single frame has no neighbours; give a clip")
     if correlation < FRAMES_LIMIT:
         return Finding(True, f"the noise is independent between frames ({correlation:.2f})")
     return Finding(
@@ -217,8 +234,8 @@ def _judge_fixed(fixed: float | None, sigma: float, pattern: FixedPattern | None
     where = "in rows or columns " if lines >= LINES_LIMIT * sigma else ""
     return Finding(
         False,
-        f"a pattern of sd {255 * spread:.2f} of 255 stays in place {where}and is kept as if it "
-        "were scene: denoise with --fixed-pattern remove, or subtract a dark frame first",
+        f"a pattern of sd {255 * spread:.2f} of 255 stays in place {where}and would be "
+        "kept: denoise with --fixed-pattern remove, or subtract a dark frame first",
     )
 
 

@@ -16,14 +16,14 @@ from f2r.noise.blocks import (
     Limits,
     drop_fill,
     find_limits,
-    join,
+    join_blocks,
     measure_blocks,
     measure_curve,
     unevenness,
 )
 from f2r.noise.correlated import Correlated
 from f2r.noise.correlation import (
-    REACH,
+    LONGEST_SHIFT,
     difference_scores,
     flattest_low,
     measure_covariance,
@@ -243,7 +243,7 @@ def _white_blocks(clip: Tensor) -> Blocks:
     # Parts that a codec copies from the previous frame have no difference.
     if float(differs.float().mean()) < 1 - COPIED_SHARE:
         return alone
-    return join(alone, between.select(differs))
+    return join_blocks(alone, between.select(differs))
 
 
 def _fit_white(blocks: Blocks, limits: Limits) -> tuple[Fit, Curve] | None:
@@ -273,12 +273,12 @@ def _measure_correlation(spatial: _Spatial, model: NoiseModel) -> Tensor:
 
 
 def _at_centre(correlation: Tensor) -> Tensor:
-    return correlation[..., REACH, REACH]
+    return correlation[..., LONGEST_SHIFT, LONGEST_SHIFT]
 
 
 def _neighbours(correlation: Tensor) -> float:
     own = correlation.diagonal().mean(-1)  # (k, k)
-    return float(own[REACH, REACH + 1] + own[REACH + 1, REACH]) / 2
+    return float(own[LONGEST_SHIFT, LONGEST_SHIFT + 1] + own[LONGEST_SHIFT + 1, LONGEST_SHIFT]) / 2
 
 
 def _is_white_between_channels(covariance: Tensor) -> bool:

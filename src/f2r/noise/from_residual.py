@@ -14,7 +14,7 @@ LOWER = 0.93
 """Ratio of variances below which the second estimate is lower."""
 HIGHER = 1.15
 """Ratio of variances above which the second estimate is higher."""
-MOST = 4.0
+MOST_RATIO = 4.0
 """Largest ratio of variances at which the second estimate can be used."""
 
 
@@ -39,7 +39,7 @@ class Revision:
     @property
     def takes_second(self) -> bool:
         """Whether the second estimate is used."""
-        return self.contradicts and 1 / MOST < self.ratio < MOST
+        return self.contradicts and 1 / MOST_RATIO < self.ratio < MOST_RATIO
 
     @property
     def model(self) -> NoiseModel:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from f2r.errors import InputError
 
-LARGEST = 1e9
+LARGEST_PARAMETER = 1e9
 """Upper bound of parameters; files of photon counts have large values."""
 
 
@@ -56,7 +56,7 @@ class Gaussian:
     """Standard deviation in nominal units; >= 0."""
 
     def __post_init__(self) -> None:
-        _require("sigma", self.sigma, 0.0, LARGEST)
+        _require("sigma", self.sigma, 0.0, LARGEST_PARAMETER)
 
     def variance(self, level: Tensor) -> Tensor:
         """Compute sigma^2 at every sample."""
@@ -83,7 +83,7 @@ class Poisson:
     """Nominal units per photon, variance over level; > 0."""
 
     def __post_init__(self) -> None:
-        _require("gain", self.gain, 1e-12, LARGEST)
+        _require("gain", self.gain, 1e-12, LARGEST_PARAMETER)
 
     def variance(self, level: Tensor) -> Tensor:
         """Compute gain * level; 0 below black."""
@@ -118,9 +118,9 @@ class PoissonGaussian:
     """Black level, nominal units."""
 
     def __post_init__(self) -> None:
-        _require("gain", self.gain, 1e-12, LARGEST)
-        _require("read", self.read, 0.0, LARGEST)
-        _require("offset", self.offset, -LARGEST, LARGEST)
+        _require("gain", self.gain, 1e-12, LARGEST_PARAMETER)
+        _require("read", self.read, 0.0, LARGEST_PARAMETER)
+        _require("offset", self.offset, -LARGEST_PARAMETER, LARGEST_PARAMETER)
 
     def variance(self, level: Tensor) -> Tensor:
         """Compute gain * (level - offset) + read^2; read^2 below the offset."""

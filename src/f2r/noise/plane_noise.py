@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from f2r.noise.coded import CodedNoise
+from f2r.noise.coded import CodedEstimate
 from f2r.noise.diagnose import Diagnosis
 from f2r.noise.evidence import NoiseEstimate
 
@@ -21,7 +21,7 @@ class PlaneNoise:
     """Factor of the levels in the diagnosis."""
     coding: str | None = None
     """Name of the lossy codec; None if there was none."""
-    coded: CodedNoise | None = None
+    coded: CodedEstimate | None = None
     """Noise before coding; None without a lossy codec."""
 
     def measures(self) -> list[tuple[str, str]]:
@@ -33,11 +33,11 @@ class PlaneNoise:
         return [
             *self._coded_measures(),
             ("noise, root mean square", f"{255 * self.estimate.sigma:.2f} of 255"),
-            ("found over predicted", f"{judged.level:.2f}"),
+            ("measured over model", f"{judged.level:.2f}"),
             ("fit of variance, misfit", f"{100 * found.misfit:.0f} %"),
-            ("next pixels", f"{float(beside):.2f}"),
-            ("channels", f"{found.channels:.2f}"),
-            ("next frames", _number(judged.frames)),
+            ("correlation of adjacent pixels", f"{float(beside):.2f}"),
+            ("correlation of channels", f"{found.channels:.2f}"),
+            ("correlation of successive frames", _number(judged.frames)),
             ("fixed pattern", "?" if fixed is None else f"{255 * fixed / self.scale:.2f} of 255"),
             ("hot or dead pixels", str(int(judged.hot.any(0).sum()))),
             (
@@ -52,7 +52,7 @@ class PlaneNoise:
         return [
             (f"noise before {self.coding}", f"{255 * self.coded.sigma:.0f} of 255"),
             ("at most, in 9 of 10 cases", f"{255 * self.coded.high:.0f} of 255"),
-            ("blocks that repeat", _share(self.coded.copied_share)),
+            ("repeated blocks", _share(self.coded.copied_share)),
             ("no noise, probability", f"{100 * self.coded.free_probability:.0f} %"),
         ]
 
@@ -61,23 +61,25 @@ class PlaneNoise:
         if self.coded is not None:
             return self._coded_advice(self.coded)
         if self.estimate.is_noise_free:
-            return "hardly any noise: nothing needs to be removed"
+            return "the noise is too weak to remove"
         if self.diagnosis.holds:
-            return "F2R can work on this clip: run f2r denoise as it is"
+            return "all assumptions hold: run f2r denoise without noise options"
         if self.diagnosis.frames is None:
-            return "only the image prior can work on a single frame; give a clip"
-        return "f2r denoise will work, less well where an assumption fails; do what is said above"
+            return "a single frame is denoised by the image prior only; give a clip"
+        return (
+            "f2r denoise works, with less quality where an assumption fails; see the advice above"
+        )
 
-    def _coded_advice(self, coded: CodedNoise) -> str:
+    def _coded_advice(self, coded: CodedEstimate) -> str:
         if coded.is_noise_free:
             return (
-                f"{self.coding}: hardly any noise was found, f2r denoise copies the file; if you "
-                f"see noise, try --sigma {max(round(255 * coded.high), 5)}"
+                f"{self.coding}: the noise is too weak to remove, f2r denoise copies the file; if "
+                f"you see noise, try --sigma {max(round(255 * coded.high), 5)}"
             )
         repeated, level = 100 * coded.copied_share, 255 * coded.sigma
         return (
             f"{self.coding}: {repeated:.0f} % of the blocks repeat the frame before; noise of "
-            f"about {level:.0f} of 255 before coding: run f2r denoise as it is"
+            f"about {level:.0f} of 255 before encoding: run f2r denoise without noise options"
         )
 
 

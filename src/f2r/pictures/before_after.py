@@ -24,7 +24,7 @@ MIN_REGION = 96
 """Smallest width of a region, pixels, up to half of the frame."""
 GAP, MARGIN, STRIP = 12, 16, 40
 """Space between columns, around them and above them for labels, pixels."""
-PAPER, INK, MARK = (255, 255, 255), (32, 32, 32), (255, 196, 0)
+PAPER, INK, MARKER = (255, 255, 255), (32, 32, 32), (255, 196, 0)
 """Colours of background, labels and the mark around the region."""
 
 
@@ -46,7 +46,7 @@ class Tone:
 
 
 @dataclass(frozen=True)
-class Region:
+class Detail:
     """A rectangle of a frame, in pixels."""
 
     top: int
@@ -100,7 +100,7 @@ def choose_tone(frame: Frame) -> Tone:
     return Tone(low - 0.05 * spread, high + 0.05 * spread, 0.5 if is_mostly_dark else 1.0)
 
 
-def telling_region(frame: Frame) -> Region:
+def telling_region(frame: Frame) -> Detail:
     """Find the region of an (H, W, C) frame with the most structure.
 
     The score is the mean gradient of a blurred frame. Gradients are bounded, so that one hard edge
@@ -120,7 +120,7 @@ def telling_region(frame: Frame) -> Region:
     y, x = (np.abs(np.linspace(-1, 1, count)) for count in score.shape)
     score = score * (1 - 0.25 * np.maximum(y[:, None], x[None, :]))
     top, left = np.unravel_index(int(score.argmax()), score.shape)
-    return Region(int(top), int(left), rows, columns)
+    return Detail(int(top), int(left), rows, columns)
 
 
 def to_pixels(frame: Frame, tone: Tone) -> Pixels:
@@ -147,7 +147,7 @@ def _frame_size(shape: tuple[int, ...], columns: int) -> tuple[int, int]:
     return max(round(height * scale), 1), max(round(width * scale), 1)
 
 
-def _column(label: str, pixels: Pixels, region: Region, size: tuple[int, int]) -> Pixels:
+def _column(label: str, pixels: Pixels, region: Detail, size: tuple[int, int]) -> Pixels:
     """Stack label, whole frame with the marked region, and enlarged region."""
     import cv2
 
@@ -158,7 +158,7 @@ def _column(label: str, pixels: Pixels, region: Region, size: tuple[int, int]) -
         round((region.left + region.width) * scale),
         round((region.top + region.height) * scale),
     )
-    cv2.rectangle(whole, corner, opposite, MARK, 2, cv2.LINE_AA)
+    cv2.rectangle(whole, corner, opposite, MARKER, 2, cv2.LINE_AA)
     enlarged = resize(np.ascontiguousarray(region.cut(pixels)), size)
     space = np.full((GAP, size[1], 3), PAPER, np.uint8)
     return np.vstack([strip_of(label, size[1]), whole, space, enlarged])

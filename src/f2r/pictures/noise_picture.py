@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 WIDTH, HEIGHT = 13.6, 9.6
 """Size of the four panels of a plane, inches at 100 dots."""
-SMOOTH = 60
+CURVE_POINTS = 60
 """Points of a drawn curve."""
-MEASURED, FITTED, SIGNED = "#26639f", "#ce4a28", "RdBu_r"
+MEASURED_INK, MODEL_INK, SIGNED_COLOURS = "#26639f", "#ce4a28", "RdBu_r"
 """Colours of measured values and of the model; colour map of signed values."""
 
 
@@ -67,9 +67,9 @@ def _variance(panel: "Axes", plane: PlaneNoise) -> None:
         panel.text(0.5, 0.5, "no part of the clip varies", ha="center")
         return
     level, variance, error = 255 * curve.level, 255**2 * curve.variance, 255**2 * curve.error
-    panel.errorbar(level, variance, yerr=error, fmt="o", color=MEASURED, label="measured")
+    panel.errorbar(level, variance, yerr=error, fmt="o", color=MEASURED_INK, label="measured")
     fitted = _fit(curve, plane.estimate.model)
-    panel.plot(*fitted, color=FITTED, linewidth=2, label="model")
+    panel.plot(*fitted, color=MODEL_INK, linewidth=2, label="model")
     top = max(float(variance.quantile(0.9)), *fitted[1])  # levels with scene may go off the panel
     panel.set_ylim(0.0, max(1.25 * top, 0.05))
     panel.legend()
@@ -78,7 +78,7 @@ def _variance(panel: "Axes", plane: PlaneNoise) -> None:
 def _fit(curve: Curve, model: NoiseModel) -> tuple[list[float], list[float]]:
     """Compute levels and variances of the model over the range of the curve, 8-bit units."""
     base = model.base if isinstance(model, Correlated) else model
-    levels = torch.linspace(float(curve.level[0]), float(curve.level[-1]), SMOOTH)
+    levels = torch.linspace(float(curve.level[0]), float(curve.level[-1]), CURVE_POINTS)
     return (255 * levels).tolist(), (255**2 * base.variance(levels)).tolist()
 
 
@@ -88,7 +88,7 @@ def _neighbours(panel: "Axes", plane: PlaneNoise) -> None:
     across, down = float(found[reach, reach + 1]), float(found[reach + 1, reach])
     edge = reach + 0.5
     image = panel.imshow(
-        found.numpy(), cmap=SIGNED, vmin=-1, vmax=1, extent=(-edge, edge, edge, -edge)
+        found.numpy(), cmap=SIGNED_COLOURS, vmin=-1, vmax=1, extent=(-edge, edge, edge, -edge)
     )
     panel.set_title("correlation between pixels")
     panel.set_xlabel(f"pixels; adjacent pixels: {across:.2f} across, {down:.2f} down")
@@ -104,14 +104,14 @@ def _frames(panel: "Axes", plane: PlaneNoise) -> None:
     if not lags:
         panel.text(0.5, 0.5, "a single frame", ha="center")
         return
-    bars = panel.bar([str(lag) for lag in range(1, len(lags) + 1)], lags, 0.6, color=MEASURED)
+    bars = panel.bar([str(lag) for lag in range(1, len(lags) + 1)], lags, 0.6, color=MEASURED_INK)
     panel.bar_label(bars, fmt="%.2f", padding=3)
 
 
 def _standing(panel: "Axes", plane: PlaneNoise) -> None:
     found = 255 * plane.diagnosis.standing.mean(0) / plane.scale
     limit = 3 * max(float(found.std()), 1e-6)
-    image = panel.imshow(found.numpy(), cmap=SIGNED, vmin=-limit, vmax=limit)
+    image = panel.imshow(found.numpy(), cmap=SIGNED_COLOURS, vmin=-limit, vmax=limit)
     panel.set_title("fixed pattern: mean residual over time")
     panel.set_xlabel("8-bit units")
     panel.set_xticks([])

@@ -18,14 +18,17 @@ from f2r.quality.leak import Leaked, leaked_noise
 from f2r.quality.sample_tiles import typical_targets, visits
 from f2r.quality.stein import Blend, blend_terms, blind_error, draw_probe, see, seen_error
 
+Method = Callable[[Tensor], Tensor]
+"""Noisy frames in, denoised frames out."""
+
 LEAK_FRAMES = 2
-"""Frames on which the leak is measured; each costs ten flows and two anchors."""
+"""Frames on which the leak is measured; each takes ten flows and two anchors."""
 
 ESTIMATED_DOUBT = 0.015
 """Relative standard error of an estimated noise variance, as docs/results.md measures it."""
 
 FEW = 3
-"""So few frames say little of their own scatter."""
+"""Up to so many frames, their scatter is not reliable."""
 
 
 @torch.no_grad()
@@ -39,7 +42,7 @@ def estimate_errors(
 ) -> Errors:
     """Judge the three estimates on parts of a sample whose anchors are known.
 
-    What leaks through the flow is left out; `add_leak` adds it.
+    The leak through the flow is not included; `add_leak` adds it.
 
     Args:
         networks: the three networks.
@@ -47,7 +50,7 @@ def estimate_errors(
         frames: frames of the whole clip.
         generator: randomness of tiles and probes.
         doubt: relative standard error of the noise variance; 0 where the noise is known.
-        noise: what the noise is, where the networks are told otherwise; None: the clip's model.
+        noise: the true noise, where the networks receive another model; None: the clip's model.
     """
     truth = shots[0].noise if noise is None else noise
     seen = [(clip, t) for clip in shots for t in typical_targets(clip, frames)]
@@ -79,8 +82,8 @@ def _whole_blind_error(clip: PreparedClip, target: int, noise: NoiseModel) -> fl
 def means_of_all(table: Tensor, blind: Tensor) -> tuple[list[float], list[float]]:
     """Estimate the mean errors of a whole clip from parts of it, corrected by the blind error.
 
-    The blind error is known everywhere. So far as it says that the parts are harder or easier
-    than the rest, or have caught more noise, the others are corrected for it.
+    The blind error is known for all frames. Its difference between the parts and the whole clip
+    corrects the other errors.
 
     Args:
         table: (K, 3) errors of prior, anchor and refined frame on K parts.
@@ -139,7 +142,7 @@ def _noise_power(clip: PreparedClip, noise: NoiseModel) -> float:
 def standard_errors(table: Tensor) -> list[float]:
     """Give the standard error of each column's mean, rows (K, 3) taken for independent.
 
-    A single row says nothing of its scatter: its own size stands in for it.
+    A single row has no scatter; its absolute value is returned.
     """
     if len(table) < 2:
         return [abs(float(value)) for value in table[0]]
@@ -161,8 +164,24 @@ def _frame_errors(
     generator: torch.Generator,
 ) -> tuple[float, float, float, float, float]:
     """Give the errors of prior, anchor and refined frame, and the means of `blend_terms`."""
+    noisy, blind = noisy[:, : clip.channels], anchor[:, : clip.channels]
+    probe = draw_probe(noise, blind.clamp(0, 1), generator)
+    methods = _methods(networks, anchor, clip)
+    first, last = (see(method, noisy, probe) for method in methods)
+    slope, curvature = blend_terms(last, first, noisy)
+    return (
+        seen_error(first, noisy, noise),
+        blind_error(blind, noisy, noise),
+        seen_error(last, noisy, noise),
+        float(slope.mean()),
+        float(curvature.mean()),
+    )
 
-    def as_plane(method: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+
+def _methods(networks: Networks, anchor: Tensor, clip: PreparedClip) -> tuple[Method, Method]:
+    """Give prior and stage 2 as functions of (B, C, H, W) noisy frames; a grey clip has C = 1."""
+
+    def as_plane(method: Method) -> Method:
         def apply(frames: Tensor) -> Tensor:
             result = method(frames.expand_as(anchor))
             return result.mean(1, keepdim=True) if clip.grey else result
@@ -177,15 +196,4 @@ def _frame_errors(
         joint = observe(networks.prior, frames, sigma)
         return refine(networks.refiner, anchor, joint, sigma)
 
-    noisy, blind = noisy[:, : clip.channels], anchor[:, : clip.channels]
-    level = blind.clamp(0, 1)
-    probe = draw_probe(noise, level, generator)
-    first, last = (see(as_plane(method), noisy, probe) for method in (prior, refined))
-    slope, curvature = blend_terms(last, first, noisy)
-    return (
-        seen_error(first, noisy, noise),
-        blind_error(blind, noisy, noise),
-        seen_error(last, noisy, noise),
-        float(slope.mean()),
-        float(curvature.mean()),
-    )
+    return as_plane(prior), as_plane(refined)

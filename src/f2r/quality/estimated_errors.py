@@ -6,11 +6,11 @@ from enum import StrEnum
 
 from f2r.quality.stein import Blend, to_psnr
 
-MARGIN = 0.01
+LEAST_ADVANTAGE = 0.01
 """A simpler estimate replaces the refined one only if its error is lower by this share."""
 
 MOST_LEFT = 0.3
-"""Largest share of the noise that is believed to be left in the refined output."""
+"""Largest plausible error of the refined output, relative to the noise."""
 
 TWO_SIDED_95 = 1.96
 
@@ -43,22 +43,23 @@ class Errors:
     stage_2: float
     """Of stage 2 before it is blended with the prior."""
     leak: float = 0.0
-    """Correlation of the anchor's error with the noise of its own frame; below 0.015 is fine."""
+    """Correlation of the anchor's error with the noise of its own frame; up to 0.015 is
+    harmless."""
     spread: tuple[float, ...] = (0.0, 0.0, 0.0)
-    """Standard errors of prior, anchor and refined: from the scatter over judged tiles and over
-    frames, and what an error of the noise model adds to all three."""
+    """Standard errors of prior, anchor and refined: scatter over tiles and frames, and the error of
+    the noise model, which is common to all."""
     blend: Blend = field(default_factory=Blend)
-    """How much of the prior the refined output takes."""
+    """Share of the prior in the refined output."""
     noise: float = math.inf
     """Variance of the noise."""
     fusion: float = 0.0
-    """What temporal fusion takes off the error of the refined output."""
+    """Fall of the squared error by temporal fusion."""
     fusion_spread: float = 0.0
     """Standard error of `fusion`."""
 
     @property
     def fuses(self) -> bool:
-        """Whether refined frames are fused: unless that loses by more than its standard error."""
+        """Whether refined frames are fused: not if fusion loses by more than its standard error."""
         return self.fusion + self.fusion_spread > 0
 
     @property
@@ -82,19 +83,19 @@ class Errors:
     def best(self) -> Output:
         """Choose the refined frame unless another estimate is clearly better.
 
-        What fusion may lose speaks against fusion, not against the refined frame.
+        A loss by fusion counts against fusion only, not against the refined frame.
         """
         simpler = min((Output.ANCHOR, Output.PRIOR), key=self.of)
         refined = self.stage_2 - self.blend.gain - max(self.fusion, 0.0)
-        return simpler if self.of(simpler) < (1 - MARGIN) * refined else Output.REFINED
+        return simpler if self.of(simpler) < (1 - LEAST_ADVANTAGE) * refined else Output.REFINED
 
     def changed_by(self, anchor: float, stage_2: float, blend: Blend) -> "Errors":
-        """Give the errors after a training that changed both stages' by so much.
+        """Give the errors after training.
 
         Args:
             anchor: change of stage 1's error.
             stage_2: change of stage 2's error before it is blended.
-            blend: what is best from now on.
+            blend: best share of the prior after training.
         """
         return replace(
             self, anchor=self.anchor + anchor, stage_2=self.stage_2 + stage_2, blend=blend
@@ -107,7 +108,7 @@ class Errors:
     def intervals(self) -> dict[str, tuple[float, float]]:
         """Give the 95 % confidence interval of each estimated PSNR in dB, lower end first.
 
-        A negative estimate of an error counts as none, so that its interval keeps its width.
+        A negative error estimate counts as zero; its interval keeps its width.
         """
         return {
             name.value: (

@@ -1,8 +1,8 @@
-"""What temporal fusion takes off the error of the refined frames, told without a clean reference.
+"""Gain of temporal fusion, estimated without a clean reference.
 
-A fused frame has seen its noise in many ways: through its own refined frame, and through those of
-its neighbours, whose anchors were made from it. So the whole method is run on a part of the clip,
-and again with one frame shaken by a little noise (Stein's method, as in f2r/quality.py).
+A fused frame depends on its noise through its own refined frame and through those of its
+neighbours. Therefore the whole method runs on a part of the clip twice: as it is, and with a little
+noise added to one frame (Stein's estimate, `f2r.quality.stein`).
 """
 
 import math
@@ -12,6 +12,7 @@ from statistics import fmean
 import torch
 from torch import Tensor
 
+from f2r.config import DEFAULT_TUNING, Tuning
 from f2r.method.fusion import fuse_frame
 from f2r.method.networks import Networks
 from f2r.method.prepared_clip import PreparedClip
@@ -23,25 +24,25 @@ from f2r.quality.sample_tiles import visits
 from f2r.quality.stein import copied_noise, draw_probe
 
 PARTS = 4
-"""Parts of the clip that are looked at."""
+"""Parts of the clip that are measured."""
 
-SIDE = 160
+PART_SIDE = 160
 """Largest side of a part, in pixels."""
 
-SHAKE = 0.1
-"""Size of the added noise relative to the noise. At 0.3 the method is no longer linear enough: it
-would tell twice the gain. At 0.05 the rounding of bfloat16 shows."""
+FUSION_PROBE = 0.1
+"""Added noise relative to the noise. At 0.3 nonlinearity doubles the estimated gain; at 0.05 the
+rounding of bfloat16 is visible."""
 
 
 def frames_worth(size: tuple[int, int], reach: int) -> float:
-    """Say how many frames of inference `add_fusion` takes.
+    """Give the cost of `add_fusion` in frames of inference.
 
     Args:
         size: rows and columns of a frame.
         reach: frames on either side that a fused frame depends on.
     """
     height, width = size
-    part = min(SIDE, height) * min(SIDE, width)
+    part = min(PART_SIDE, height) * min(PART_SIDE, width)
     return 2 * PARTS * (2 * reach + 1) * part / (height * width)
 
 
@@ -52,21 +53,23 @@ def add_fusion(
     preprocessor: Preprocessor,
     clip: PreparedClip,
     generator: torch.Generator,
+    tuning: Tuning = DEFAULT_TUNING,
 ) -> Errors:
-    """Measure what fusion takes off the error of the refined frames.
+    """Estimate the fall of the squared error by fusion.
 
     Args:
         errors: of the refined frames as they are.
         networks: the three networks.
         preprocessor: prior, noise model and flow of the clip.
         clip: prepared frames.
-        generator: randomness of parts and shaking.
+        generator: randomness of parts and probe.
+        tuning: weights of the fusion.
     """
     gains, parts = list[float](), dict[tuple[tuple[int, int], ...], _Part]()
-    for target, place in visits(clip.targets, clip.size, generator, PARTS, SIDE):
+    for target, place in visits(clip.targets, clip.size, generator, PARTS, PART_SIDE):
         key = tuple((one.start, one.stop) for one in place)
         if key not in parts:  # its visits follow each other
-            parts = {key: _Part(networks, preprocessor, errors, clip, place)}
+            parts = {key: _Part(networks, preprocessor, errors, clip, place, tuning)}
         gains.append(parts[key].gain(target, generator))
     doubt = standard_errors(torch.tensor(gains)[:, None])[0]
     fused = replace(errors, fusion=fmean(gains), fusion_spread=doubt)
@@ -85,6 +88,7 @@ class _Part:
         errors: of the refined frames as they are.
         clip: prepared frames.
         place: rows and columns.
+        tuning: weights of the fusion.
     """
 
     def __init__(
@@ -94,9 +98,10 @@ class _Part:
         errors: Errors,
         clip: PreparedClip,
         place: tuple[slice, slice],
+        tuning: Tuning,
     ) -> None:
         self._networks, self._preprocessor, self._errors = networks, preprocessor, errors
-        self._clip, self._here = clip, (..., *place)
+        self._clip, self._here, self._tuning = clip, (..., *place), tuning
         self._ready: dict[int, PreparedFrame] = {}
 
     def gain(self, target: int, generator: torch.Generator) -> float:
@@ -105,13 +110,13 @@ class _Part:
         noisy, level = frame.noisy[self._here], frame.denoised[: self._clip.channels][self._here]
         shake = draw_probe(self._clip.noise, level, generator).expand_as(noisy)
         refined, fused = self._refine_and_fuse(target, noisy)
-        refined_then, fused_then = self._refine_and_fuse(target, noisy + SHAKE * shake)
-        copied = copied_noise(shake, SHAKE, refined - fused, refined_then - fused_then)
+        refined_then, fused_then = self._refine_and_fuse(target, noisy + FUSION_PROBE * shake)
+        copied = copied_noise(shake, FUSION_PROBE, refined - fused, refined_then - fused_then)
         residuals = (refined - noisy).square() - (fused - noisy).square()
         return float((residuals + 2 * copied).mean())
 
     def _refine_and_fuse(self, target: int, noisy: Tensor) -> tuple[Tensor, Tensor]:
-        """Run the method on the frames that the fused target depends on, it being `noisy`."""
+        """Run the method on all frames that the fused target depends on; it is `noisy`."""
         radius, noise = self._networks.temporal.radius, self._preprocessor.noise
         reach = self._networks.lookahead + radius
         around = range(max(target - reach, 0), min(target + reach + 1, len(self._clip.frames)))
@@ -122,10 +127,11 @@ class _Part:
             stream.prepare(noisy) if i == target else self._prepared(stream, i) for i in around
         )
         frames = dict(enumerate(run_through(stream, prepared)))
-        return frames[middle].refined, fuse_frame(frames, middle, radius, noise, self._errors.share)
+        share, refined = self._errors.share, frames[middle].refined
+        return refined, fuse_frame(frames, middle, radius, noise, share, self._tuning)
 
     def _prepared(self, stream: PlaneStream, index: int) -> PreparedFrame:
-        """Give a frame with what the prior makes of it, and without flows."""
+        """Give a frame with the prior's estimate and without flows."""
         if index not in self._ready:
             self._ready[index] = stream.prepare(self._clip.frames[index].noisy[self._here])
         return replace(self._ready[index], to_previous=None, to_next=None)

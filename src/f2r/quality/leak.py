@@ -1,8 +1,8 @@
-"""How much of a frame's own noise reaches its anchor, although stage 1 never sees the frame.
+"""Leak: the part of a frame's own noise that reaches its anchor.
 
-The way is the flow: it is estimated on D(y_t), which carries traces of n_t (docs/method.md,
-"Leak"). The measure needs no clean frame: shake y_t by a little noise n', run the whole
-preprocessing and stage 1 again, and see how much of n' is in the anchor.
+Stage 1 does not receive frame t, but the flow is estimated on D(y_t), which contains traces of n_t
+(docs/method.md, "Leak"). To measure it, a little noise n' is added to y_t, preprocessing and stage
+1 run again, and the share of n' in the anchor is computed.
 """
 
 from dataclasses import replace
@@ -19,17 +19,17 @@ from f2r.method.stage_2 import refine_frame
 from f2r.method.two_pass_flow import Linker
 from f2r.quality.stein import copied_noise, draw_probe
 
-SHAKE = 0.3
+LEAK_PROBE = 0.3
 """Size of n' relative to the noise; large enough to move the flow of an 8-bit proxy."""
 
 
 class Leaked(NamedTuple):
-    """Covariances with n_t of what the anchor carries, nominal units squared."""
+    """Covariances of estimates with n_t by way of the anchor, nominal units squared."""
 
     anchor: float
     """E[(anchor - x) n_t]; 0 when nothing leaks."""
     refined: float
-    """What of it the refined frame takes over."""
+    """Part of it that the refined frame contains."""
 
 
 @torch.no_grad()
@@ -40,7 +40,7 @@ def leaked_noise(
     target: int,
     generator: torch.Generator,
 ) -> Leaked:
-    """Estimate how anchor and refined frame covary with n_t by way of the flow.
+    """Estimate the covariances of anchor and refined frame with n_t by way of the flow.
 
     Args:
         networks: the three networks.
@@ -55,13 +55,13 @@ def leaked_noise(
     frame = frames[target]
     level = frame.denoised[: clip.channels]
     shake = draw_probe(clip.noise, level, generator).expand_as(frame.denoised)
-    moved = preprocessor.prepare(frame.noisy + SHAKE * shake)
+    moved = preprocessor.prepare(frame.noisy + LEAK_PROBE * shake)
     anchors = [
         _anchor(networks, preprocessor, frames | {target: seen}, target) for seen in (frame, moved)
     ]
     refined = [refine_frame(networks.refiner, frame, anchor) for anchor in anchors]
     pairs = (anchors, refined)
-    return Leaked(*(float(copied_noise(shake, SHAKE, *pair).mean()) for pair in pairs))
+    return Leaked(*(float(copied_noise(shake, LEAK_PROBE, *pair).mean()) for pair in pairs))
 
 
 def _anchor(

@@ -1,4 +1,4 @@
-"""Which parts of which frames are judged."""
+"""Choice of the frames and parts that are judged."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ VISITS = 24
 def typical_targets(clip: PreparedClip, frames: int) -> list[int]:
     """Choose targets such that as many lack a neighbour as in the whole clip.
 
-    At the ends of a stretch they do, and are harder to predict; a long clip has few ends.
+    Frames at the ends of a stretch are harder to predict, and a long clip has few of them.
 
     Args:
         clip: a stretch of a clip of one shot.
@@ -39,7 +39,7 @@ def visits(
     most: int = VISITS,
     side: int = CROP,
 ) -> list[tuple[int, tuple[slice, slice]]]:
-    """Choose frames and parts of them such that all frames and all parts count alike.
+    """Choose frames and parts of them evenly.
 
     Args:
         targets: frames to choose from.

@@ -13,15 +13,15 @@ from torch import Tensor
 from f2r.noise.models import NoiseModel
 
 PROBE = 0.04
-"""Size of the Monte-Carlo probe relative to the noise. At 0.1 the networks are no longer linear
-enough: they would seem to copy 0.8 % too much (0.06 dB)."""
+"""Monte-Carlo probe relative to the noise. At 0.1 the nonlinearity of the networks adds 0.8 % to
+the copied noise (0.06 dB)."""
 
 MOST_PRIOR = 0.5
 """Largest share of the prior in a blend."""
 
 
 def blind_error(estimate: Tensor, noisy: Tensor, noise: NoiseModel) -> float:
-    """Estimate the mean squared error of an estimate that has not seen `noisy`.
+    """Estimate the mean squared error of an estimate that does not depend on `noisy`.
 
     Args:
         estimate: (B, C, H, W) float32.
@@ -36,12 +36,12 @@ def blind_error(estimate: Tensor, noisy: Tensor, noise: NoiseModel) -> float:
 
 @dataclass(frozen=True)
 class Seen:
-    """An estimate of frames by a method that has seen their noise."""
+    """An estimate that depends on the noise of its frames."""
 
     estimate: Tensor
     """(B, C, H, W) f(y)."""
     copied: Tensor
-    """(B, C, H, W), on average E[n f(y)]: what it has copied of the noise."""
+    """(B, C, H, W), with mean E[n f(y)]: the copied noise."""
 
 
 def draw_probe(noise: NoiseModel, level: Tensor, generator: torch.Generator) -> Tensor:
@@ -75,7 +75,7 @@ def see(denoise: Callable[[Tensor], Tensor], noisy: Tensor, probe: Tensor) -> Se
 
 
 def seen_error(seen: Seen, noisy: Tensor, noise: NoiseModel) -> float:
-    """Estimate the mean squared error of a method that has seen `noisy` by Stein's method.
+    """Estimate the mean squared error of an estimate that depends on `noisy`, by Stein's method.
 
     Returns:
         Estimate in nominal units squared: residual - noise + twice the copied noise.
@@ -86,14 +86,14 @@ def seen_error(seen: Seen, noisy: Tensor, noise: NoiseModel) -> float:
 
 @dataclass(frozen=True)
 class Blend:
-    """How much of the prior's estimate p belongs into the refined one, r.
+    """Best share w of the prior's estimate p in the refined one, r.
 
     For x = (1 - w) r + w p, Stein's estimate of the error is a parabola in the weight w. Neither of
     its two terms needs the energy of the noise.
     """
 
     slope: float = 0.0
-    """How fast the error falls from w = 0 on, halved; nominal units squared."""
+    """Half the slope of the fall at w = 0; nominal units squared."""
     curvature: float = 0.0
     """E[(r - p)^2]; nominal units squared."""
 
@@ -104,11 +104,11 @@ class Blend:
 
     @property
     def gain(self) -> float:
-        """What that share takes off the mean squared error, nominal units squared."""
+        """Fall of the mean squared error by that share, nominal units squared."""
         return self.weight * (2 * self.slope - self.weight * self.curvature)
 
     def with_leak(self, copied: float) -> "Blend":
-        """Give the blend where r has copied more of the noise than it was seen to."""
+        """Correct the blend for noise that r copies beyond the measured part."""
         return replace(self, slope=self.slope + copied)
 
 

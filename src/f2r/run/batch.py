@@ -10,7 +10,7 @@ from f2r.io.opening import is_folder_of_clips, list_clips
 from f2r.run.resume.state import state_folder
 
 FAILURES = (F2RError, OSError, MemoryError, RuntimeError)
-"""What ends the work on one clip but not on the others."""
+"""Errors that end one clip of a batch but not the others."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,11 @@ class Task:
 
 @dataclass
 class Summary:
-    """What became of each clip; sources, in order."""
+    """Result of each clip; sources, in order."""
 
     done: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
-    """Found finished when the batch was resumed."""
+    """Finished before the batch was resumed."""
     failed: list[str] = field(default_factory=list)
 
     def describe(self) -> str:
@@ -41,7 +41,7 @@ class Summary:
 
 
 def is_batch(inputs: Sequence[str]) -> bool:
-    """Tell several clips from one; a folder of pictures is one clip."""
+    """Whether the inputs are several clips; a folder of pictures is one clip."""
     return len(inputs) > 1 or any(is_folder_of_clips(Path(name)) for name in inputs)
 
 
@@ -87,7 +87,7 @@ def run_batch(
     Args:
         tasks: what to do.
         denoise: denoises one clip; its second argument says whether to resume.
-        announce: told what begins and what failed.
+        announce: receives a sentence at the start and the failure of a clip.
         resume: skip finished clips, go on with an interrupted one.
     """
     summary = Summary()

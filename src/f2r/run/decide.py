@@ -1,4 +1,4 @@
-"""Decide the output of each plane: everything that inference needs besides clip and weights."""
+"""The decision on each plane: all that inference needs besides clip and weights."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,6 +8,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
+from f2r.config import Tuning
 from f2r.method.fusion import TemporalFusion
 from f2r.method.networks import Networks
 from f2r.method.preprocess import Preprocessor
@@ -26,7 +27,7 @@ from f2r.run.setup import Setup
 from f2r.train.adapt import Change
 
 USUAL_ERROR_SHARE = 0.1
-"""Error of the refined frame relative to the noise, assumed where it cannot be estimated: 0.05 dB
+"""Assumed error of the refined frame relative to the noise where it cannot be estimated; 0.05 dB
 better than no fusion on coded training clips."""
 
 
@@ -35,23 +36,24 @@ class PlaneDecision:
     """How one plane is denoised."""
 
     scale: float
-    """What levels are multiplied by before anything else."""
+    """Factor of the levels, applied first."""
     noise: NoiseModel
     """Noise model at the multiplied levels, before clipping."""
     limits: Limits
-    """Where the multiplied levels are cut off."""
+    """Levels at which the multiplied frames clip."""
     output: Output
     """Which estimate becomes the output."""
     prior_share: float = 0.0
     """Weight of the prior in the refined frame, in [0, 1]."""
     error_share: float = 0.0
-    """Error of the refined frame relative to the noise; 0: it is not fused with its neighbours."""
+    """Error of the refined frame relative to the noise; 0: no fusion."""
     matches_exposure: bool = False
-    """Whether the exposure of each frame is matched to its surroundings, and put back."""
+    """Whether the exposure of each frame is matched to its surroundings and restored in the
+    output."""
 
     @property
     def working_noise(self) -> NoiseModel:
-        """What clipping leaves of the noise."""
+        """Noise after clipping."""
         return clip_noise(self.noise, self.limits)
 
     @property
@@ -65,9 +67,9 @@ class PlaneDecision:
         preprocessor = Preprocessor(networks.prior, self.working_noise, setup.flow, setup.tiling)
         return PlaneStream(networks, preprocessor, self.prior_share)
 
-    def fusion(self, radius: int) -> TemporalFusion:
+    def fusion(self, radius: int, tuning: Tuning) -> TemporalFusion:
         """Start the fusion of the refined frames as decided, over `radius` neighbours."""
-        return TemporalFusion(self.working_noise, radius, self.error_share)
+        return TemporalFusion(self.working_noise, radius, self.error_share, tuning)
 
     def finish(self, estimate: Estimate) -> Tensor:
         """Give the output of one frame, the bias of clipping undone."""
@@ -113,7 +115,7 @@ def after_training(errors: Errors, judged: Sequence[tuple[Change, Blend]]) -> Er
 
     Args:
         errors: of the networks before training.
-        judged: per shot, how its errors changed and its best blend; empty without training.
+        judged: per shot, change of the errors and best blend; empty without training.
     """
     if not judged:
         return errors
@@ -126,13 +128,13 @@ def after_training(errors: Errors, judged: Sequence[tuple[Change, Blend]]) -> Er
 
 
 def complete_errors(
-    judgement: PlaneJudgement, networks: Networks, generator: torch.Generator
+    judgement: PlaneJudgement, networks: Networks, tuning: Tuning, generator: torch.Generator
 ) -> PlaneJudgement:
     """Add the leak of the anchor and the gain of fusion to the estimated errors."""
     if judgement.errors is None:
         return judgement
     judged = networks, judgement.look.preprocessor, judgement.shots[0], generator
-    errors = add_fusion(add_leak(judgement.errors, *judged), *judged)
+    errors = add_fusion(add_leak(judgement.errors, *judged), *judged, tuning)
     return replace(judgement, errors=errors)
 
 

@@ -22,7 +22,7 @@ def write_frames(
     state: RunState | None,
     done: Sequence[Mark],
 ) -> list[Mark]:
-    """Denoise and write every frame that is not done; give the marks of all frames."""
+    """Denoise and write the frames from `len(done)` on; give the marks of all frames."""
     marks, expected = [*done], job.reader.info.frames
     decided = prepared.decisions, prepared.networks, job.setup, len(done)
     if done:
@@ -41,7 +41,7 @@ def write_frames(
 
 
 def _shown(info: ClipInfo, result: Result) -> tuple[Frame, Frame]:
-    """Give (noisy, denoised) as they can be shown: raw frames rendered, both alike."""
+    """Give (noisy, denoised) for display; raw frames are rendered with the same settings."""
     if info.mosaic is None:
         return result.noisy, result.denoised
     denoised, noisy = render_alike(info.mosaic, result.denoised, result.noisy)
@@ -62,9 +62,9 @@ def _replay(
     state: RunState | None,
     behind: WriteBehind,
 ) -> Iterator[Frame]:
-    """Yield all frames of the input; give the writer the first `done` finished ones on the way.
+    """Yield all frames of the input, and write the first `done` from the spool.
 
-    A frame is written after it was decoded, as ever: decoding tells its timestamp.
+    A frame is written after it was decoded, because decoding gives its timestamp.
     """
     for i, frame in enumerate(frames):
         if state is not None and i < done:

@@ -14,7 +14,7 @@ from f2r.io.output import check_output
 from f2r.io.raw.pattern_check import pattern_warning
 from f2r.method.networks import Networks, load_networks
 from f2r.run.deliver import write_frames
-from f2r.run.finish import beside, can_be_copied, copy_input, finish, report_run
+from f2r.run.finish import beside, can_be_copied, copy_input, report_run, write_beside
 from f2r.run.given_noise import given_noise
 from f2r.run.job import Announce, FileOptions, Job, Outcome
 from f2r.run.prepare import Prepared, prepare
@@ -82,11 +82,11 @@ def denoise_file(
                 marks = write_frames(job, prepared, writer, state, done)
             for sentence in describe_cuts(scene_cuts(marks)):
                 announce(sentence)
-            return finish(target, claim, state, report_run(job, prepared, marks, len(done)))
+            return write_beside(target, claim, state, report_run(job, prepared, marks, len(done)))
 
 
 def _describe_start(job: Job) -> Iterator[str]:
-    """Say what is known before a frame is looked at."""
+    """Describe input, memory, device and repair."""
     info, setup = job.reader.info, job.setup
     yield describe_input(info)
     for doubt in info.source.doubts if info.source else ():
@@ -140,7 +140,7 @@ def _writer(job: Job, claim: Claim | None) -> FrameWriter:
 def _opened(
     source: str, target: Path, files: FileOptions
 ) -> Iterator[tuple[FrameReader, Claim | None]]:
-    """Open the input and hold the output; a pipe is not read before it is known where it goes."""
+    """Open the input and claim the output; a pipe is read after its output is claimed."""
     read = partial(
         open_reader,
         source,
@@ -160,7 +160,7 @@ def _opened(
 
 @contextmanager
 def _claim(source: str, target: Path, files: FileOptions) -> Iterator[Claim | None]:
-    """Hold the output for this run alone, and check every file that is going to be written."""
+    """Claim the output for this run, and check every file that will be written."""
     if str(target) == PIPE:
         yield None
         return

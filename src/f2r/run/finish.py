@@ -1,4 +1,4 @@
-"""What a run leaves besides the clip: report and picture; or a copy of a clip without noise."""
+"""Files beside the output: report and picture; and the copy of a clip without noise."""
 
 import shutil
 from collections.abc import Sequence
@@ -23,9 +23,9 @@ from f2r.system.environment import environment, write_report
 
 
 def can_be_copied(job: Job, prepared: Prepared) -> bool:
-    """Tell whether the output is the input file itself: no noise, no repair, the same container.
+    """Whether the input can be copied: no noise, no repair, the same container.
 
-    A doubtful input is written anew: it may be damaged or take pages from other files.
+    A doubtful input is decoded and written, because it may be damaged or refer to other files.
     """
     source, encode = Path(job.source), job.files.encode
     is_same = source.suffix.lower() == job.target.suffix.lower() and source.is_file()
@@ -41,7 +41,7 @@ def copy_input(job: Job, prepared: Prepared, claim: Claim) -> Outcome:
     job.announce("no noise to remove: the file is copied as it is")
     claim.write(job.target, partial(_copy_bytes, job.source))
     report = report_run(job, prepared, (), 0) | {"frames": job.reader.info.frames, "copied": True}
-    return finish(job.target, claim, None, report)
+    return write_beside(job.target, claim, None, report)
 
 
 def _copy_bytes(source: str, part: Path) -> None:
@@ -74,7 +74,7 @@ def report_run(job: Job, prepared: Prepared, marks: Sequence[Mark], resumed: int
     }
 
 
-def finish(
+def write_beside(
     target: Path, claim: Claim | None, state: RunState | None, report: dict[str, Any]
 ) -> Outcome:
     """Write the report and the picture beside the output."""

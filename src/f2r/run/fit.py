@@ -87,7 +87,7 @@ def fit_reader(
         clock: measures the stages.
         noise: noise model instead of that of the options.
         prior: the user's own image denoiser.
-        announce: told in plain sentences what was found and decided.
+        announce: receives sentences on what was found and decided.
 
     Raises:
         InputError: the clip or an option cannot be used.

@@ -1,4 +1,4 @@
-"""Denoise the whole clip, frame by frame, as it was decided."""
+"""Denoise a clip frame by frame, as decided."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice, repeat
@@ -16,7 +16,7 @@ from f2r.run.setup import Setup
 
 
 class _Plane(NamedTuple):
-    """What one plane goes through: both stages, then fusion."""
+    """The steps of one plane: both stages, then fusion."""
 
     decision: PlaneDecision
     stream: PlaneStream
@@ -25,7 +25,7 @@ class _Plane(NamedTuple):
     @classmethod
     def start(cls, decision: PlaneDecision, networks: Networks, setup: Setup) -> Self:
         stream = decision.stream(networks, setup)
-        return cls(decision, stream, decision.fusion(networks.temporal.radius))
+        return cls(decision, stream, decision.fusion(networks.temporal.radius, setup.config.tuning))
 
 
 def denoise_frames(
@@ -42,7 +42,7 @@ def denoise_frames(
         decisions: one per plane.
         networks: the networks of the run.
         setup: what the run works with.
-        start: frames that are finished and are left out.
+        start: number of finished frames, which are left out.
     """
     if all(decision.output is Output.NOISY for decision in decisions):
         yield from _untouched(islice(frames, start, None), decisions, setup)
@@ -70,7 +70,7 @@ def denoise_frames(
 def _untouched(
     frames: Iterable[Frame], decisions: Sequence[PlaneDecision], setup: Setup
 ) -> Iterator[Result]:
-    """Give frames as they are, without any network."""
+    """Give the frames unchanged, without any network."""
     for frame in frames:
         parts = []
         for plane, decision in zip(setup.layout.split(frame), decisions, strict=True):

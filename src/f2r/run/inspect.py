@@ -22,10 +22,10 @@ from f2r.noise.estimate import estimate_noise
 from f2r.noise.normalise import normalise
 from f2r.noise.plane_noise import PlaneNoise
 
-FRAMES = 12
-"""Frames that are looked at, from the start of the clip."""
-SIDE = 1448
-"""Rows and columns that are looked at, in the middle of larger frames."""
+INSPECTED = 12
+"""Frames that are measured, from the start of the clip."""
+INSPECTED_SIDE = 1448
+"""Rows and columns that are measured, in the middle of larger frames."""
 
 
 def inspect_noise(
@@ -40,10 +40,10 @@ def inspect_noise(
 
     Args:
         source: the clip.
-        mosaic: what its samples mean, where they are raw and the file does not say so.
+        mosaic: pattern and levels of raw samples, if the file does not hold them.
         axes: names of the axes of a TIFF or `.npy`, such as 'YXT'.
         skip_corrupt: leave damaged video packets and pictures out instead of stopping at them.
-        announce: told in plain sentences what is doubtful about the clip.
+        announce: receives sentences on what is doubtful about the clip.
 
     Raises:
         InputError: the clip cannot be read.
@@ -62,18 +62,20 @@ def inspect_reader(reader: FrameReader, side: int | None = None) -> list[PlaneNo
 
     Args:
         reader: the clip.
-        side: rows and columns that are looked at, in the middle of larger frames; None: `SIDE`.
+        side: rows and columns that are measured, in the middle of larger frames; default: 1448.
     """
     coding = reader.info.coding
     raw = WeightSet.RAW if reader.info.mosaic is not None else WeightSet.PICTURES
     networks = load_networks(None, torch.device("cpu"), raw if coding is None else WeightSet.CODED)
     rows, columns = (
-        _middle(length, side or SIDE) for length in (reader.info.height, reader.info.width)
+        _middle(length, side or INSPECTED_SIDE)
+        for length in (reader.info.height, reader.info.width)
     )
     height, width = rows.stop - rows.start, columns.stop - columns.start
     layout = layout_of(replace(reader.info, height=height, width=width))
     frames = [
-        layout.split(np.ascontiguousarray(frame[rows, columns])) for frame in islice(reader, FRAMES)
+        layout.split(np.ascontiguousarray(frame[rows, columns]))
+        for frame in islice(reader, INSPECTED)
     ]
     return [
         _inspect_plane([planes[k] for planes in frames], layout, k, networks, coding)

@@ -1,4 +1,4 @@
-"""What one run is given, and what it leaves."""
+"""Input and outcome of one run."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -21,15 +21,15 @@ class FileOptions:
     """How files are read, written and kept."""
 
     overwrite: bool = False
-    """Replace an existing output, and throw away an interrupted run's folder."""
+    """Replace an existing output and the folder of an interrupted run."""
     resume: bool = False
-    """Go on from where an interrupted run was killed."""
+    """Resume an interrupted run."""
     skip_corrupt: bool = False
     """Leave damaged video packets and pictures out instead of stopping at them."""
     encode: EncodeOptions = field(default_factory=EncodeOptions)
     """How to compress the output."""
     mosaic: Mosaic | None = None
-    """What the samples mean, where they are raw and the file does not say so."""
+    """Pattern and levels of raw samples, if the file does not hold them."""
     axes: str | None = None
     """Names of the axes of a TIFF or `.npy`, such as 'YXT'."""
     piece: Piece | None = None
@@ -38,7 +38,7 @@ class FileOptions:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Where everything went."""
+    """Files that a run has written."""
 
     output: Path
     """The denoised clip; '-' is standard output."""
@@ -52,21 +52,21 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Job:
-    """One clip on its way from a reader to an output."""
+    """One clip, its output, and all that the run needs."""
 
     source: str
-    """What is read."""
+    """Name of the input."""
     target: Path
-    """What is written."""
+    """The output."""
     reader: FrameReader
-    """The clip, repaired if the user asked for it."""
+    """The clip, with the repairs of the options."""
     repair: Repair | None
-    """What is repaired while it is read."""
+    """Repairs while reading; None without any."""
     setup: Setup
-    """What the run works with."""
+    """Device, layout, memory and flow."""
     files: FileOptions
     """How files are read, written and kept."""
     clock: StageClock
     """Measures the stages."""
     announce: Announce
-    """Told in plain sentences what was found and decided."""
+    """Receives sentences on what was found and decided."""

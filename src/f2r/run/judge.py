@@ -18,16 +18,16 @@ from f2r.quality.error_estimation import ESTIMATED_DOUBT, estimate_errors
 from f2r.quality.estimated_errors import Errors
 from f2r.run.look import PlaneLook
 
-SEEN = 12
+RESIDUAL_FRAMES = 12
 """Frames that the second noise estimate is made from."""
 
 
 @dataclass(frozen=True)
 class PlaneJudgement:
-    """One plane after stage 1 has predicted its anchors."""
+    """Result of judging one plane."""
 
     look: PlaneLook
-    """The plane under the noise model that is believed."""
+    """The plane under the accepted noise model."""
     clips: Sequence[PreparedClip]
     """Prepared stretches with their anchors."""
     errors: Errors | None
@@ -43,7 +43,7 @@ class PlaneJudgement:
         return with_targets(self.clips)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give what is known of the noise as JSON values."""
+        """Convert the noise to JSON values."""
         entry = self.look.to_dict()
         if self.revision is not None:
             entry["estimates"] = self.revision.in_units(1 / self.look.scale).to_dict()
@@ -68,10 +68,10 @@ def judge_plane(
 ) -> PlaneJudgement:
     """Predict the anchors, check the noise model by them, estimate the errors.
 
-    On a clip that the networks were not trained on, the estimates need no held-out pixels.
+    The networks were not trained on the clip yet, so the estimates need no held-out tiles.
 
     Args:
-        look: what is known of the plane.
+        look: noise model and levels of the plane.
         clips: its prepared stretches.
         networks: the three networks.
         frames: frames of the whole clip.
@@ -100,7 +100,8 @@ def judge_plane(
 def _check(look: PlaneLook, clips: Sequence[PreparedClip]) -> PlaneJudgement:
     """Compare the given noise model with the residual of the anchors.
 
-    The networks receive the given level; errors are judged by what is found if it contradicts.
+    The networks receive the given level; errors are estimated with the measured noise if it
+    contradicts the given one.
     """
     try:
         found = _from_residual(look, clips)
@@ -113,7 +114,7 @@ def _check(look: PlaneLook, clips: Sequence[PreparedClip]) -> PlaneJudgement:
 
 
 def _revise(look: PlaneLook, clips: Sequence[PreparedClip], networks: Networks) -> PlaneJudgement:
-    """Estimate the noise from the residual of the anchors; take it if it is believed."""
+    """Estimate the noise from the residual of the anchors and choose between both estimates."""
     found = _from_residual(look, clips)
     if found is None or not found.takes_second:
         return PlaneJudgement(look, clips, None, found)
@@ -135,7 +136,7 @@ def _from_residual(look: PlaneLook, clips: Sequence[PreparedClip]) -> Revision |
         (clip.frames[t].noisy, clip.anchors[t], clip.channels)
         for clip in clips
         for t in clip.targets
-    ][:SEEN]
+    ][:RESIDUAL_FRAMES]
     if not pairs:
         return None
     noisy = torch.stack([_without_padding(y, channels, look.size) for y, _, channels in pairs])

@@ -1,4 +1,4 @@
-"""Look at a sample of each plane: levels, noise model, limits, defects."""
+"""First measurements on a sample of each plane: levels, noise model, limits, defects."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -12,7 +12,7 @@ from f2r.method.networks import Networks
 from f2r.method.preprocess import Preprocessor
 from f2r.noise.blocks import Limits
 from f2r.noise.clipping import before_clipping, clip_noise, find_clipping
-from f2r.noise.coded import CodedNoise, estimate_coded_noise
+from f2r.noise.coded import CodedEstimate, estimate_coded_noise
 from f2r.noise.estimate import is_noise_free
 from f2r.noise.hot_pixels import find_hot_pixels
 from f2r.noise.models import Gaussian, NoiseModel
@@ -21,27 +21,28 @@ from f2r.noise.scale import scale_noise
 from f2r.run.setup import Setup
 
 INTACT = (0.9, 1.25)
-"""Measured noise relative to that before coding, between which the codec left it intact."""
+"""Range of the measured noise, relative to that before coding, in which the codec left it
+intact."""
 
 
 @dataclass(frozen=True)
 class PlaneLook:
-    """What is known of one plane: three channels, or one grey channel, with its own noise."""
+    """Measurements of one plane: three channels, or one grey channel."""
 
     preprocessor: Preprocessor
-    """Prior and flow under the noise that the frames show, at the multiplied levels."""
+    """Prior and flow under the noise model of the multiplied, clipped frames."""
     scale: float
-    """What levels are multiplied by before anything else."""
+    """Factor of the levels, applied first."""
     size: tuple[int, int]
     """Rows and columns of the sample, without padding."""
     limits: Limits
-    """Where the multiplied levels are cut off."""
+    """Levels at which the multiplied frames clip."""
     is_noise_free: bool
-    """Whether the noise was estimated and is too weak to be worth removing."""
+    """Whether the noise was estimated and is too weak to remove."""
     hot_pixels: int
-    """Hot and dead pixels that were found."""
-    coded: CodedNoise | None = None
-    """Noise before a lossy codec, where the clip went through one and the noise was estimated."""
+    """Number of hot and dead pixels."""
+    coded: CodedEstimate | None = None
+    """Estimated noise before encoding; None without a lossy codec or with a given noise model."""
     coding: str | None = None
     """Name of the lossy codec; None if there was none."""
     flickers: bool = False
@@ -49,10 +50,9 @@ class PlaneLook:
 
     @property
     def is_measurable(self) -> bool:
-        """Whether errors can be estimated: frames keep their exposure and no codec changed them.
+        """Whether errors can be estimated: constant exposure and no lossy codec.
 
-        Stein's estimate and recorruption need noise of the known model. A codec's noise has another
-        structure, which stage 2 would learn to keep.
+        Stein's estimate and recorruption need noise of a known model, which coded noise is not.
         """
         return self.coding is None and not self.flickers
 
@@ -77,7 +77,7 @@ class PlaneLook:
         return replace(self, preprocessor=working)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give what is known of the noise as JSON values."""
+        """Convert the noise to JSON values."""
         return self.noise.to_dict() | {
             "text": self.noise.describe(),
             "levels_multiplied_by": self.scale,
@@ -92,10 +92,10 @@ class PlaneLook:
 
 
 def look_at_plane(frames: Sequence[Tensor], setup: Setup, networks: Networks) -> PlaneLook:
-    """Look at a sample of a plane.
+    """Measure a sample of a plane.
 
     Args:
-        frames: (C, H, W), consecutive frames as the file gives them, without padding.
+        frames: (C, H, W), consecutive frames at the levels of the file, without padding.
         setup: what the run works with.
         networks: the networks of the run.
     """
@@ -119,7 +119,7 @@ def look_at_plane(frames: Sequence[Tensor], setup: Setup, networks: Networks) ->
     )
 
 
-def _estimate_coded(frames: Sequence[Tensor], setup: Setup) -> CodedNoise | None:
+def _estimate_coded(frames: Sequence[Tensor], setup: Setup) -> CodedEstimate | None:
     """Estimate the noise before a lossy codec; None without one, or where the noise is given."""
     if setup.noise is not None or setup.info.coding is None or setup.is_raw:
         return None
@@ -127,16 +127,16 @@ def _estimate_coded(frames: Sequence[Tensor], setup: Setup) -> CodedNoise | None
 
 
 def _noise_before_coding(
-    coded: CodedNoise, scale: float, sigma: float, measured: NoiseModel
+    coded: CodedEstimate, scale: float, sigma: float, measured: NoiseModel
 ) -> NoiseModel:
-    """Choose the noise model of a coded clip: what was measured where the codec left it intact.
+    """Choose the noise model of a coded clip: the measured one if the codec left it intact.
 
-    A level that is too low costs decibels, one that is 30 % too high a tenth: where the estimate is
-    unsure, its upper end is taken.
+    A level that is 30 % too high costs 0.1 dB, a low one costs several dB. An unsure estimate
+    therefore uses its upper end.
 
     Args:
         coded: noise before coding, in the units of the input.
-        scale: what levels are multiplied by.
+        scale: factor of the levels.
         sigma: root mean square of the measured noise at the multiplied levels.
         measured: noise model measured on the decoded frames.
     """

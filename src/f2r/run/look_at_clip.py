@@ -19,12 +19,12 @@ from f2r.system.progress import StageClock
 
 @dataclass(frozen=True)
 class Looked:
-    """The sample of a clip, prepared, and what a look at it has found."""
+    """The prepared sample of a clip and its measurements."""
 
     frames: int
-    """Frames of the clip; those of the sample where the file does not tell."""
+    """Frames of the clip; those of the sample if the length is unknown."""
     sample: Sample
-    """What was read; its frames are gone."""
+    """The sample, without its frames."""
     looks: Sequence[PlaneLook]
     """One per plane."""
     clips: Sequence[Sequence[PreparedClip]]
@@ -76,7 +76,7 @@ def _first_stretch(sample: Sample, setup: Setup) -> Iterator[list[Tensor]]:
 def _planes_of_stretches(
     sample: Sample, looks: Sequence[PlaneLook]
 ) -> Iterator[tuple[int, list[Tensor]]]:
-    """Give the frames of each plane of each stretch; stretches are let go of on the way."""
+    """Yield the frames of each plane of each stretch, and free the stretch."""
     while sample.stretches:
         stretch = sample.stretches.pop(0)
         for k, plane in enumerate(looks):

@@ -1,4 +1,4 @@
-"""A fitted model: the noise of a clip, what was decided about it, and the adapted networks."""
+"""A fitted model: noise of a clip, decisions and adapted networks."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,28 +27,28 @@ from f2r.run.setup import Setup, set_up
 
 @dataclass(frozen=True)
 class Subject:
-    """Which frames a model is for."""
+    """Kind of frames that a model accepts."""
 
     groups: tuple[tuple[int, ...], ...]
     """Channels of each plane, as in `PlaneLayout`."""
     mosaic: Mosaic | None = None
-    """What the samples mean, where the frames are packed raw."""
+    """Pattern and levels of packed raw frames; None for others."""
     units: float = 1.0
     """What float samples are divided by to be nominal: 1, but for files that count photons."""
     defects: Defects | None = None
-    """What is repaired in every frame."""
+    """Repairs of every frame; None without any."""
 
 
 @dataclass(frozen=True)
 class Model:
-    """What `f2r.fit` has found and decided about a clip, ready to denoise it and others like it."""
+    """Result of `f2r.fit`, which denoises its clip and similar ones."""
 
     config: DenoiseConfig
     """The options."""
     subject: Subject
-    """Which frames it is for."""
+    """Kind of frames that it accepts."""
     decisions: Sequence[PlaneDecision]
-    """How each plane is denoised."""
+    """Decision on each plane."""
     networks: Networks
     """Prior and both stages, adapted to the clip if the preset trains."""
     report: Mapping[str, Any]

@@ -1,4 +1,4 @@
-"""Everything before the first denoised frame: look, judge, adapt, decide."""
+"""Preparation of a run: measure, judge, adapt, decide."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -23,25 +23,25 @@ from f2r.run.setup import Setup
 from f2r.system.progress import StageClock
 from f2r.train.adapt import Adaptation, AdaptConfig, adapt
 
-LEAK = 6
+LEAK_FRAMES = 6
 """Cost of measuring the leak, in frames of inference."""
 
-SAFETY = 0.96
-"""Share of a time budget that is planned for; the rest absorbs what was misjudged."""
+PLANNED_SHARE = 0.96
+"""Share of a time budget that is planned; the rest is a reserve."""
 
 Announce = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """What inference goes on from; a resumed run loads it from disk."""
+    """Result of the preparation; a resumed run loads it from disk."""
 
     decisions: Sequence[PlaneDecision]
     """One per plane."""
     networks: Networks
     """The networks, adapted to the clip if the run trains."""
     report: Mapping[str, Any]
-    """What the report says of the preparation; JSON values that nothing reads back."""
+    """Part of the report on the preparation; JSON values that nothing reads back."""
 
 
 def prepare(
@@ -60,9 +60,10 @@ def prepare(
         setup: what the run works with.
         clock: measures the stages.
         checkpoints: folder for training state, from which an interrupted run resumes.
-        announce: told in plain sentences what was found and decided.
+        announce: receives sentences on what was found and decided.
     """
     generator = torch.Generator().manual_seed(setup.config.seed)
+    tuning = setup.config.tuning
     looked = look(reader, networks, setup, clock, checkpoints)
     planned = training_seconds(looked, networks, setup, clock)
     for sentence in describe_looks(looked.looks, looked.seconds_per_frame, planned, looked.frames):
@@ -72,7 +73,7 @@ def prepare(
         seconds = training_seconds(looked, networks, setup, clock)
         adaptation, judgements = _adapt(judgements, networks, setup, seconds, clock, checkpoints)
     with clock.stage("choose output"):
-        judgements = [complete_errors(one, networks, generator) for one in judgements]
+        judgements = [complete_errors(one, networks, tuning, generator) for one in judgements]
         decisions = [decide_plane(one) for one in judgements]
     for sentence in [*describe_judgements(judgements), *describe_quality(decisions, judgements)]:
         announce(sentence)
@@ -97,7 +98,7 @@ def judge(
 
 
 def training_seconds(looked: Looked, networks: Networks, setup: Setup, clock: StageClock) -> float:
-    """Say how long to train: by the preset, or by what the time budget leaves."""
+    """Give the training time: that of the preset, or the rest of the time budget."""
     config = setup.config
     if not any(one.allows_training for one in looked.looks):
         return 0.0
@@ -106,9 +107,9 @@ def training_seconds(looked: Looked, networks: Networks, setup: Setup, clock: St
     if config.time_budget is None:
         return TRAINING_SECONDS[config.preset]
     reach = networks.lookahead + networks.temporal.radius
-    choice = LEAK + frames_worth(setup.layout.padded, reach)
+    choice = LEAK_FRAMES + frames_worth(setup.layout.padded, reach)
     inference = (looked.frames + choice) * looked.seconds_per_frame
-    return max(SAFETY * config.time_budget - clock.elapsed - inference, 0.0)
+    return max(PLANNED_SHARE * config.time_budget - clock.elapsed - inference, 0.0)
 
 
 def _adapt(

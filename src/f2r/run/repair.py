@@ -1,4 +1,4 @@
-"""Repair a sensor's defects while a clip is read: hot pixels and fixed pattern."""
+"""Repair of hot pixels and fixed pattern while a clip is read."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from f2r.config import DenoiseConfig
 from f2r.io.clip import Closing, Frame, FrameReader
 from f2r.noise.estimate import estimate_sigma
 from f2r.noise.hot_pixels import find_hot_pixels, replace_hot_pixels
-from f2r.run.inspect import FRAMES, inspect_reader
+from f2r.run.inspect import INSPECTED, inspect_reader
 
 
 @dataclass(frozen=True)
 class Repair:
-    """What is repaired while a clip is read."""
+    """Repairs while a clip is read."""
 
     hot_pixels: int
     """Pixels that are replaced."""
@@ -65,11 +65,11 @@ class RepairedReader(Closing):
         return map(self._defects.mend, self._reader.starting_at(start))
 
     def entry_before(self, start: int) -> int:
-        """Give the frame that decoding has to begin with to reach frame `start`."""
+        """Give the frame at which decoding must begin to reach frame `start`."""
         return self._reader.entry_before(start)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._reader.close()
 
 
@@ -86,7 +86,7 @@ def find_defects(reader: FrameReader, config: DenoiseConfig) -> Defects | None:
 
 
 def repaired(reader: FrameReader, config: DenoiseConfig) -> tuple[FrameReader, Repair | None]:
-    """Wrap a clip in the repairs that a user asked for; without any it comes back as it is."""
+    """Wrap a clip in the repairs of the options; without any, return it unchanged."""
     defects = find_defects(reader, config)
     if defects is None:
         return reader, None
@@ -94,7 +94,7 @@ def repaired(reader: FrameReader, config: DenoiseConfig) -> tuple[FrameReader, R
 
 
 def _find_hot(reader: FrameReader) -> Tensor:
-    frames = torch.stack([_to_tensor(frame) for frame in islice(reader, FRAMES)])
+    frames = torch.stack([_to_tensor(frame) for frame in islice(reader, INSPECTED)])
     return find_hot_pixels(frames, estimate_sigma(frames))
 
 

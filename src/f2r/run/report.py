@@ -22,7 +22,7 @@ def preparation_report(
     """Report what was found and decided before inference; JSON values.
 
     Args:
-        looked: the sample and what a look at it has found.
+        looked: the sample and its measurements.
         planned: training time that was announced, in seconds.
         judgements: one per plane.
         adaptation: what training did; None without training.
@@ -46,7 +46,7 @@ def preparation_report(
 
 
 def inference_report(marks: Sequence[Mark], setup: Setup) -> dict[str, Any]:
-    """Report what inference has seen; JSON values.
+    """Report on inference; JSON values.
 
     Args:
         marks: one per frame.

@@ -1,4 +1,4 @@
-"""One denoised frame with what it was made from, as (H, W, C) arrays."""
+"""One denoised frame and its parts, as (H, W, C) arrays."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ from f2r.run.decide import PlaneDecision
 
 
 class Mark(NamedTuple):
-    """What the report says of one frame."""
+    """Facts of one frame for the report."""
 
     starts_shot: bool
     """Whether it is the first of the clip or the first after a scene cut."""
     is_alone: bool
-    """Whether it has no neighbour, so that the image prior worked alone."""
+    """Whether it has no neighbour, so that only the image prior was used."""
 
 
 @dataclass(frozen=True)
@@ -33,15 +33,15 @@ class PlaneEstimate:
 
     @property
     def factor(self) -> float:
-        """What the levels of the input were multiplied by."""
+        """Factor of the levels of the input."""
         return self.decision.scale * self.estimate.gain
 
 
 @dataclass(frozen=True)
 class Result:
-    """One denoised frame and what it was made from; (H, W, C) float32, nominal.
+    """One denoised frame and its parts; (H, W, C) float32, nominal.
 
-    Each part is put together when it is asked for, so that what nobody wants costs nothing.
+    Each part is merged on access.
     """
 
     layout: PlaneLayout
@@ -73,7 +73,7 @@ class Result:
 
     @property
     def mark(self) -> Mark:
-        """What the report says of this frame."""
+        """Facts of this frame for the report."""
         first = self.planes[0].estimate
         return Mark(first.starts_shot, not first.has_neighbours)
 

@@ -1,4 +1,4 @@
-"""Read the part of a clip that noise and quality are measured on, and that is trained on."""
+"""The sample of a clip, for measurements and training."""
 
 from dataclasses import dataclass, replace
 
@@ -10,26 +10,26 @@ from f2r.io.clip import ClipInfo, FrameReader
 from f2r.method.planes import PlaneLayout, layout_of
 from f2r.train.sample import (
     BYTES_PER_PIXEL,
-    RUN,
+    STRETCH_FRAMES,
     choose_stretches,
+    colour_frames_worth,
     frames_within,
-    planes_of,
     read_stretches,
     region_size,
     spread_regions,
 )
 
-LOOK = 18
+JUDGED_FRAMES = 18
 """Frames that are prepared to measure noise and quality when nothing is trained."""
 
-LOOK_GIB = 0.75
-"""Memory for them; of larger frames a part is looked at."""
+JUDGED_GIB = 0.75
+"""Memory for them in GiB; larger frames are cropped."""
 
-VARIETY = 4 * RUN
-"""Frames to train on, at least, of a clip that has them; of large frames a part is taken."""
+TRAINING_FRAMES = 4 * STRETCH_FRAMES
+"""Least number of frames to train on, if the clip has them; large frames are cropped."""
 
 
-JUDGING = 1300
+JUDGING_BYTES = 1300
 """Bytes per pixel that both stages take when they judge a frame of the sample as a whole."""
 
 
@@ -38,7 +38,7 @@ class Sample:
     """Stretches of consecutive frames, or of the same part of them."""
 
     layout: PlaneLayout
-    """How what was taken of a frame is cut into planes."""
+    """How the region of a frame is cut into planes."""
     stretches: list[list[list[Tensor]]]
     """Per stretch, frame and plane: (C, H', W') nominal."""
     frames: int
@@ -46,24 +46,26 @@ class Sample:
 
 
 def _gib(config: DenoiseConfig) -> float:
-    return config.sample_gib if config.trains else min(config.sample_gib, LOOK_GIB)
+    return config.sample_gib if config.trains else min(config.sample_gib, JUDGED_GIB)
 
 
 def sample_bytes(info: ClipInfo, config: DenoiseConfig) -> float:
-    """Say how much memory the sample takes while it is judged."""
+    """Give the memory of the sample while it is judged, in bytes."""
     size = _region(info, config)
     frames = _most_frames(info, size, config)
     frames = frames if info.frames is None else min(info.frames, frames)
-    return int(size[0] * size[1] * planes_of(info) * (BYTES_PER_PIXEL * frames + JUDGING))
+    return int(
+        size[0] * size[1] * colour_frames_worth(info) * (BYTES_PER_PIXEL * frames + JUDGING_BYTES)
+    )
 
 
 def _region(info: ClipInfo, config: DenoiseConfig) -> tuple[int, int]:
-    return region_size(info, _gib(config), VARIETY if config.trains else LOOK)
+    return region_size(info, _gib(config), TRAINING_FRAMES if config.trains else JUDGED_FRAMES)
 
 
 def _most_frames(info: ClipInfo, size: tuple[int, int], config: DenoiseConfig) -> int:
     limit = frames_within(info, size, _gib(config))
-    return limit if config.trains else min(limit, LOOK)
+    return limit if config.trains else min(limit, JUDGED_FRAMES)
 
 
 def take_sample(reader: FrameReader, config: DenoiseConfig) -> Sample:

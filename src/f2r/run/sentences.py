@@ -1,4 +1,4 @@
-"""Sentences that a run tells its user."""
+"""Sentences for the user about a run."""
 
 import math
 import shutil
@@ -14,14 +14,14 @@ from f2r.run.look import PlaneLook
 from f2r.run.repair import Repair
 
 LEAK_LIMIT = 0.015
-"""Correlation of the anchor's error with its frame's noise above which the user is warned."""
+"""Leak above which a warning is given."""
 
-LISTED = 20
+MOST_LISTED = 20
 """Scene cuts that are listed on the terminal; the report has them all."""
 
 
 def describe_input(info: ClipInfo) -> str:
-    """Say what the clip is."""
+    """Describe the clip."""
     count = "?" if info.frames is None else str(info.frames)
     kind = "colour" if info.is_colour else f"{info.channels} channel(s)"
     if info.mosaic is not None:
@@ -30,37 +30,37 @@ def describe_input(info: ClipInfo) -> str:
 
 
 def describe_memory(memory: MemoryPlan, sample: float) -> str:
-    """Say how much memory the run is expected to take, before it begins."""
+    """Give the expected memory of the run."""
     most = expected_memory(memory, sample)
     pieces = "whole frames" if memory.is_whole else f"tiles of {memory.side} pixels"
     window, work = describe_bytes(memory.window), describe_bytes(memory.work)
     return (
-        f"memory: about {describe_bytes(most)} (frames in the window {window}, "
-        f"computing {pieces} {work}; before that a sample {describe_bytes(sample)})"
+        f"memory: about {describe_bytes(most)} (window {window}, "
+        f"{pieces} {work}; sample {describe_bytes(sample)})"
     )
 
 
 def expected_memory(memory: MemoryPlan, sample: float) -> float:
-    """Give the bytes that a run takes at most: for its sample, or for inference after it."""
+    """Give the peak memory in bytes: that of the sample or of inference."""
     return max(memory.total, PROGRAM + sample)
 
 
 def describe_disk(info: ClipInfo, folder: Path, sample: float) -> str:
-    """Say how much space sample and finished frames take until the run ends, and what there is."""
+    """Give the disk space of sample and finished frames, and the free space."""
     samples = info.height * info.width * info.channels / (2 if info.chroma_subsampled else 1)
     size = {"uint8": 1, "uint16": 2, "int16": 2, "uint32": 4, "float32": 4}[info.dtype] * samples
     frames = "" if info.frames is None else f" {describe_bytes(size * info.frames)}"
     free = describe_bytes(shutil.disk_usage(folder.parent).free)
     return (
-        f"disk: up to{frames} ({describe_bytes(size)} a frame) in {folder.name} until the run "
-        f"ends, before that the sample {describe_bytes(sample)}; {free} are free"
+        f"disk: up to{frames} in {folder.name} during the run ({describe_bytes(size)} per frame, "
+        f"sample {describe_bytes(sample)}); {free} free"
     )
 
 
 def describe_looks(
     looks: Sequence[PlaneLook], per_frame: float, training: float, frames: int
 ) -> list[str]:
-    """Say what a look at the clip has found, and how long the run will take.
+    """Describe noise and expected time.
 
     Args:
         looks: one per plane.
@@ -73,47 +73,47 @@ def describe_looks(
         return said
     total = describe_seconds(per_frame * frames)
     first = f", after {describe_seconds(training)} of training" if training else ""
-    return [*said, f"time: about {per_frame:.2g} s a frame, {total} for all{first}"]
+    return [*said, f"time: about {per_frame:.2g} s per frame, {total} in total{first}"]
 
 
 def describe_noise(look: PlaneLook) -> list[str]:
-    """Say what was found out about the noise of one plane."""
+    """Describe the noise of one plane."""
     if look.is_noise_free:
-        return ["noise: hardly any; the clip is returned as it is; --sigma overrides that"]
+        return ["noise: too weak to remove; the clip is returned unchanged; --sigma overrides this"]
     said = [_describe_model(look)]
     if look.hot_pixels:
-        said.append(f"{look.hot_pixels} hot or dead pixels: --hot-pixels remove repairs them")
+        said.append(f"{look.hot_pixels} hot or dead pixels: repair them by --hot-pixels remove")
     return said
 
 
 def _describe_model(look: PlaneLook) -> str:
-    """Name the noise; for coded video, what it was before coding and how many blocks repeat."""
+    """Name the noise; for coded video, that before encoding and the share of repeated blocks."""
     if look.coded is None:
         return f"noise: {look.noise.describe()}"
     level, repeated = 255 * look.coded.sigma, 100 * look.coded.copied_share
     return (
         f"noise: {look.coding}: {repeated:.0f} % of the blocks repeat the frame before; noise of "
-        f"about {level:.0f} of 255 before coding"
+        f"about {level:.0f} of 255 before encoding"
     )
 
 
 def describe_repair(repair: Repair) -> str:
-    """Say what is repaired while the clip is read."""
+    """Describe the repairs."""
     spread = 255 * repair.fixed_pattern
     return f"repaired: {repair.hot_pixels} hot pixels, a fixed pattern of sd {spread:.2f} of 255"
 
 
 def describe_judgements(judgements: Sequence[PlaneJudgement]) -> list[str]:
-    """Say what the anchors told about the noise."""
+    """Describe the noise estimate from the residual of the anchors."""
     said = []
     for one in judgements:
         if one.revision is not None and one.revision.takes_second:
             text = one.look.noise.describe()
-            said.append(f"noise, estimated again from the residual of stage 1: {text}")
+            said.append(f"noise, second estimate from the residual of stage 1: {text}")
         if one.contradiction is not None:
             said.append(
-                f"warning: told {one.look.noise.describe()}, but it looks like "
-                f"{one.contradiction.describe()}: check it, or let it be estimated"
+                f"warning: the given noise is {one.look.noise.describe()}, measured is "
+                f"{one.contradiction.describe()}: check the option, or leave it out"
             )
     return said
 
@@ -121,19 +121,19 @@ def describe_judgements(judgements: Sequence[PlaneJudgement]) -> list[str]:
 def describe_quality(
     decisions: Sequence[PlaneDecision], judgements: Sequence[PlaneJudgement]
 ) -> list[str]:
-    """Say which estimate becomes the output, and how good it is thought to be."""
+    """Name the chosen estimate and its estimated quality."""
     said = []
     for decision, one in zip(decisions, judgements, strict=True):
         if not one.look.is_measurable and one.shots:
-            why = "the exposure flickers" if one.look.flickers else "a codec has changed the noise"
-            said.append(f"estimated PSNR: unknown, because {why}; nothing is trained on this clip")
+            why = "the exposure flickers" if one.look.flickers else "a codec has altered the noise"
+            said.append(f"estimated PSNR: unknown, because {why}; no training on this clip")
         if one.errors is None:
             continue
         said.append(f"estimated PSNR in dB: {figures_of(one.errors)}; output: {decision.output}")
         if one.errors.leak > LEAK_LIMIT:
-            said.append(f"warning: the anchor leaks (correlation {one.errors.leak:.3f})")
+            said.append(f"warning: leak of the anchor {one.errors.leak:.3f}, above {LEAK_LIMIT}")
     works_alone = not said and not all(one.look.is_noise_free for one in judgements)
-    return ["no frame has a neighbour: the image prior works alone"] if works_alone else said
+    return ["no frame has a neighbour: only the image prior is used"] if works_alone else said
 
 
 def figures_of(errors: Errors) -> str:
@@ -146,22 +146,22 @@ def figures_of(errors: Errors) -> str:
 
 
 def describe_cuts(cuts: Sequence[int]) -> list[str]:
-    """Say where scenes change; nothing for a clip of one scene."""
+    """List scene cuts; empty for a clip of one scene."""
     if not cuts:
         return []
-    more = f" and {len(cuts) - LISTED} more" if len(cuts) > LISTED else ""
-    return [f"scene cuts before frames {', '.join(map(str, cuts[:LISTED]))}{more}"]
+    more = f" and {len(cuts) - MOST_LISTED} more" if len(cuts) > MOST_LISTED else ""
+    return [f"scene cuts before frames {', '.join(map(str, cuts[:MOST_LISTED]))}{more}"]
 
 
 def describe_bytes(count: float) -> str:
-    """Say a size as people do."""
+    """Format a size with a suitable unit."""
     if count < 10 * 2**20:
         return f"{count / 2**20:.1f} MiB"
     return f"{count / 2**20:.0f} MiB" if count < 2**30 else f"{count / 2**30:.1f} GiB"
 
 
 def describe_seconds(seconds: float) -> str:
-    """Say a time as people do."""
+    """Format a time with a suitable unit."""
     if math.isinf(seconds):
         return "an unknown time"
     if seconds < 120:

@@ -1,4 +1,4 @@
-"""What a run works with: the clip's layout, its noise as far as it is given, device and memory."""
+"""Setup of a run: layout of the clip, given noise model, device, memory, flow."""
 
 from dataclasses import dataclass
 
@@ -19,20 +19,20 @@ from f2r.system.device import choose_device
 
 @dataclass(frozen=True)
 class Setup:
-    """Everything that a run is given, before it has looked at a frame."""
+    """All that a run needs before the first frame is read."""
 
     info: ClipInfo
     """The clip."""
     config: DenoiseConfig
     """The user's options."""
     noise: NoiseModel | None
-    """Noise model that the user gave, in the units of the input; None: it is estimated."""
+    """Given noise model, in the units of the input; None: it is estimated."""
     device: torch.device
     """Where the networks compute."""
     layout: PlaneLayout
     """How frames are cut into planes."""
     memory: MemoryPlan
-    """Memory that inference is expected to take."""
+    """Expected memory of inference."""
     tiling: Tiling
     """Size of tiles; it shrinks where memory runs out."""
     flow: FlowEstimator
@@ -61,7 +61,7 @@ def set_up(info: ClipInfo, noise: NoiseModel | None, config: DenoiseConfig) -> S
     """Choose device, tiles and flow estimator for a clip.
 
     Raises:
-        InputError: the device or the flow estimator is not there.
+        InputError: the device or the flow estimator is not available.
     """
     device, layout = choose_device(config.device), layout_of(info)
     memory = plan_memory(layout, device, config.memory_gib)

@@ -1,7 +1,7 @@
-"""Control whether glibc keeps freed memory; no effect with other C libraries.
+"""Reuse of freed memory by glibc; no effect with other C libraries.
 
-By default glibc returns each large block to the system at once, and the next tensor of the same
-size costs thousands of page faults.
+By default glibc returns each large block to the system at once, and the next tensor of that size
+causes thousands of page faults.
 """
 
 import ctypes
@@ -11,10 +11,10 @@ from functools import cache
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
 """M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of malloc.h."""
 
-LARGEST = 64 * 2**20
+KEPT_BLOCK = 64 * 2**20
 """Blocks up to this size are kept, bytes."""
 
-KEEP = 512 * 2**20
+KEPT_HEAP = 512 * 2**20
 """Free memory kept at the end of the heap, bytes."""
 
 
@@ -24,8 +24,10 @@ def keep_freed_memory() -> None:
     Faster training; tiled 4K frames would take half a gigabyte more.
     """
     adjust = getattr(_c_library(), "mallopt", None)
-    if adjust is not None and adjust(MMAP_THRESHOLD, LARGEST):  # older versions accept half at most
-        adjust(TRIM_THRESHOLD, KEEP)
+    if adjust is not None and adjust(
+        MMAP_THRESHOLD, KEPT_BLOCK
+    ):  # older versions accept half at most
+        adjust(TRIM_THRESHOLD, KEPT_HEAP)
 
 
 def give_memory_back() -> None:

@@ -1,8 +1,8 @@
-"""The claim on an output: one run at a time makes it, and nothing of the user's is lost by it.
+"""Claim of an output: one run at a time writes it, and no file of the user's is lost.
 
-While a run makes OUTPUT, the folder `.OUTPUT.f2r` beside it says which process that is, and holds
-all that is unfinished. F2R deletes nothing but what lies in a folder that carries its mark, and
-gives a finished file a name that was free, or that it was told to overwrite.
+While a run writes OUTPUT, the folder `.OUTPUT.f2r` beside it names the process and holds unfinished
+files. F2R deletes only files in a folder with its mark. A finished file gets a free name, or one
+that may be overwritten.
 """
 
 import errno
@@ -23,33 +23,33 @@ from f2r.system.placing import (
     cannot_write,
     check_free,
     discard,
-    fingerprint,
+    inode_facts,
     move_new,
     read_ledger,
 )
 
 OWNER = "owner.json"
-"""File by which a claim is known, and whose it is."""
+"""File in a claim that names its owner."""
 REPLACED = "replaced"
-"""Folder that is being replaced, while its successor moves in."""
-FRESH = ".f2r-"
-"""First letters of a claim that is being made."""
+"""Place of a folder while it is being replaced."""
+NEW_PREFIX = ".f2r-"
+"""Prefix of a claim that is being made."""
 
 TAKEN = {errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR, errno.EACCES if os.name == "nt" else None}
-"""What systems say of a folder's name that is taken."""
+"""Error numbers of a folder name that exists."""
 
 Check = Callable[[Path, Path], None]
-"""Given an old folder and its successor: refuses what would be lost."""
+"""Takes an old folder and its successor; refuses a loss of files."""
 
 
 class Claim:
-    """The right to make one output, until it is released or the process ends.
+    """The exclusive right to write one output, until released or the process ends.
 
     Args:
         path: the output; its folder exists.
         overwrite: existing files may be replaced.
-        ledger: file that is to say what was put into place; it outlives an interrupted run, and
-            what it knows may be replaced.
+        ledger: file that lists what was put into place; files in the ledger of an interrupted run
+            may be replaced.
         is_shared: the writer of the output does not release the claim when it is done.
 
     Raises:
@@ -75,13 +75,13 @@ class Claim:
         self._is_held = True
 
     def part(self, path: Path) -> Path:
-        """Name the unfinished form of a file; removes what lies there."""
+        """Name the unfinished form of a file, and remove an older one."""
         part = self.folder / f"new.{path.name}"
         discard(part)
         return part
 
     def write(self, path: Path, write: Callable[[Path], None]) -> None:
-        """Let `write` fill a file, and put it into place when it is whole."""
+        """Write a file by `write`, and move it into place when it is complete."""
         part = self.part(path)
         try:
             write(part)
@@ -92,12 +92,12 @@ class Claim:
             discard(part)
 
     def place(self, part: Path, path: Path, check: Check | None = None) -> None:
-        """Give something finished its name, surviving a power cut.
+        """Move a finished file or folder into place, durably.
 
         Args:
             part: the finished file or folder.
             path: its name.
-            check: refuses to lose what a replaced folder holds.
+            check: refuses the replacement of a folder with other files.
 
         Raises:
             InputError: the name was taken while the file was made.
@@ -115,14 +115,14 @@ class Claim:
         sync(path.parent)
 
     def may_replace(self, path: Path) -> bool:
-        """Tell whether a file may go: the user said so, or this very run put it there."""
+        """Whether a file may be replaced: by option, or because this run wrote it."""
         if self.overwrite:
             return True
         placed = read_ledger(self.ledger)
-        return path.name in placed and placed[path.name] == fingerprint(path)
+        return path.name in placed and placed[path.name] == inode_facts(path)
 
     def release(self) -> None:
-        """Give the output free; doing so twice is harmless."""
+        """Release the claim; a second call does nothing."""
         if not self._is_held:
             return
         self._is_held = False
@@ -158,8 +158,8 @@ class Claim:
         self._clear()
 
     def _create(self) -> bool:
-        """Make the folder, with its owner in it from the first instant; False if there is one."""
-        fresh = Path(tempfile.mkdtemp(prefix=FRESH, dir=self.folder.parent))
+        """Make the folder together with its owner file; False if it exists."""
+        fresh = Path(tempfile.mkdtemp(prefix=NEW_PREFIX, dir=self.folder.parent))
         try:
             fresh.chmod(0o755)  # so that others can see whose it is
             Owner.current().write(fresh / OWNER)
@@ -173,7 +173,7 @@ class Claim:
         return True
 
     def _found(self) -> Owner | None:
-        """Read whose claim lies there; None if it has just gone."""
+        """Read the owner of the existing claim; None if it was just released."""
         owner = Owner.read(self.folder / OWNER)
         is_ours = owner is not None and not self.folder.is_symlink()
         if is_ours or not os.path.lexists(self.folder):
@@ -190,7 +190,7 @@ class Claim:
         )
 
     def _clear(self) -> None:
-        """Remove what is unfinished; a folder whose replacement was cut short goes back."""
+        """Remove unfinished files; restore a folder whose replacement was interrupted."""
         old = self.folder / REPLACED
         if old.exists() and not os.path.lexists(self.path):
             old.rename(self.path)
@@ -199,10 +199,10 @@ class Claim:
                 discard(entry)
 
     def _note(self, part: Path, path: Path) -> None:
-        """Write down what is going to be put into place."""
+        """Add a file to the ledger before it is put into place."""
         if self.ledger is None or not self.ledger.parent.is_dir():
             return
-        placed = read_ledger(self.ledger) | {path.name: fingerprint(part)}
+        placed = read_ledger(self.ledger) | {path.name: inode_facts(part)}
         fresh = self.part(self.ledger)
         fresh.write_text(json.dumps(placed), encoding="utf-8")
         sync(fresh)
@@ -233,8 +233,8 @@ def _refusal(path: Path, owner: Owner, folder: Path) -> str:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove claims that died while they were made."""
-    for made in folder.glob(FRESH + "*"):
+    """Remove claims of processes that ended while making them."""
+    for made in folder.glob(NEW_PREFIX + "*"):
         owner = Owner.read(made / OWNER)
         if owner is not None and owner.is_gone:
             shutil.rmtree(made, ignore_errors=True)
@@ -242,7 +242,7 @@ def _sweep(folder: Path) -> None:
 
 @contextmanager
 def _one_at_a_time(folder: Path) -> Iterator[None]:
-    """Let one process at a time decide about a claim, where the system can."""
+    """Lock a claim between processes, where the system can."""
     try:
         import fcntl
 

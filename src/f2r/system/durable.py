@@ -16,7 +16,7 @@ def write_durably(path: Path, write: Callable[[Path], None]) -> None:
         write: called with the path of the temporary file.
 
     Raises:
-        OSError: with the name of the file, whatever the system said.
+        OSError: with the name of the file, and the reason of the system.
     """
     partial = path.with_name(f".f2r-{secrets.token_hex(8)}{path.suffix}")
     try:

@@ -1,4 +1,4 @@
-"""Whose a file is: the mark that F2R leaves, and the process that is at work."""
+"""Ownership of files: the mark of F2R and the process at work."""
 
 import json
 import os
@@ -12,27 +12,27 @@ from typing import Any, Self
 MARK = "Frames2Residual"
 """Value of `made_by` in every file by which F2R knows a folder of its own."""
 LARGEST_MARK = 2**20
-"""Bytes of the largest file that is looked into for the mark."""
-DEAD = {"Z", "X"}
-"""States of a process that has ended, though its number is still taken."""
+"""Bytes of the largest file that is searched for the mark."""
+ENDED_STATES = {"Z", "X"}
+"""States of a process that has ended but still has its number."""
 
 
 @dataclass(frozen=True)
 class Owner:
-    """A process, told from all others, even from a later one of the same number."""
+    """Identity of a process, unique even if its number is reused."""
 
     host: str
     """Name of the machine."""
     pid: int
     """Number of the process."""
     started: str | None
-    """When the process began, in ticks since the machine did; None where it cannot be asked."""
+    """Start of the process in ticks since boot; None where it is not available."""
     boot: str | None
-    """Tells one start of the machine from the next; None where it cannot be asked."""
+    """Identity of the boot; None where it is not available."""
     space: str | None
-    """Tells containers on one machine from each other; None where it cannot be asked."""
+    """Identity of the container; None where it is not available."""
     since: str
-    """When it took what it owns: UTC, ISO 8601."""
+    """Time of the claim: UTC, ISO 8601."""
 
     @classmethod
     def current(cls) -> Self:
@@ -42,7 +42,7 @@ class Owner:
 
     @classmethod
     def read(cls, path: Path) -> Self | None:
-        """Read what `write` wrote; None where a file is missing or is none of F2R's."""
+        """Read an owner; None if the file is missing or not F2R's."""
         content = read_marked(path)
         try:
             return None if content is None else cls(**content)
@@ -58,12 +58,12 @@ class Owner:
 
     @property
     def is_near(self) -> bool:
-        """Whether this process can see if that one lives."""
+        """Whether this process can check that process."""
         return (self.host, self.space) == (platform.node(), _space())
 
     @property
     def is_gone(self) -> bool:
-        """Whether the process has surely ended."""
+        """Whether the process has certainly ended."""
         if not self.is_near:
             return False
         if None not in (self.boot, _boot()) and self.boot != _boot():
@@ -115,11 +115,11 @@ def _is_running(pid: int) -> bool:
     except PermissionError:
         return True
     fields = _fields(pid)
-    return not fields or fields[0] not in DEAD
+    return not fields or fields[0] not in ENDED_STATES
 
 
 def _fields(pid: int) -> list[str]:
-    """Read what Linux says of a process, from its state on; nothing elsewhere."""
+    """Read the state and start of a process on Linux; empty elsewhere."""
     try:
         return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
     except OSError:

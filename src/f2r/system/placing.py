@@ -1,4 +1,4 @@
-"""Putting files into place: what may have a name, and what lay there before."""
+"""Checks before files are moved into place."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from f2r.errors import InputError
 
 
 def check_free(path: Path, *, overwrite: bool) -> None:
-    """Refuse a name under which something lies that must not be replaced.
+    """Check that a name is free or may be overwritten.
 
     Raises:
         InputError: it exists and may not be overwritten, or is neither a file nor a folder.
@@ -25,7 +25,7 @@ def check_free(path: Path, *, overwrite: bool) -> None:
 
 
 def check_file(path: Path, *, overwrite: bool) -> None:
-    """Refuse, as `check_free` does, the name of a file; a folder is never replaced by one.
+    """Check the name of a file as `check_free` does; a folder is never replaced by a file.
 
     Raises:
         InputError: as `check_free`, or a folder has that name.
@@ -36,7 +36,7 @@ def check_file(path: Path, *, overwrite: bool) -> None:
 
 
 def cannot_write(path: Path, error: BaseException) -> InputError:
-    """Say in one line why an output cannot be written."""
+    """Describe in one line why an output cannot be written."""
     reason = getattr(error, "strerror", None) or type(error).__name__
     return InputError(
         f"{path}: cannot be written ({reason}): free some space or name another output with -o"
@@ -52,7 +52,7 @@ def discard(path: Path) -> None:
 
 
 def read_ledger(path: Path | None) -> dict[str, list[int]]:
-    """Read what was put into place by an interrupted run.
+    """Read the ledger of an interrupted run.
 
     Raises:
         InputError: the ledger is damaged.
@@ -69,8 +69,8 @@ def read_ledger(path: Path | None) -> dict[str, list[int]]:
     return found
 
 
-def fingerprint(path: Path) -> list[int]:
-    """Tell a file or folder from others that may come to its name; a new name changes nothing."""
+def inode_facts(path: Path) -> list[int]:
+    """Identify a file or folder by inode, time and size; renaming keeps them."""
     try:
         facts = path.lstat()
     except OSError:
@@ -79,7 +79,7 @@ def fingerprint(path: Path) -> list[int]:
 
 
 def move_new(part: Path, path: Path) -> None:
-    """Give a file a name that nothing has, even if something took it this instant."""
+    """Rename a file to a free name without race conditions."""
     try:
         os.link(part, path)
     except FileExistsError:

@@ -1,4 +1,4 @@
-"""How a run tells how far it is, and how long its stages take."""
+"""Progress and timing of the stages of a run."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -13,7 +13,7 @@ class Progress:
     stage: str
     """Name of the stage."""
     fraction: float
-    """Share of it that is done, in [0, 1]."""
+    """Finished share, in [0, 1]."""
     loss: float | None = None
     """Training loss, averaged over the last steps; None outside training."""
     step: int = 0
@@ -27,7 +27,7 @@ class StageClock:
     """Measures the stages of a run and reports their progress.
 
     Args:
-        progress: called as the run goes on; None reports nothing.
+        progress: called during the run; None reports nothing.
     """
 
     def __init__(self, progress: ProgressCallback | None = None) -> None:
@@ -42,12 +42,12 @@ class StageClock:
         return time.monotonic() - self._start
 
     def go_on(self, seconds: Mapping[str, float], elapsed: float) -> None:
-        """Count the time that earlier sessions of a resumed run took."""
+        """Add the time of earlier sessions of a resumed run."""
         self.seconds |= seconds
         self._start -= elapsed
 
     def tell(self, stage: str, fraction: float) -> None:
-        """Report the share of a stage that is done."""
+        """Report the finished share of a stage."""
         if self.progress:
             self.progress(Progress(stage, fraction))
 

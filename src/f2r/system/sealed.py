@@ -1,4 +1,4 @@
-"""Files with a checksum: whole and unchanged, or refused in one line."""
+"""Files with a checksum, which is verified on reading."""
 
 import hashlib
 import json
@@ -17,11 +17,11 @@ DIGEST = 32
 
 
 class DamagedError(InputError):
-    """A kept file cannot be used: nothing can go on from it."""
+    """A saved file is damaged, so the run cannot be resumed."""
 
 
 def write_sealed(path: Path, content: bytes) -> None:
-    """Write bytes behind their SHA-256; a crash leaves the old file or the new one."""
+    """Write SHA-256 and bytes; a crash leaves the old file or the new one."""
     sealed = hashlib.sha256(content).digest() + content
     write_durably(path, lambda partial: _write(partial, sealed))
 
@@ -42,7 +42,7 @@ def read_sealed(path: Path) -> bytes:
 
 
 def damaged(path: Path, reason: str) -> DamagedError:
-    """Say that a kept file cannot be used, and what helps."""
+    """Describe a damaged file and the remedy."""
     return DamagedError(f"{path}: is damaged ({reason}): remove {path.parent} and start anew")
 
 

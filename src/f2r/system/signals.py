@@ -1,4 +1,4 @@
-"""Signals that ask a process to stop: they unwind it as Ctrl-C does, so that state is saved."""
+"""Termination signals: they unwind the process as Ctrl-C does, so that state is saved."""
 
 import math
 import signal
@@ -9,14 +9,14 @@ from contextlib import contextmanager
 from types import FrameType
 
 ASKED = ("SIGTERM", "SIGHUP")
-"""Signals that schedulers and closing terminals send; not every system knows both."""
+"""Signals of schedulers and closing terminals; not every system has both."""
 
 GRACE = 30.0
-"""Seconds that saving may take before another signal is heard."""
+"""Seconds for saving, during which further signals are ignored."""
 
 
 class StoppedError(KeyboardInterrupt):
-    """A signal has asked the process to stop.
+    """A signal requested the process to stop.
 
     Args:
         number: of the signal.
@@ -31,7 +31,7 @@ class StoppedError(KeyboardInterrupt):
 def stoppable() -> Iterator[None]:
     """Raise `StoppedError` in the main thread when a signal of `ASKED` comes.
 
-    For `GRACE` seconds further ones do nothing, so that none cuts the saving short. A signal that
+    Further ones are ignored for `GRACE` seconds, so that saving is not interrupted. A signal that
     this process was told to ignore (nohup) stays ignored; in other threads than the main one
     nothing changes.
     """
@@ -57,12 +57,12 @@ def stoppable() -> Iterator[None]:
 
 
 def exit_code(interrupt: KeyboardInterrupt) -> int:
-    """Give the exit code that shells give a process that a signal has ended: 128 and its number."""
+    """Give the usual exit code of a process that a signal ended: 128 + signal number."""
     return 128 + (interrupt.number if isinstance(interrupt, StoppedError) else signal.SIGINT)
 
 
-def describe(interrupt: KeyboardInterrupt) -> str:
-    """Say what has ended the process."""
+def describe_interrupt(interrupt: KeyboardInterrupt) -> str:
+    """Describe the interruption."""
     if isinstance(interrupt, StoppedError):
         return f"stopped by {signal.Signals(interrupt.number).name}"
     return "interrupted"

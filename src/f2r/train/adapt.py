@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -29,7 +30,7 @@ from f2r.train.temporal_loss import noise_power, temporal_loss
 from f2r.train.windows import CropConfig, CropSampler
 
 JUDGING_SHARE = 0.2
-"""Share of a stage's time that judging may take: short trainings are judged less often."""
+"""Largest share of a stage's time for judging; short trainings are judged less often."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +42,11 @@ class AdaptConfig:
     steps: int | None = None
     """Optimiser steps of each stage; with them the run is repeatable. None: time decides."""
     tuning: Tuning = field(default_factory=Tuning)
-    """Learning rate, crops and recorruption."""
+    """Learning rate, crops, held-out tiles and recorruption."""
 
     @property
     def crops(self) -> CropConfig:
-        """Training crops; the clip itself is learned best as it is."""
+        """Training crops; without augmentation, which costs quality on the clip itself."""
         return CropConfig(self.tuning.crop_side, self.tuning.crops, varied=False)
 
 
@@ -53,7 +54,7 @@ class AdaptConfig:
 class Change:
     """How much the mean squared errors of a clip changed by training, nominal units squared.
 
-    Measured on tiles that were never trained on; below zero is better.
+    Measured on held-out tiles; negative is better.
     """
 
     anchor: float
@@ -77,7 +78,7 @@ class Adaptation:
     refiner_steps: int
     """Optimiser steps of stage 2."""
     temporal_seconds: float
-    """Of the time, what stage 1 took, judgements included."""
+    """Time of stage 1, judgements included."""
     refiner_seconds: float
     """The same of stage 2."""
     temporal_loss: float
@@ -87,9 +88,9 @@ class Adaptation:
     stopped_early: bool
     """Whether a stage ended because its error on held-out tiles had stopped falling."""
     changes: list[Change]
-    """Per clip: what training brought."""
+    """Per clip: change of the errors by training."""
     blends: list[Blend]
-    """Per clip: how much of the prior the refined frame takes afterwards."""
+    """Per clip: share of the prior in the refined frame after training."""
 
 
 def adapt(
@@ -102,38 +103,31 @@ def adapt(
 ) -> tuple[list[PreparedClip], Adaptation]:
     """Train stage 1, compute the anchors, train stage 2; the networks change in place.
 
-    Of each stage the weights are kept that were best on the held-out tiles, be it those that it
-    started from.
+    Each stage keeps the weights with the lowest held-out error, the initial ones included.
 
     Args:
         networks: weights to start from.
-        clips: prepared shots with at least one target that has a neighbour; anchors that they
-            have already are by the networks as they are now.
+        clips: prepared shots with at least one target that has a neighbour; existing anchors are
+            those of the given networks.
         config: time and crops.
         seed: seed of held-out tiles, crops and recorruption noise.
         checkpoints: folder for training state; an interrupted run resumes from it.
         progress: called a few times a second.
 
     Returns:
-        The clips with the anchors of the trained stage 1, and what the training did.
+        The clips with the anchors of the trained stage 1, and the summary of the training.
     """
     generator = torch.Generator().manual_seed(seed)
-    start = time.monotonic()
-    clips = [_ready(clip, networks.temporal, generator) for clip in clips]
-    cases = [refined_cases(clip, networks.prior, seed) for clip in clips]
-    prepared = time.monotonic()
-    before = [_judge(networks, *pair) for pair in zip(clips, cases, strict=True)]
-    judging = time.monotonic() - start
-    once = (time.monotonic() - prepared) / 2
-    fit = _fit(config, config.seconds * config.tuning.stage_1_share - judging, once)
-    sampler = CropSampler(clips, config.crops)
+    begin = _begin(networks, clips, config, seed, generator)
+    fit = _fit(config, config.seconds * config.tuning.stage_1_share - begin.judging, begin.once)
+    sampler = CropSampler(begin.clips, config.crops)
     first = temporal_trainer(networks.temporal, sampler, fit, generator, checkpoints)
     first.run(progress)
     start = time.monotonic()
-    clips = [clip.with_anchors(anchors_of_clip(clip, networks.temporal)) for clip in clips]
+    clips = [clip.with_anchors(anchors_of_clip(clip, networks.temporal)) for clip in begin.clips]
     cases = [refined_cases(clip, networks.prior, seed) for clip in clips]
-    spent = 2 * judging + first.elapsed + time.monotonic() - start
-    fit = _fit(config, config.seconds - spent, once)
+    spent = 2 * begin.judging + first.elapsed + time.monotonic() - start
+    fit = _fit(config, config.seconds - spent, begin.once)
     sampler = CropSampler(clips, config.crops)
     second = refiner_trainer(
         networks.refiner,
@@ -146,16 +140,42 @@ def adapt(
     second.run(progress)
     after = [_judge(networks, *pair) for pair in zip(clips, cases, strict=True)]
     blends = [refined_blend(networks.refiner, case) for case in cases]
-    changes = [late.since(early) for early, late in zip(before, after, strict=True)]
+    changes = [late.since(early) for early, late in zip(begin.errors, after, strict=True)]
     return clips, _summary(first, second, spent, changes, blends)
 
 
-def _ready(
-    clip: PreparedClip, estimator: TemporalEstimator, generator: torch.Generator
-) -> PreparedClip:
-    """Hold tiles out; predict the anchors unless they are there."""
-    clip = hold_out(clip, generator)
-    return clip if clip.anchors else clip.with_anchors(anchors_of_clip(clip, estimator))
+class _Begin(NamedTuple):
+    """The clips before training."""
+
+    clips: list[PreparedClip]
+    """With held-out tiles and the anchors of the initial networks."""
+    errors: list[Change]
+    """Errors on the held-out tiles, per clip."""
+    judging: float
+    """Seconds that this took."""
+    once: float
+    """Seconds of one judgement of one stage."""
+
+
+def _begin(
+    networks: Networks,
+    clips: Sequence[PreparedClip],
+    config: AdaptConfig,
+    seed: int,
+    generator: torch.Generator,
+) -> _Begin:
+    """Hold tiles out, predict the anchors unless they are there, and judge both stages."""
+    start = time.monotonic()
+    held = [hold_out(clip, generator, config.tuning.held_out_share) for clip in clips]
+    ready = [
+        clip if clip.anchors else clip.with_anchors(anchors_of_clip(clip, networks.temporal))
+        for clip in held
+    ]
+    cases = [refined_cases(clip, networks.prior, seed) for clip in ready]
+    prepared = time.monotonic()
+    errors = [_judge(networks, *pair) for pair in zip(ready, cases, strict=True)]
+    end = time.monotonic()
+    return _Begin(ready, errors, end - start, (end - prepared) / 2)
 
 
 def _summary(

@@ -1,4 +1,4 @@
-"""Training state on disk: whole and unchanged, or not at all."""
+"""Training state on disk, with a checksum."""
 
 import io
 from pathlib import Path
@@ -10,7 +10,7 @@ from f2r.system.sealed import read_sealed, write_sealed
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Write `state` so that a crash at any instant leaves the old file or the new one."""
+    """Write `state` atomically: a crash leaves the old file or the new one."""
     content = io.BytesIO()
     torch.save(state, content)
     write_sealed(path, content.getvalue())

@@ -10,15 +10,15 @@ class Crops(NamedTuple):
     """A batch for stage 1; N = 2 * radius, S = side, M = side of a neighbour's crop."""
 
     target: Tensor
-    """(B, C, S, S) y_t, or the clean frame: what the anchor is compared with; never an input."""
+    """(B, C, S, S) y_t, or the clean frame: target of the loss, never an input."""
     variance: Tensor
-    """(B,) mean noise variance of the target, to weigh its loss."""
+    """(B,) mean noise variance of the target, by which its loss is divided."""
     trained: Tensor
     """(B, 1, S, S) bool: pixels that the loss may touch."""
     warped: Tensor
     """(B, N, 2C, S, S) z_i on the target's grid."""
     joint: Tensor
-    """(B, N, 2C, M, M) z_i as they are, for the encoder."""
+    """(B, N, 2C, M, M) unwarped z_i, for the encoder."""
     sigma: Tensor
     """(B, N, C, M, M) noise level of the neighbours."""
     flow: Tensor
@@ -37,7 +37,7 @@ def augment(crops: Crops, across: bool, upside_down: bool, turn: bool, backwards
         across: mirror left and right.
         upside_down: mirror top and bottom.
         turn: swap rows and columns.
-        backwards: reverse the order of the neighbours, who lie as far before as after.
+        backwards: reverse the order of the neighbours, which is symmetric in time.
     """
     source = (crops.joint.shape[-1] - 1.0, crops.joint.shape[-2] - 1.0)
     rows, columns = _grid(crops.flow)

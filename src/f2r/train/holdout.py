@@ -1,9 +1,8 @@
-"""Tiles that are held out of training: they tell whether it still helps.
+"""Tiles that are held out of training, for early stopping.
 
-A network that trains on a noisy clip can memorise its noise; its error on the pixels that it has
-seen is then too small. On held-out tiles the noise of y_t is independent of the weights, so that
-blind errors and Stein's estimate hold. The energy of the noise cancels between two judgements of
-the same tiles.
+A network can memorise the noise of the clip that it is trained on; its error on trained pixels is
+then underestimated. On held-out tiles the noise is independent of the weights, so blind errors and
+Stein's estimate are valid. The energy of the noise cancels in differences between judgements.
 """
 
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from f2r.config import Tuning
 from f2r.method.noise_map import sigma_map
 from f2r.method.prepared_clip import PreparedClip
 from f2r.method.preprocess import observe
@@ -24,27 +24,26 @@ from f2r.train.refiner_loss import crop_centres
 from f2r.train.temporal_loss import estimate_anchor, masked_error, masked_mean
 from f2r.train.windows import TILE, Place, crop_windows
 
-SHARE = 0.05
-"""Share of a clip's tiles that is held out."""
+LEAST_HELD_OUT = 4
+"""Least number of held-out tiles, if the clip has four times as many."""
 
-LEAST = 4
-"""Held-out tiles of a clip that has at least four times as many: a single one tells nothing."""
+MOST_HELD_OUT = 96
+"""Largest number of held-out tiles of one clip; more cost time and add little."""
 
-MOST = 96
-"""Held-out tiles of one clip at most; more would cost time and tell little."""
+JUDGING_HALO = 32
+"""Pixels around a tile that the networks receive when it is judged."""
 
-HALO = 32
-"""Pixels around a tile that the networks see when it is judged."""
-
-BATCH = 8
+JUDGING_BATCH = 8
 """Tiles judged at once."""
 
 
-def hold_out(clip: PreparedClip, generator: torch.Generator) -> PreparedClip:
+def hold_out(
+    clip: PreparedClip, generator: torch.Generator, share: float = Tuning.held_out_share
+) -> PreparedClip:
     """Choose the tiles of a clip that no loss may use; at least one."""
     rows, columns = (-(-side // TILE) for side in clip.size)
     total = len(clip.targets) * rows * columns
-    count = min(max(round(SHARE * total), min(LEAST, total // 4), 1), MOST)
+    count = min(max(round(share * total), min(LEAST_HELD_OUT, total // 4), 1), MOST_HELD_OUT)
     chosen = torch.randperm(total, generator=generator)[:count]
     of_targets = torch.zeros(len(clip.targets), rows, columns, dtype=torch.bool)
     of_targets.flatten()[chosen] = True
@@ -56,25 +55,25 @@ def hold_out(clip: PreparedClip, generator: torch.Generator) -> PreparedClip:
 def held_out_places(clip: PreparedClip) -> tuple[list[list[Place]], int]:
     """Give batches of crops around the held-out tiles, each once, and the side of the crops."""
     height, width = clip.size
-    side = min(TILE + 2 * HALO, height, width)
+    side = min(TILE + 2 * JUDGING_HALO, height, width)
     tiles = [] if clip.held_out is None else clip.held_out.nonzero().tolist()
     places = [
         Place(
             frame,
-            min(max(row * TILE - HALO, 0), height - side),
-            min(max(column * TILE - HALO, 0), width - side),
+            min(max(row * TILE - JUDGING_HALO, 0), height - side),
+            min(max(column * TILE - JUDGING_HALO, 0), width - side),
         )
         for frame, row, column in tiles
     ]
     places = [*dict.fromkeys(places)]
-    return [places[i : i + BATCH] for i in range(0, len(places), BATCH)], side
+    return [places[i : i + JUDGING_BATCH] for i in range(0, len(places), JUDGING_BATCH)], side
 
 
 @torch.no_grad()
 def anchor_errors(estimator: TemporalEstimator, clip: PreparedClip) -> Tensor:
     """Judge stage 1: mean of (anchor - y_t)^2 around each held-out tile, (M,), nominal squared.
 
-    It contains the energy of the noise: of use are differences between judgements.
+    It contains the energy of the noise; only differences between judgements are meaningful.
     """
     batches, side = held_out_places(clip)
     errors = []
@@ -105,7 +104,7 @@ class RefinedCase:
 def refined_cases(clip: PreparedClip, prior: Prior, seed: int) -> list[RefinedCase]:
     """Prepare what `refined_errors` needs, with the clip's anchors as they are now.
 
-    The prior's answers are computed once; the probe is the same for the same seed.
+    The prior is applied once; the probe depends on the seed only.
     """
     generator = torch.Generator().manual_seed(seed)
     batches, side = held_out_places(clip)
@@ -124,7 +123,7 @@ def refined_cases(clip: PreparedClip, prior: Prior, seed: int) -> list[RefinedCa
 def refined_errors(refiner: SpatialRefiner, cases: Sequence[RefinedCase]) -> Tensor:
     """Judge stage 2 by Stein's method around each held-out tile, (M,), nominal squared.
 
-    It contains the energy of the noise: of use are differences between judgements.
+    It contains the energy of the noise; only differences between judgements are meaningful.
 
     Source: Ramani, Blu, Unser 2008, "Monte-Carlo SURE".
     """
@@ -145,7 +144,7 @@ def refined_blend(refiner: SpatialRefiner, cases: Sequence[RefinedCase]) -> Blen
 
 
 def _see_case(refiner: SpatialRefiner, case: RefinedCase) -> tuple[Seen, Seen, Tensor]:
-    """Give refined and denoised crops, with what they have copied, and the noisy crops."""
+    """Give refined and denoised crops with their copied noise, and the noisy crops."""
     channels = case.probe.shape[1]
     pairs = zip(case.joint, case.sigma, strict=True)
     refined = [refine(refiner, case.anchor, joint, sigma) for joint, sigma in pairs]

@@ -1,4 +1,4 @@
-"""The training loop: one for the prior, for both stages, for warm start and for adaptation."""
+"""The training loop of all networks."""
 
 import copy
 import math
@@ -37,7 +37,7 @@ class FitConfig:
     checkpoint_every: float = 60.0
     """Seconds between checkpoints; > 0."""
     judgements: int = 6
-    """How often a judge looks at the averaged weights during the budget; >= 1."""
+    """Number of judgements of the averaged weights during the budget; >= 1."""
     patience: int = 3
     """Training ends early after this many judgements in a row without a new best; >= 1."""
 
@@ -50,9 +50,9 @@ def rate_factor(fraction: float, warmup: float) -> float:
 
 
 def surely_lower(errors: Tensor, before: Tensor) -> bool:
-    """Tell whether the mean of (M,) errors fell by more than the standard error of its fall.
+    """Whether the mean of (M,) errors fell by more than the standard error of its fall.
 
-    A single error does not tell.
+    False for a single error.
     """
     fall = before - errors
     return len(fall) > 1 and bool(fall.mean() > fall.std() / len(fall) ** 0.5)
@@ -72,7 +72,7 @@ class Trainer:
             the batch; all take the same step with the average gradient. The main one keeps
             the state.
         judge: gives the errors of the averaged weights on samples that are not trained on, (M,);
-            the best judged weights are the result, but the first ones unless others are surely
+            the best judged weights are the result, the initial ones unless others are significantly
             better. None takes the last.
     """
 
@@ -107,7 +107,7 @@ class Trainer:
 
     @property
     def loss(self) -> float:
-        """Training loss, averaged over the last steps; asking for it waits for the device."""
+        """Training loss, averaged over the last steps; synchronises with the device."""
         return math.nan if self._loss is None else float(self._loss)
 
     @property
@@ -186,7 +186,7 @@ class Trainer:
 
     @torch.no_grad()
     def _consider(self) -> None:
-        """Have the averaged weights judged whenever the next part of the budget is used up."""
+        """Judge the averaged weights after each part of the budget."""
         due = len(self.verdicts) / self.config.judgements
         if self.judge is None or self.fraction < due:
             return

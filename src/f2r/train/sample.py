@@ -1,4 +1,4 @@
-"""Which frames of a long clip, and how much of each, to train on within bounded memory."""
+"""Sample of a long clip: frames and regions within bounded memory."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
@@ -6,21 +6,20 @@ from typing import NamedTuple
 
 from f2r.errors import UnevenError
 from f2r.io.clip import ClipInfo, Frame, FrameReader
-from f2r.method.planes import MULTIPLE
-from f2r.method.planes import SMALLEST as SMALLEST_SIDE
+from f2r.method.planes import MULTIPLE, SMALLEST_SIDE
 
 BYTES_PER_PIXEL = 2 * 12 + 12 + 4 * 3 * 2 + 4 * 6 * 2 + 12
 """Prepared frame: noisy, denoised and level in float32, four float16 flows and warped
 neighbours, an anchor."""
 
-RUN = 9
-"""Consecutive frames of one sampled stretch; enough for full windows in its middle."""
+STRETCH_FRAMES = 9
+"""Consecutive frames of one stretch; enough for complete windows."""
 
-LARGEST = 2**20
-"""Pixels of a frame that are prepared, at most: judging works on all of them at once."""
+MOST_REGION_PIXELS = 2**20
+"""Largest region in pixels; judging works on whole regions."""
 
-SMALLEST = 256
-"""Sides of the part of a frame that is trained on are at least this, or the frame's."""
+SMALLEST_REGION = 256
+"""Least side of a region, unless the frame is smaller."""
 
 
 class Region(NamedTuple):
@@ -32,22 +31,22 @@ class Region(NamedTuple):
     width: int
 
     def cut(self, frame: Frame) -> Frame:
-        """Copy the part out of an (H, W, C) frame."""
+        """Copy the region of an (H, W, C) frame."""
         part: Frame = frame[self.top : self.top + self.height, self.left : self.left + self.width]
         return part if part.shape == frame.shape else part.copy()
 
 
-def planes_of(info: ClipInfo) -> float:
-    """Say how many colour frames a frame is worth: raw has four channels, grey works like three."""
+def colour_frames_worth(info: ClipInfo) -> float:
+    """Give the cost of a frame in colour frames: 4/3 for raw, one per channel for grey."""
     if info.mosaic is not None:
         return 4 / 3
     return 1 if info.is_colour else info.channels
 
 
 def without_padding(info: ClipInfo) -> tuple[int, int]:
-    """Give the rows and columns of a frame that need no padding, if it has enough of them.
+    """Give the rows and columns of a frame that need no padding, if it is large enough.
 
-    Padding repeats a row with its noise. Training would learn from it to keep noise.
+    Padding repeats noise, which training would learn to keep.
     """
     sides = (info.height, info.width)
     height, width = (s // MULTIPLE * MULTIPLE if s >= SMALLEST_SIDE else s for s in sides)
@@ -57,18 +56,20 @@ def without_padding(info: ClipInfo) -> tuple[int, int]:
 def region_size(info: ClipInfo, gib: float, frames: int) -> tuple[int, int]:
     """Choose rows and columns of each frame such that `frames` prepared ones fit into `gib` GiB."""
     whole = without_padding(info)
-    pixels = min(gib * 2**30 / (BYTES_PER_PIXEL * planes_of(info) * frames), LARGEST)
+    pixels = min(
+        gib * 2**30 / (BYTES_PER_PIXEL * colour_frames_worth(info) * frames), MOST_REGION_PIXELS
+    )
     shrink = min((pixels / (whole[0] * whole[1])) ** 0.5, 1.0)
     if shrink == 1.0:
         return whole
     height, width = (
-        min(max(int(side * shrink) // MULTIPLE * MULTIPLE, SMALLEST), side) for side in whole
+        min(max(int(side * shrink) // MULTIPLE * MULTIPLE, SMALLEST_REGION), side) for side in whole
     )
     return height, width
 
 
 def spread_regions(info: ClipInfo, size: tuple[int, int], count: int) -> list[Region]:
-    """Place `count` regions so that together they see much of the frame; the first is central.
+    """Place `count` regions evenly over the frame; the first is central.
 
     Source: Roberts 2018, the R2 low-discrepancy sequence.
     """
@@ -97,7 +98,7 @@ def choose_stretches(frames: int, limit: int) -> list[range]:
     """
     if frames <= limit:
         return [range(frames)]
-    run = min(RUN, limit)
+    run = min(STRETCH_FRAMES, limit)
     count = max(limit // run, 1)
     gap = (frames - run) / max(count - 1, 1)
     starts = [round(i * gap) for i in range(count)]
@@ -105,19 +106,19 @@ def choose_stretches(frames: int, limit: int) -> list[range]:
 
 
 def frames_within(info: ClipInfo, size: tuple[int, int], gib: float) -> int:
-    """Say how many prepared frames of `size` fit into `gib` GiB; at least a window of five."""
+    """Give the number of prepared frames of `size` in `gib` GiB; at least a window of five."""
     return max(int(gib * 2**30 / frame_bytes(info, size)), 5)
 
 
 def frame_bytes(info: ClipInfo, size: tuple[int, int]) -> int:
-    """Say how many bytes a prepared frame of `size` rows and columns takes."""
-    return int(size[0] * size[1] * BYTES_PER_PIXEL * planes_of(info))
+    """Give the bytes of a prepared frame of `size` rows and columns."""
+    return int(size[0] * size[1] * BYTES_PER_PIXEL * colour_frames_worth(info))
 
 
 def read_stretches(
     reader: FrameReader, stretches: Sequence[range], regions: Sequence[Region]
 ) -> list[list[Frame]]:
-    """Read the region of each stretch; what lies between them is skipped where the file allows."""
+    """Read the region of each stretch; frames between them are skipped where the file allows."""
     try:
         frames = _hop(reader, stretches)
         taken = [_cut(frames, *pair) for pair in zip(stretches, regions, strict=True)]
@@ -128,7 +129,7 @@ def read_stretches(
 
 
 def _hop(reader: FrameReader, stretches: Sequence[range]) -> Iterator[tuple[int, Frame]]:
-    """Give the numbered frames of all stretches, and others where it is no detour."""
+    """Yield the numbered frames of all stretches, and others that decoding passes anyway."""
     frames, place = iter(reader), 0
     for stretch in stretches:
         if reader.entry_before(stretch.start) > place:

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from f2r.evaluation.add_noise import add_noise
+from f2r.evaluation.add_noise import add_frame_noise
 from f2r.evaluation.metrics import mean_of_frames, psnr
 from f2r.noise.models import NoiseModel
 
@@ -17,7 +17,7 @@ Frames = NDArray[np.float32]
 def draw_noisy(clean: Tensor, noise: NoiseModel, seed: int) -> Tensor:
     """Draw the noise of (T, C, H, W) frames: what `f2r simulate --seed` draws."""
     frames = [
-        add_noise(frame.permute(1, 2, 0).numpy(), noise, seed, index)
+        add_frame_noise(frame.permute(1, 2, 0).numpy(), noise, seed, index)
         for index, frame in enumerate(clean)
     ]
     return torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2).contiguous()

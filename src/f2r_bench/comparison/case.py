@@ -16,7 +16,7 @@ from f2r.evaluation.metrics import SSIM_WINDOW, psnr, ssim
 from f2r.evaluation.score import evaluate_frames
 from f2r.io.images.picture import write_picture
 from f2r.noise.models import NoiseModel
-from f2r.pictures.before_after import Region
+from f2r.pictures.before_after import Detail
 from f2r.system.environment import write_report
 from f2r_bench.comparison.memory import peak_mib, reset_peak
 from f2r_bench.methods.method import Method
@@ -55,7 +55,7 @@ class Scene:
     """Its noise model."""
     sigma: float
     """Noise level in 8-bit units."""
-    region: Region
+    region: Detail
     """Part of the middle frame that is shown."""
 
     @property

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from f2r.io.images.picture import read_picture, write_picture
-from f2r.pictures.before_after import INK, MARK, PAPER, Pixels, Tone, to_pixels
+from f2r.pictures.before_after import INK, MARKER, PAPER, Pixels, Tone, to_pixels
 from f2r_bench.comparison.case import Scene
 
 PATCH_WIDTH = 240
@@ -88,7 +88,7 @@ def _whole(whole: Pixels, scene: Scene, height: int) -> Pixels:
     corner = (region.left, region.top)
     opposite = (region.left + region.width, region.top + region.height)
     thick = max(whole.shape[1] // 300, 1)
-    cv2.rectangle(marked, corner, opposite, MARK, thick, cv2.LINE_AA)
+    cv2.rectangle(marked, corner, opposite, MARKER, thick, cv2.LINE_AA)
     scale = min(WHOLE_SHARE * height / whole.shape[0], 3 * PATCH_WIDTH / whole.shape[1])
     size = (max(round(scale * whole.shape[1]), 1), max(round(scale * whole.shape[0]), 1))
     shown = cv2.resize(marked, size, interpolation=cv2.INTER_AREA)

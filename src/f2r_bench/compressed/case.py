@@ -13,7 +13,7 @@ from torch import Tensor
 
 from f2r.io import open_reader
 from f2r_bench.clips.noise import clip_psnr, to_bytes, to_clip
-from f2r_bench.compressed.codecs import ENCODINGS, encode
+from f2r_bench.compressed.codecs import ENCODINGS, encode_file
 from f2r_bench.compressed.filters import SETTINGS, filter_file, has_filter
 from f2r_bench.core import denoise_coded, facts_of
 
@@ -95,7 +95,7 @@ def measure_case(
     encoding = ENCODINGS[codec]
     with TemporaryDirectory() as folder:
         path = Path(folder) / f"coded{encoding.suffix}"
-        encode(path, to_bytes(noisy), encoding)
+        encode_file(path, to_bytes(noisy), encoding)
         coded = Coded(path, clean)
         for name, part in missing.items():
             keep(name, part(coded))

@@ -3,43 +3,30 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 import av
 import numpy as np
-from av.codec.context import Flags
-from av.container import OutputContainer
 from av.video.reformatter import ColorRange
 from numpy.typing import NDArray
 
 from f2r.errors import InputError
-
-RATE = 25
-"""Frames a second."""
-QUALITY_UNIT = 118
-"""FFmpeg's unit of a fixed quantiser (FF_QP2LAMBDA)."""
+from f2r.train.corpus.codecs import Coding, constant_quantiser, encode
 
 
 @dataclass(frozen=True)
 class Encoding:
-    """One encoder at one quality."""
+    """One encoder at one quality, and its container."""
 
-    encoder: str
-    """Name in FFmpeg."""
-    suffix: str
+    coding: Coding
+    """Encoder and settings."""
+    suffix: str = ".mkv"
     """Container, by its extension."""
-    options: Mapping[str, str]
-    """Options of the encoder."""
-    pixel_format: str = "yuv420p"
-    """What it gets; yuvj420p has the full range."""
     least: tuple[int, int] = (2, 2)
     """Smallest width and height that are safe."""
-    global_quality: int | None = None
-    """Fixed quantiser of all frames; None leaves the quality to the options."""
 
 
 def _x264(crf: int) -> Encoding:
-    return Encoding("libx264", ".mkv", {"crf": str(crf)} | _steady())
+    return Encoding(_by_crf("libx264", crf, _steady()))
 
 
 def _steady() -> dict[str, str]:
@@ -50,12 +37,16 @@ def _steady() -> dict[str, str]:
 
 
 def _x265(crf: int) -> Encoding:
-    options = {"crf": str(crf), "x265-params": "log-level=none:pools=none"}
-    return Encoding("libx265", ".mkv", options, least=(64, 48))
+    options = {"x265-params": "log-level=none:pools=none"}
+    return Encoding(_by_crf("libx265", crf, options), least=(64, 48))
+
+
+def _by_crf(encoder: str, crf: int, options: Mapping[str, str]) -> Coding:
+    return Coding(encoder, {"crf": str(crf), **options}, threads=0)
 
 
 def _mjpeg(quality: int) -> Encoding:
-    return Encoding("mjpeg", ".avi", {}, "yuvj420p", global_quality=quality)
+    return Encoding(constant_quantiser("mjpeg", quality, "yuvj420p"), ".avi")
 
 
 ENCODINGS: Mapping[str, Encoding] = {
@@ -64,14 +55,14 @@ ENCODINGS: Mapping[str, Encoding] = {
     "x264-28": _x264(28),
     "x265-23": _x265(23),
     "x265-28": _x265(28),
-    "vp9-32": Encoding("libvpx-vp9", ".mkv", {"crf": "32", "b": "0", "cpu-used": "4"}),
+    "vp9-32": Encoding(_by_crf("libvpx-vp9", 32, {"b": "0", "cpu-used": "4"})),
     "mjpeg-3": _mjpeg(3),
     "mjpeg-5": _mjpeg(5),
 }
 """The encoders of the grid by name: crf of x264, x265 and VP9, qscale of MJPEG."""
 
 
-def encode(path: Path, frames: NDArray[np.uint8], encoding: Encoding) -> None:
+def encode_file(path: Path, frames: NDArray[np.uint8], encoding: Encoding) -> None:
     """Write (T, H, W, 3) RGB frames with even sides to a file.
 
     Raises:
@@ -80,19 +71,8 @@ def encode(path: Path, frames: NDArray[np.uint8], encoding: Encoding) -> None:
     height, width = frames.shape[1:3]
     if width < encoding.least[0] or height < encoding.least[1]:
         least = "x".join(map(str, encoding.least))
-        raise InputError(f"{encoding.encoder}: needs frames of at least {least} pixels")
-    with av.open(str(path), "w") as container:
-        stream = _add_stream(container, encoding.encoder, encoding.options)
-        stream.width, stream.height, stream.pix_fmt = width, height, encoding.pixel_format
-        if encoding.global_quality is not None:
-            context = stream.codec_context
-            context.qmin = context.qmax = encoding.global_quality
-            context.options = {"global_quality": str(QUALITY_UNIT * encoding.global_quality)}
-            context.flags |= Flags.qscale
-        for frame in frames:
-            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
-            container.mux(stream.encode(picture.reformat(format=encoding.pixel_format)))
-        container.mux(stream.encode(None))
+        raise InputError(f"{encoding.coding.encoder}: needs frames of at least {least} pixels")
+    encode(str(path), frames, encoding.coding)
 
 
 def write_lossless(path: Path, pictures: Iterable[av.VideoFrame]) -> None:
@@ -101,7 +81,7 @@ def write_lossless(path: Path, pictures: Iterable[av.VideoFrame]) -> None:
         stream = None
         for picture in map(_plain, pictures):
             if stream is None:
-                stream = _add_stream(container, "ffv1", {"level": "3"})
+                stream = container.add_stream("ffv1", rate=25, options={"level": "3"})
                 stream.width, stream.height = picture.width, picture.height
                 stream.pix_fmt = picture.format.name
                 context = stream.codec_context
@@ -110,13 +90,6 @@ def write_lossless(path: Path, pictures: Iterable[av.VideoFrame]) -> None:
             container.mux(stream.encode(picture))
         if stream is not None:
             container.mux(stream.encode(None))
-
-
-def _add_stream(
-    container: OutputContainer, encoder: str, options: Mapping[str, str]
-) -> av.VideoStream:
-    stream = container.add_stream(encoder, rate=RATE, options=dict(options))
-    return cast("av.VideoStream", stream)
 
 
 def _plain(picture: av.VideoFrame) -> av.VideoFrame:

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from f2r.flow.estimator import FINE, DisFlow
+from f2r.flow.estimator import CLEAN_SEARCH, DisFlow
 from f2r.flow.warp import warp_backward
 from f2r.models.layers import channels_last
 from f2r.models.weights import load_prior
@@ -234,7 +234,7 @@ class FloRnn(Untrained):
         if len(noisy) == 1:
             return self.infer(noisy.repeat(2, 1, 1, 1), noise)[:1]
         seen = apply_prior(Preprocessor(self.prior, noise, DisFlow()), noisy)
-        flow = DisFlow(1, FINE)
+        flow = DisFlow(1, CLEAN_SEARCH)
         pairs = list(pairwise(seen))
         onward = [flow.estimate(earlier, later).to(self.device) for earlier, later in pairs]
         back = [flow.estimate(later, earlier).to(self.device) for earlier, later in pairs]

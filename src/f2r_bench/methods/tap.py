@@ -23,7 +23,7 @@ from torch.nn import functional
 
 from f2r.flow.estimator import DisFlow
 from f2r.flow.warp import warp_backward
-from f2r.models.layers import ResidualBlock, UNet, channels_last, join
+from f2r.models.layers import ResidualBlock, UNet, channels_last, join_narrow
 from f2r.models.weights import load_prior
 from f2r.noise.models import NoiseModel
 from f2r_bench.core import PreparedFrame, Preprocessor, fit_network, sigma_map
@@ -85,7 +85,7 @@ class PluggedDenoiser(nn.Module):
 
     def encode(self, frames: Tensor, sigma: Tensor) -> tuple[list[Tensor], Tensor]:
         """Give the skip features of (B, 3, H, W) frames and the coarsest features."""
-        features = self.net.head(join(frames, sigma))
+        features = self.net.head(join_narrow(frames, sigma))
         skips = []
         for encoder, down in zip(self.net.encoders, self.net.downs, strict=True):
             features = encoder(features)

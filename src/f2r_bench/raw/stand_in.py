@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from f2r.config import DenoiseConfig, Preset
-from f2r.evaluation.add_noise import add_noise
+from f2r.evaluation.add_noise import add_frame_noise
 from f2r.evaluation.make_raw import to_raw, with_look
 from f2r.io import open_reader
 from f2r.io.array import ArrayReader
@@ -106,7 +106,7 @@ def stand_in(source: Path, frames: int, iso: int) -> tuple[Stack, MosaicReader]:
     mosaic = with_look(crvd_mosaic(), look, iso)
     with open_reader(source) as reader:
         clean = np.stack([to_raw(frame, look, mosaic) for frame in islice(reader, frames)])
-    noisy = [add_noise(frame, crvd_noise(iso), SEED, i) for i, frame in enumerate(clean)]
+    noisy = [add_frame_noise(frame, crvd_noise(iso), SEED, i) for i, frame in enumerate(clean)]
     samples = np.stack([mosaic.to_samples(np.minimum(frame, 1)) for frame in noisy])
     stored = np.rint(samples).clip(0, WHITE).astype(np.uint16)
     return clean, MosaicReader(ArrayReader(stored, source.name), mosaic)

@@ -16,7 +16,7 @@ EXR_SUFFIXES = {".exr"}
 
 DAMAGED = "this EXR is damaged, replace it or remove it"
 
-KNOWN = ("RGB", "RGBA", "Y")
+KNOWN_CHANNELS = ("RGB", "RGBA", "Y")
 """Channels that a frame may have, as the library groups them."""
 
 
@@ -59,7 +59,7 @@ def read_exr(path: Path) -> NDArray[Any]:
         library.File(str(path)) as file,
     ):
         found = {name: channel.pixels for name, channel in file.channels().items()}
-    if len(found) != 1 or next(iter(found)) not in KNOWN:
+    if len(found) != 1 or next(iter(found)) not in KNOWN_CHANNELS:
         names = ", ".join(sorted(found)) or "none"
         raise InputError(f"{path}: has the channels {names}: frames have RGB, RGBA or Y")
     pixels: NDArray[Any] = next(iter(found.values()))

@@ -28,7 +28,7 @@ from f2r.io.images import picture
 from f2r.io.output import FileWriter
 from f2r.system.claim import Claim
 
-KINDS = {".jpeg": ".jpg", ".tiff": ".tif"}
+SAME_SUFFIX = {".jpeg": ".jpg", ".tiff": ".tif"}
 """Suffixes that mean the same as another."""
 UNREADABLE = {".dng", ".webp", ".gif", ".tga", ".dpx", ".hdr"}
 UNPICTURED = {"float32", "int16", "uint32"}
@@ -137,7 +137,7 @@ def _layout(shape: tuple[int, ...]) -> str:
 
 def _kind(file: Path) -> str:
     suffix = file.suffix.lower()
-    return KINDS.get(suffix, suffix)
+    return SAME_SUFFIX.get(suffix, suffix)
 
 
 def _find_pictures(path: Path) -> list[Path]:
@@ -207,14 +207,14 @@ class FolderWriter(FileWriter):
         if index >= len(self._names):
             return f"frame_{index + 1:06d}{self._suffix}"
         name = Path(self._names[index])
-        keeps_suffix = KINDS.get(name.suffix.lower(), name.suffix.lower()) == self._suffix
+        keeps_suffix = SAME_SUFFIX.get(name.suffix.lower(), name.suffix.lower()) == self._suffix
         return name.name if keeps_suffix else name.stem + self._suffix
 
     def _finish(self) -> None:
         """Nothing remains: every picture is complete."""
 
     def _release(self) -> None:
-        """Nothing is held open."""
+        """Do nothing: no file is open."""
 
     def _check_replaced(self, old: Path, new: Path) -> None:
         check_replaceable(old, self.path, picture.SUFFIXES, {entry.name for entry in new.iterdir()})

@@ -13,9 +13,9 @@ from f2r.io.images.jpeg import FRAME_MARKERS, check_jpeg, says_damaged
 from f2r.io.images.png_bmp import ADVICE, check_bmp, check_png, damaged
 from f2r.io.quiet import caught_words
 
-TIFF_SUFFIXES = {".tif", ".tiff"}
+TIFF_FRAME_SUFFIXES = {".tif", ".tiff"}
 CV2_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp"}
-SUFFIXES = TIFF_SUFFIXES | CV2_SUFFIXES | EXR_SUFFIXES
+SUFFIXES = TIFF_FRAME_SUFFIXES | CV2_SUFFIXES | EXR_SUFFIXES
 MOST_PIXELS_A_BYTE = 8 * 1032
 """Pixels that a byte of a picture can hold: deflate at its best, a bit for each pixel."""
 
@@ -26,7 +26,7 @@ def read_size(path: Path) -> tuple[int, int]:
     Raises:
         InputError: the file is empty, cut short, or not the picture that its name says.
     """
-    if path.suffix.lower() in TIFF_SUFFIXES:
+    if path.suffix.lower() in TIFF_FRAME_SUFFIXES:
         return _tiff_size(path)
     if path.suffix.lower() in EXR_SUFFIXES:
         return read_exr_size(path)
@@ -94,7 +94,7 @@ def read_picture(path: Path) -> NDArray[Any]:
     Raises:
         InputError: the picture is damaged.
     """
-    if path.suffix.lower() in TIFF_SUFFIXES:
+    if path.suffix.lower() in TIFF_FRAME_SUFFIXES:
         return _read_tiff(path)
     if path.suffix.lower() in EXR_SUFFIXES:
         return read_exr(path)
@@ -147,7 +147,7 @@ def _read_tiff(path: Path) -> NDArray[Any]:
 def write_picture(path: Path, samples: NDArray[Any]) -> None:
     """Write (H, W, C) samples, 1 or 3 channels, in the format that the name says."""
     pixels = samples[..., 0] if samples.shape[2] == 1 else samples
-    if path.suffix.lower() in TIFF_SUFFIXES:
+    if path.suffix.lower() in TIFF_FRAME_SUFFIXES:
         import tifffile
 
         photometric = "rgb" if samples.shape[2] == 3 else "minisblack"

@@ -13,7 +13,7 @@ SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 """Samples of a pixel by PNG's colour type."""
 DEFLATE_RATIO = 1032
 """Bytes that one byte of deflate can unpack to."""
-CORE, BITFIELDS = 40, {0, 3}
+BMP_HEADER, BITFIELDS = 40, {0, 3}
 """Size of the usual header of a BMP, and its ways to store pixels without compression."""
 
 
@@ -52,7 +52,7 @@ def check_bmp(data: bytes, path: Path) -> None:
     """
     number = {i: int.from_bytes(data[i : i + 4], "little", signed=True) for i in (10, 14, 18, 22)}
     bits, way = int.from_bytes(data[28:30], "little"), int.from_bytes(data[30:34], "little")
-    if number[14] < CORE or way not in BITFIELDS:
+    if number[14] < BMP_HEADER or way not in BITFIELDS:
         return
     row = -(-number[18] * bits // 32) * 4
     if number[10] < 0 or number[18] < 1 or number[10] + row * abs(number[22]) > len(data):

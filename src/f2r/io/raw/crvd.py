@@ -1,4 +1,4 @@
-"""The CRVD dataset on disk: which files are a clip, and what their samples mean.
+"""The CRVD dataset on disk: which files are a clip, and pattern and levels.
 
 Layout: `indoor_raw_noisy/sceneN/ISOnnnn/frame1_noisy0.tiff` to `frame7_noisy9.tiff`, ten shots of
 each of seven frames; their references `indoor_raw_gt/sceneN/ISOnnnn/CLEAN_NAME`, numbered from 1;

@@ -27,7 +27,7 @@ EXIF_TURN = {0: 1, 3: 3, 5: 8, 6: 6}
 
 
 class DngReader(Indexed):
-    """Mosaics of raw files as grey frames; `mosaic` says what their samples mean.
+    """Mosaics of raw files as grey frames; `mosaic` says pattern and levels.
 
     Only the active area of the sensor is read, without its dark border.
 

@@ -88,7 +88,7 @@ class DngWriter(FileWriter):
     Args:
         claim: the right to make a folder, or a file whose name ends in .dng.
         info: the grey frames that hold the mosaics.
-        mosaic: what their samples mean.
+        mosaic: pattern and levels.
 
     Raises:
         InputError: several frames in one file, or a folder that holds other files.
@@ -127,7 +127,7 @@ class DngWriter(FileWriter):
         """Nothing remains: every file is complete."""
 
     def _release(self) -> None:
-        """Nothing is held open."""
+        """Do nothing: no file is open."""
 
     def _check_replaced(self, old: Path, new: Path) -> None:
         check_replaceable(old, self.path, DNG, {entry.name for entry in new.iterdir()})

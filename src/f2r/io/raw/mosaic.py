@@ -27,7 +27,7 @@ IDENTITY: Matrix = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 
 @dataclass(frozen=True)
 class Mosaic:
-    """What the samples of a raw clip mean."""
+    """Pattern, levels and colours of a raw clip."""
 
     pattern: Pattern
     """Colours of the top left 2 x 2 pixels."""

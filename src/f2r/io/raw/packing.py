@@ -17,7 +17,7 @@ class MosaicReader(Closing):
 
     Args:
         inner: reads the mosaics as grey frames.
-        mosaic: what their samples mean.
+        mosaic: pattern and levels.
 
     Raises:
         InputError: the clip is no mosaic.
@@ -45,11 +45,11 @@ class MosaicReader(Closing):
             yield self._mosaic.to_nominal(frame[..., 0] * scale)
 
     def entry_before(self, start: int) -> int:
-        """Give the frame that decoding has to begin with to reach frame `start`."""
+        """Give the frame at which decoding must begin to reach frame `start`."""
         return self._inner.entry_before(start)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._inner.close()
 
 
@@ -92,7 +92,7 @@ class MosaicWriter:
 
     @property
     def losses(self) -> tuple[str, ...]:
-        """What the output cannot keep, one plain sentence each."""
+        """Properties that the output cannot keep, one sentence each."""
         return self._inner.losses
 
     def write(self, frame: Frame) -> None:
@@ -100,7 +100,7 @@ class MosaicWriter:
         self.put(self.pack(frame))
 
     def pack(self, frame: Frame) -> Samples:
-        """Turn a frame into the samples that the file stores; writes nothing."""
+        """Convert a frame to the samples of the file, without writing."""
         return self._inner.pack((self._mosaic.to_samples(frame) / self._scale)[..., None])
 
     def put(self, samples: Samples) -> None:

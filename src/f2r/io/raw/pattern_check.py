@@ -2,9 +2,9 @@
 
 from f2r.io.clip import Frame, FrameReader
 
-MARGIN = 2.0
+GREEN_RATIO = 2.0
 """Greens that differ by more than this times the difference of red and blue are no greens."""
-BLOCK = 8
+AVERAGED = 8
 """Packed pixels across a block whose mean is compared, so that noise matters little."""
 
 
@@ -20,7 +20,7 @@ def pattern_warning(reader: FrameReader) -> str | None:
     if mosaic is None:
         return None
     frame = next(iter(reader), None)
-    if frame is None or _difference(frame, 1, 2) <= MARGIN * _difference(frame, 0, 3):
+    if frame is None or _difference(frame, 1, 2) <= GREEN_RATIO * _difference(frame, 0, 3):
         return None
     others = "RGGB or BGGR" if mosaic.pattern[0] == "G" else "GRBG or GBRG"
     return (
@@ -31,9 +31,9 @@ def pattern_warning(reader: FrameReader) -> str | None:
 
 def _difference(frame: Frame, first: int, second: int) -> float:
     """Average the absolute difference of two channels' block means over the frame."""
-    height, width = (side // BLOCK * BLOCK for side in frame.shape[:2])
+    height, width = (side // AVERAGED * AVERAGED for side in frame.shape[:2])
     if not height or not width:
         return 0.0
     change = frame[:height, :width, first] - frame[:height, :width, second]
-    blocks = change.reshape(height // BLOCK, BLOCK, width // BLOCK, BLOCK).mean((1, 3))
+    blocks = change.reshape(height // AVERAGED, AVERAGED, width // AVERAGED, AVERAGED).mean((1, 3))
     return float(abs(blocks).mean())

@@ -43,7 +43,7 @@ def open_raw_writer(
     of the input: a TIFF stack, a folder of pictures, a `.npy` array.
 
     Args:
-        claim: the right to make the output, which has been checked.
+        claim: claim of the output, which has been checked.
         info: the packed clip.
         open_plain: opens an output for the grey frames that hold the mosaics.
 

@@ -12,7 +12,7 @@ DEFLATE, LZMA, PACKBITS = {8, 32946}, {34925}, {32773}
 """Compressions that tifffile unpacks without a limit of its own, as TIFF numbers them."""
 DEFLATE_RATIO, PACKBITS_RATIO = 1032, 64
 """How much a byte can unpack to."""
-SMALL = 2**26
+ALWAYS_ACCEPTED = 2**26
 """Bytes that a piece may always unpack to."""
 STEP = 2**20
 
@@ -24,8 +24,8 @@ def check_page(page: Any, name: object) -> None:
         InputError: it would take more memory than its size in pixels says.
     """
     layout = page.keyframe  # pages that are laid out alike share one description
-    most = max(2 * _piece_bytes(layout), SMALL)
-    if _piece_bytes(layout) > max(4 * int(layout.nbytes), SMALL):
+    most = max(2 * _piece_bytes(layout), ALWAYS_ACCEPTED)
+    if _piece_bytes(layout) > max(4 * int(layout.nbytes), ALWAYS_ACCEPTED):
         raise _bomb(name)
     compression = int(layout.compression)
     for start, size in zip(page.dataoffsets, page.databytecounts, strict=True):

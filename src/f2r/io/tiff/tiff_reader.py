@@ -14,6 +14,7 @@ from f2r.errors import InputError
 from f2r.io.axis_names import doubt_guess
 from f2r.io.clip import (
     COUNTED,
+    MAX_CHANNELS,
     ClipInfo,
     Frame,
     Indexed,
@@ -28,10 +29,9 @@ from f2r.io.tiff.planes import Planes, is_one_page_per_series
 from f2r.io.tiff.source import RawTag, TiffSource
 from f2r.io.tiff.tiff_opening import named_files, open_tiff
 
-MAX_CHANNELS = 4096
 WHOLE_RANGE = {"float32", "int16", "uint32"}
 """Types of samples whose white does not depend on the bits that the file declares."""
-FRAMES_LOOKED_AT, SIDE = 16, 256
+SAMPLED_PAGES, SAMPLED_SIDE = 16, 256
 """Pages, rows and columns that a guess of the axes is judged by."""
 CARRIED_TAGS = {269, 271, 272, 285, 315, 316, 700, 33432, 34675, 50838, 50839, 51123}
 """Document name, make, model, page name, artist, host, XMP, copyright, ICC profile, ImageJ's two
@@ -143,9 +143,9 @@ def _doubts(source: TiffSource, planes: Planes) -> tuple[str, ...]:
     if source.axes not in {"QYX", "IYX"}:
         return ()
     frames = source.shape[0]
-    first = max(0, frames // 2 - FRAMES_LOOKED_AT // 2)
-    middle = range(first, min(frames, first + FRAMES_LOOKED_AT))
-    sample = np.stack([planes.read(i)[:SIDE, :SIDE, 0] for i in middle])
+    first = max(0, frames // 2 - SAMPLED_PAGES // 2)
+    middle = range(first, min(frames, first + SAMPLED_PAGES))
+    sample = np.stack([planes.read(i)[:SAMPLED_SIDE, :SAMPLED_SIDE, 0] for i in middle])
     return doubt_guess(sample, source.shape)
 
 

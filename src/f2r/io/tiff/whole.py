@@ -10,7 +10,7 @@ from f2r.errors import InputError, reading
 from f2r.io.tiff.planes import decode_page, is_one_page_per_series
 from f2r.io.tiff.tiff_opening import cut_short, open_tiff
 
-MOST = 2**32
+MOST_STACK_BYTES = 2**32
 """Bytes that a compressed stack may unpack to in memory."""
 
 
@@ -28,7 +28,7 @@ def map_tiff(path: Path) -> NDArray[Any]:
         pages: list[Any] = [one.pages[0] for one in tif.series] if is_apart else [*series.pages]
         if any(page is None or page.shape != series.keyframe.shape for page in pages):
             raise cut_short(path)
-        if len(pages) * series.keyframe.nbytes > MOST:
+        if len(pages) * series.keyframe.nbytes > MOST_STACK_BYTES:
             raise InputError(f"{path}: is too large to unpack for --axes: save it uncompressed")
         stack = np.stack([decode_page(page, path) for page in pages])
         return stack if is_apart else stack.reshape(series.shape)

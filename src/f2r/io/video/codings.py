@@ -1,6 +1,6 @@
 """Names of video codecs, and which of them lose nothing."""
 
-LOSSLESS = {
+LOSSLESS_DECODERS = {
     *("ffv1", "rawvideo", "huffyuv", "ffvhuff", "utvideo", "magicyuv", "lagarith", "png", "apng"),
     *("tiff", "bmp", "qtrle", "v210", "v308", "v408", "v410", "r210", "ayuv", "yuv4", "jpegls"),
     *("zlib", "zmbv", "flashsv", "gif", "dpx", "exr", "wrapped_avframe"),
@@ -8,7 +8,7 @@ LOSSLESS = {
 }
 """Decoders whose frames are, or are nearly, what was encoded."""
 
-NAMES = {
+CODEC_NAMES = {
     "h264": "H.264",
     "hevc": "HEVC",
     "vp8": "VP8",
@@ -28,4 +28,4 @@ NAMES = {
 
 def lossy_coding(decoder: str) -> str | None:
     """Name the codec of a decoder as people do; None if it loses nothing."""
-    return None if decoder in LOSSLESS else NAMES.get(decoder, decoder)
+    return None if decoder in LOSSLESS_DECODERS else CODEC_NAMES.get(decoder, decoder)

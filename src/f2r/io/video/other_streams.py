@@ -97,7 +97,7 @@ class Passengers:
             self._pending = next(self._packets, None)
 
     def close(self) -> None:
-        """Let go of the input."""
+        """Close the input."""
         if self._input is not None:
             self._input.close()
 

@@ -16,7 +16,7 @@ from f2r.io.clip import ClipInfo, Closing, EncodeOptions, Frame, Samples
 from f2r.io.video.encoders import choose_encoding, clock
 from f2r.io.video.pixels import make_picture, pack_frame
 from f2r.io.video.video_reader import VideoReader
-from f2r.io.video.video_writer import check_channels, output_colour
+from f2r.io.video.video_writer import check_colour_channels, output_colour
 from f2r.io.video.whole import Y4M
 
 
@@ -57,7 +57,7 @@ class PipeReader(Closing):
         return self._reader.starting_at(start)
 
     def entry_before(self, start: int) -> int:
-        """Give the frame that decoding has to begin with to reach frame `start`."""
+        """Give the frame at which decoding must begin to reach frame `start`."""
         return self._reader.entry_before(start)
 
     def close(self) -> None:
@@ -84,7 +84,7 @@ class PipeWriter:
     """
 
     def __init__(self, info: ClipInfo, stream: BinaryIO | None = None) -> None:
-        check_channels("-", info)
+        check_colour_channels("-", info)
         self._encoding = choose_encoding(".y4m", info, EncodeOptions())
         self._colour = output_colour(info, self._encoding)
         self._fps = clock(info)[0]

@@ -90,7 +90,7 @@ class VideoReader(Closing):
         return self._from_entry(start, since)
 
     def entry_before(self, start: int) -> int:
-        """Give the frame that decoding has to begin with to reach frame `start`."""
+        """Give the frame at which decoding must begin to reach frame `start`."""
         timeline = self._source.timeline
         entry = self._entries.before(timeline.at(start))
         if entry is None or self._skip_corrupt or not timeline.is_exact:

@@ -59,7 +59,7 @@ class VideoWriter(FileWriter):
     """A video file.
 
     Args:
-        claim: the right to make the output.
+        claim: claim of the output.
         info: the clip; timestamps, colour tags and further streams come from its source.
         options: encoder and quality.
     """
@@ -68,7 +68,7 @@ class VideoWriter(FileWriter):
     keeps_nan = False
 
     def __init__(self, claim: Claim, info: ClipInfo, options: EncodeOptions) -> None:
-        check_channels(claim.path, info)
+        check_colour_channels(claim.path, info)
         self._encoding = choose_encoding(claim.path.suffix.lower(), info, options)
         super().__init__(claim, info, self._encoding.losses)
         self._source = info.source if isinstance(info.source, VideoSource) else None
@@ -184,7 +184,7 @@ class VideoWriter(FileWriter):
             self._output.close()
 
 
-def check_channels(path: object, info: ClipInfo) -> None:
+def check_colour_channels(path: object, info: ClipInfo) -> None:
     """Refuse channels that are no colours: a video would mix them."""
     if info.channels != 1 and not (info.channels == 3 and info.is_colour):
         raise InputError(

@@ -1,1 +1,1 @@
-"""The folder that a killed run goes on from."""
+"""State of an interrupted run."""

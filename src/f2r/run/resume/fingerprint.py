@@ -3,13 +3,13 @@
 import hashlib
 from pathlib import Path
 
-BLOCK = 2**16
+SAMPLED_BYTES = 2**16
 """Bytes of a sampled block."""
 
 BLOCKS = 64
 """Blocks that are sampled of a large clip, spread over its files."""
 
-SMALL = 2**26
+READ_WHOLE = 2**26
 """Bytes of the largest clip that is read as a whole."""
 
 
@@ -22,10 +22,10 @@ def fingerprint_of(path: Path) -> str:
         facts = file.stat()
         name = str(file.relative_to(path)) if is_folder else ""
         digest.update(repr((name, facts.st_size, facts.st_mtime_ns)).encode())
-    is_small = sum(file.stat().st_size for file in files) <= SMALL
+    is_small = sum(file.stat().st_size for file in files) <= READ_WHOLE
     chosen = files if is_small else files[:: max(len(files) // BLOCKS, 1)]
     for file in chosen:
-        whole = -(-file.stat().st_size // BLOCK) + 1
+        whole = -(-file.stat().st_size // SAMPLED_BYTES) + 1
         for block in _blocks(file, whole if is_small else max(BLOCKS // len(chosen), 2)):
             digest.update(block)
     return digest.hexdigest()
@@ -33,11 +33,11 @@ def fingerprint_of(path: Path) -> str:
 
 def _blocks(file: Path, count: int) -> list[bytes]:
     """Read up to `count` blocks, evenly spread, the first and the last included."""
-    last = max(file.stat().st_size - BLOCK, 0)
+    last = max(file.stat().st_size - SAMPLED_BYTES, 0)
     starts = sorted({last * k // max(count - 1, 1) for k in range(count)})
     with file.open("rb") as stream:
         blocks = []
         for start in starts:
             stream.seek(start)
-            blocks.append(stream.read(BLOCK))
+            blocks.append(stream.read(SAMPLED_BYTES))
     return blocks

@@ -1,4 +1,4 @@
-"""Decisions and adapted weights of a run, kept so that a resumed run decides nothing again."""
+"""Saved decisions and adapted weights of a run."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ WEIGHTS = "weights.safetensors"
 
 
 def save_prepared(folder: Path, prepared: Prepared, clock: StageClock) -> None:
-    """Keep the adapted weights, exactly, and then the decisions."""
+    """Save the adapted weights in full precision, then the decisions."""
     write_weights(folder / WEIGHTS, _weights(prepared.networks))
     content = {
         "decisions": [decision.to_dict() for decision in prepared.decisions],
@@ -31,8 +31,8 @@ def load_prepared(folder: Path, networks: Networks, clock: StageClock) -> Prepar
 
     Args:
         folder: the folder of the run.
-        networks: they get the adapted weights.
-        clock: goes on from the time that earlier sessions took.
+        networks: receive the adapted weights.
+        clock: continues from the time of earlier sessions.
 
     Raises:
         InputError: a file was changed since.

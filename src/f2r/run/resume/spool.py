@@ -1,9 +1,8 @@
-"""Finished frames on disk, in the order in which they were made: what a killed run goes on from.
+"""Spool of the finished frames on disk, in order, for resuming.
 
-One file grows by one record per frame and is brought to the disk after each. A record is a header
-and the compressed samples that the output's file stores, so that the output written from here is
-the output of an uninterrupted run. Both have a checksum. A crash can tear only the last record:
-whatever is wrong before a whole one is damage.
+One file grows by one record per frame and is synchronised after each. A record is a header and the
+compressed samples of the output, each with a checksum. A crash can truncate only the last record;
+an error before a complete record is damage.
 """
 
 import io
@@ -22,9 +21,8 @@ from f2r.io.clip import Samples
 from f2r.run.result import Mark
 from f2r.system.sealed import damaged
 
-HEADER = struct.Struct("<4sQIBI")
-"""Mark of a record, bytes of its content, their CRC-32, what is known of the frame, CRC-32 of all
-that."""
+RECORD_HEADER = struct.Struct("<4sQIBI")
+"""Magic number, bytes of the content, their CRC-32, mark of the frame, CRC-32 of the header."""
 CHECK = 4
 """Bytes of a checksum."""
 
@@ -61,14 +59,14 @@ class FrameSpool:
         return len(self.marks)
 
     def append(self, samples: Samples, mark: Mark) -> None:
-        """Add a frame; when this returns, it survives a power cut.
+        """Append a frame and synchronise the file.
 
         Raises:
             InputError: the disk is full.
         """
         content = zlib.compress(_pack(samples), 1)
         flags = mark.starts_shot + 2 * mark.is_alone
-        header = HEADER.pack(RECORD, len(content), zlib.crc32(content), flags, 0)[:-CHECK]
+        header = RECORD_HEADER.pack(RECORD, len(content), zlib.crc32(content), flags, 0)[:-CHECK]
         header += zlib.crc32(header).to_bytes(CHECK, "little")
         try:
             self._file.seek(self._end)
@@ -95,7 +93,7 @@ class FrameSpool:
         return _unpack(zlib.decompress(content))
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._file.close()
 
     def _scan(self) -> int:
@@ -104,11 +102,11 @@ class FrameSpool:
         end = 0
         while (found := self._header(end)) is not None:
             length, _, flags = found
-            if end + HEADER.size + length > size:
+            if end + RECORD_HEADER.size + length > size:
                 break
             self._starts.append(end)
             self.marks.append(Mark(bool(flags & 1), bool(flags & 2)))
-            end += HEADER.size + length
+            end += RECORD_HEADER.size + length
         if self._starts and self._content(self._starts[-1]) is None:  # only the last can be torn
             self.marks.pop()
             end = self._starts.pop()
@@ -116,7 +114,7 @@ class FrameSpool:
         return end
 
     def _refuse_records_after(self, end: int) -> None:
-        """Tell damage from a torn end: after that, there is no whole record."""
+        """Raise on damage; a truncated end is followed by no complete record."""
         if end == self._file.seek(0, os.SEEK_END):
             return
         with mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ) as data:
@@ -128,10 +126,10 @@ class FrameSpool:
 
     def _header(self, start: int) -> tuple[int, int, int] | None:
         self._file.seek(start)
-        data = self._file.read(HEADER.size)
-        if len(data) < HEADER.size or not data.startswith(RECORD):
+        data = self._file.read(RECORD_HEADER.size)
+        if len(data) < RECORD_HEADER.size or not data.startswith(RECORD):
             return None
-        _, length, checksum, flags, own = HEADER.unpack(data)
+        _, length, checksum, flags, own = RECORD_HEADER.unpack(data)
         return None if zlib.crc32(data[:-CHECK]) != own else (length, checksum, flags)
 
     def _content(self, start: int) -> bytes | None:

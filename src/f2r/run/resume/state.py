@@ -1,8 +1,7 @@
-"""The folder `OUTPUT.run`: everything that an interrupted run goes on from.
+"""The folder `OUTPUT.run`: state of a run, from which it can be resumed.
 
-It holds the run's identity, the training state, the adapted weights with every decision made
-before inference, the finished frames and the before/after picture. Each file is whole or absent
-at any instant.
+It holds the identity of the run, the training state, the adapted weights with the decisions, the
+finished frames and the before/after picture. Each file is complete or absent at any time.
 """
 
 import json
@@ -28,19 +27,19 @@ from f2r.system.sealed import DamagedError, damaged, read_sealed, write_sealed
 class RunState:
     """Training state, decisions and finished frames of one run.
 
-    As a context manager it removes the folder when the run succeeds or has achieved nothing, and
-    otherwise keeps it and says so.
+    As a context manager it removes the folder if the run succeeds or has no progress, else it keeps
+    the folder and announces it.
 
     Args:
         identity: what the run's result depends on.
         resume: go on from an existing folder.
-        claim: the right to make the clip, beside which the folder lies; to overwrite means that
-            an interrupted run's folder may be thrown away.
-        announce: told when the folder is kept.
+        claim: claim of the output; with `overwrite` it may replace the folder of an interrupted
+            run.
+        announce: receives a sentence if the folder is kept.
 
     Raises:
-        InputError: asked to resume where nothing, or a different run, was interrupted; or not
-            asked to, where it was; or the folder is none of F2R's; or a file of it is damaged.
+        InputError: `resume` without an interrupted run of this identity, or the reverse; the folder
+            is not F2R's; a file of it is damaged.
     """
 
     def __init__(
@@ -122,17 +121,17 @@ def state_folder(output: Path) -> Path:
 
 
 def has_progress(folder: Path) -> bool:
-    """Tell whether a folder holds anything that --resume would save."""
+    """Whether a folder holds progress that --resume can use."""
     return any((folder / name).exists() for name in (DECISIONS, "temporal.ckpt"))
 
 
 def state_ledger(output: Path) -> Path:
-    """Name the file that says what a run has put into place, so that it knows its own again."""
+    """Name the file that lists the files that a run has put into place."""
     return state_folder(output) / "placed.json"
 
 
 def identity_of(source: str, setup: Setup, options: dict[str, Any]) -> dict[str, Any]:
-    """Tell a run from others by its input, its weights and all its options."""
+    """Identify a run by its input, weights and options."""
     identity = {
         "version": __version__,
         "input": fingerprint_of(Path(source)),

@@ -1,4 +1,4 @@
-"""Clips sent through real encoders, in memory: what networks must know of compressed video."""
+"""Encoding and decoding of clips by real encoders, for training on compressed video."""
 
 import io
 import os
@@ -21,9 +21,11 @@ class Coding:
     encoder: str
     """FFmpeg's name of the encoder."""
     options: Options = field(default_factory=dict)
-    """Its options; one thread is always used."""
+    """Its options."""
     pixel_format: str = "yuv420p"
-    """What the encoder is given."""
+    """Pixel format that the encoder receives; yuvj420p has the full range."""
+    threads: int = 1
+    """Threads of the encoder; 0 leaves the number to it."""
 
 
 def constant_quantiser(encoder: str, quantiser: int, pixel_format: str = "yuv420p") -> Coding:
@@ -33,7 +35,7 @@ def constant_quantiser(encoder: str, quantiser: int, pixel_format: str = "yuv420
 
 
 def draw_coding(rng: np.random.Generator) -> Coding:
-    """Draw an encoder as people use them: mostly H.264, at any usual quality."""
+    """Draw an encoder by its usage: mostly H.264, at all usual qualities."""
     makers = list(DRAWS)
     shares = np.array([share for _, share in makers])
     make, _ = makers[int(rng.choice(len(makers), p=shares / shares.sum()))]
@@ -50,25 +52,35 @@ def code(frames: np.ndarray, coding: Coding) -> list[Frame]:
     Returns:
         T frames (H, W, 3), nominal RGB in float32, as F2R reads them from a file.
     """
-    return list(_decode(_encode(frames, coding)))
+    file = io.BytesIO()
+    encode(file, frames, coding, "matroska")
+    file.seek(0)
+    return list(_decode(file))
 
 
-def _encode(frames: np.ndarray, coding: Coding) -> io.BytesIO:
+def encode(
+    target: str | io.BytesIO, frames: np.ndarray, coding: Coding, container_name: str | None = None
+) -> None:
+    """Encode a clip.
+
+    Args:
+        target: file to write, or memory.
+        frames: (T, H, W, 3) RGB uint8; H and W are even.
+        coding: encoder and settings.
+        container_name: container in FFmpeg's words; None takes that of the file's extension.
+    """
     import av
 
     os.environ.setdefault("SVT_LOG", "1")  # errors only; SVT-AV1 writes past FFmpeg's log
-    file = io.BytesIO()
-    with av.open(file, "w", format="matroska") as container:
+    with av.open(target, "w", format=container_name) as container:
         stream: Any = container.add_stream(coding.encoder, rate=25, options=dict(coding.options))
         stream.height, stream.width = frames.shape[1:3]
         stream.pix_fmt = coding.pixel_format
-        stream.thread_count = 1
+        stream.thread_count = coding.threads
         for frame in frames:
             picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
             container.mux(stream.encode(picture.reformat(format=coding.pixel_format)))
         container.mux(stream.encode(None))
-    file.seek(0)
-    return file
 
 
 def _decode(file: io.BytesIO) -> Iterator[Frame]:

@@ -1,4 +1,4 @@
-"""Clean clips that get noise and go through an encoder, with what is known of their noise."""
+"""Clips with noise that was encoded, and the known level of that noise."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,27 +9,27 @@ import numpy as np
 from f2r.train.corpus.codecs import code, draw_coding
 from f2r.train.corpus.textures import draw_texture_scene
 
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+BT601_RGB = np.array([0.299, 0.587, 0.114], np.float32)
 """Weights of BT.601 for R, G, B, as in `flow.luma`."""
 
-UNIT = 64 * 255
-"""Luma is kept as int16 in units of 1 / UNIT: fine enough to tell a copy from a likeness."""
+LUMA_STEPS = 64 * 255
+"""Luma is stored as int16 in units of 1 / LUMA_STEPS, which keeps copied blocks recognisable."""
 
 ENCODED_FRAMES = 12
-SMALLEST = 64
+SMALLEST_CLIP = 64
 """Least rows and columns of a clip, in pixels: a patch must fit, and x265 needs nearly as much."""
 
 
 @dataclass(frozen=True)
 class CodedExample:
-    """A coded clip and the noise that it had before."""
+    """A coded clip and its noise before encoding."""
 
     luma: np.ndarray
-    """(T, H, W) int16 in units of 1 / UNIT, as decoded."""
+    """(T, H, W) int16 in units of 1 / LUMA_STEPS, as decoded."""
     noise: float
     """Standard deviation of the luma's noise before coding, nominal; 0 for none."""
     survived: float
-    """Share of the noise that is still there: regression of what was coded on the noise."""
+    """Remaining share of the noise: regression of the coded error on the noise."""
     remaining: float
     """Root mean square of coded minus clean luma, nominal."""
     coding: str
@@ -45,7 +45,7 @@ class SceneConfig:
     width: int = 256
     """Most columns of a clip, in pixels; a multiple of 16."""
     kept: int = 8
-    """Frames in a row that are kept of the coded ones."""
+    """Consecutive coded frames that are kept."""
     scale_low: float = 0.5
     """Smallest factor by which a clip is resized."""
     scale_high: float = 2.2
@@ -89,7 +89,7 @@ def draw_example(
         config = replace(config, clean_share=share)
     is_grey = bool(rng.random() < config.grey_share)
     if is_grey:
-        clean = np.repeat((clean @ LUMA)[..., None], 3, axis=3)
+        clean = np.repeat((clean @ BT601_RGB)[..., None], 3, axis=3)
     noise = _draw_noise(clean, config, rng, is_grey=is_grey)
     noisy = np.rint(255 * (clean + noise)).clip(0, 255).astype(np.uint8)
     coded, told = _send(noisy, config, rng)
@@ -115,11 +115,11 @@ def _send(
 
 
 def _describe(clean: np.ndarray, noise: np.ndarray, coded: np.ndarray, told: str) -> CodedExample:
-    added, luma = noise @ LUMA, coded @ LUMA
-    error = luma - clean @ LUMA
+    added, luma = noise @ BT601_RGB, coded @ BT601_RGB
+    error = luma - clean @ BT601_RGB
     power = float(np.square(added).mean())
     return CodedExample(
-        luma=np.rint(luma * UNIT).astype(np.int16),
+        luma=np.rint(luma * LUMA_STEPS).astype(np.int16),
         noise=power**0.5,
         survived=float((error * added).mean()) / power if power > 0 else 0.0,
         remaining=float(np.square(error).mean()) ** 0.5,
@@ -131,7 +131,7 @@ def _draw_scene(clip: np.ndarray, config: SceneConfig, rng: np.random.Generator)
     """Cut, resize, mirror and light a clip; give (12, H, W, 3) nominal float32 frames."""
     scale = float(np.exp(rng.uniform(np.log(config.scale_low), np.log(config.scale_high))))
     full, most = clip.shape[1:3], (config.height, config.width)
-    scale = max(scale, (SMALLEST + 1) / min(full))
+    scale = max(scale, (SMALLEST_CLIP + 1) / min(full))
     size = [16 * (int(min(f * scale, m)) // 16) for f, m in zip(full, most, strict=True)]
     cut = [min(f, round(side / scale)) for f, side in zip(full, size, strict=True)]
     top, left = (int(rng.integers(f - c + 1)) for f, c in zip(full, cut, strict=True))

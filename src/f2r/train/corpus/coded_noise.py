@@ -1,8 +1,8 @@
-"""Noise that went through a codec, with the clean frame beside it.
+"""Noise that went through a codec, with the clean frame as the target.
 
-A camera clips its noise to 8 bit and encodes it. What comes out is not zero-mean given the frame
-and lasts from frame to frame, so it can be learned with clean targets alone. The networks are told
-the level before coding: that level denoises best, and what is estimated at run time leans upwards.
+A camera clips noise to 8 bit and encodes it. Coded noise is not zero-mean given the frame and is
+correlated between frames, so training needs clean targets. The networks receive the level before
+encoding, which denoises best.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from f2r.train.corpus.codecs import Coding, code, draw_coding
 SILVER = 0.4142135624
 """As GOLDEN in `footage`, and independent of it, so that all kinds of clips are coded."""
 
-SMALLEST = 64
+LEAST_SIDE = 64
 """Least rows and columns that every encoder takes."""
 
 
@@ -32,18 +32,18 @@ class CodedNoise:
     share: float = 0.45
     """Share of clips that are coded; in [0, 1]."""
     bands: tuple[float, ...] = (1.5 / 255, 6 / 255, 15 / 255, 40 / 255)
-    """Limits of weak, middling and strong noise, which come up equally often; nominal units."""
+    """Limits of weak, medium and strong noise, which are equally frequent; nominal units."""
     told: tuple[float, float] = (0.9, 1.25)
-    """Range of the factor by which the told level differs from the one before coding."""
+    """Range of the factor between the received level and the one before encoding."""
     least_told: float = 2 / 255
-    """Lowest told level, nominal: a codec's own errors remain where noise is weaker."""
+    """Lowest received level, nominal; below it the errors of the codec dominate."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.share <= 1:
             raise InputError(f"coded share must lie in [0, 1], not {self.share:g}")
 
     def is_coded(self, index: int) -> bool:
-        """Tell whether a clip is coded."""
+        """Whether a clip is coded."""
         return index * SILVER % 1 < self.share
 
     def draw_level(self, generator: torch.Generator) -> float:
@@ -52,7 +52,7 @@ class CodedNoise:
         return _uniform(self.bands[band], self.bands[band + 1], generator)
 
     def draw_told(self, level: float, generator: torch.Generator) -> float:
-        """Draw the level that the networks are told, nominal units."""
+        """Draw the level that the networks receive, nominal units."""
         return max(level * _uniform(*self.told, generator), self.least_told)
 
 
@@ -71,7 +71,7 @@ def code_noisy(
         generator: the only source of randomness.
 
     Returns:
-        Noisy stretches as they come out of the codec, and the noise that the networks are told.
+        Decoded stretches, and the noise model that the networks receive.
     """
     level = coded.draw_level(generator)
     seed = int(torch.randint(2**62, (), generator=generator))
@@ -88,7 +88,12 @@ def _through(frames: Tensor, coding: Coding) -> Tensor:
     """Clip (T, C, H, W) frames to 8 bit and code them: (T, 3, H, W), small ones within a border."""
     height, width = frames.shape[-2:]
     samples = (255 * frames).round().clamp(0, 255).byte().expand(-1, 3, -1, -1)
-    border = ((0, 0), (0, max(SMALLEST - height, 0)), (0, max(SMALLEST - width, 0)), (0, 0))
+    border = (
+        (0, 0),
+        (0, max(LEAST_SIDE - height, 0)),
+        (0, max(LEAST_SIDE - width, 0)),
+        (0, 0),
+    )
     shown = code(np.pad(samples.permute(0, 2, 3, 1).numpy(), border, mode="edge"), coding)
     if len(shown) != len(frames):
         raise InputError(f"{coding.encoder}: {len(shown)} of {len(frames)} frames came back")
@@ -102,20 +107,20 @@ class CodedExamples(NamedTuple):
     clean: Tensor
     """(B, 3, H, W), nominal range [0, 1]."""
     noisy: Tensor
-    """(B, 3, H, W) what the codec made of them."""
+    """(B, 3, H, W) the same, noisy and coded."""
     told: Tensor
-    """(B, 3, H, W) level that the prior is told, one a patch."""
+    """(B, 3, H, W) level that the prior receives, one per patch."""
 
 
 class CodedPatches:
-    """Keeps a stock of patches from short coded clips, made of photographs that pan.
+    """Stock of patches from short coded clips of panning photographs.
 
-    Encoding is slow, so patches are used several times, and the oldest are replaced as training
-    goes on. An interrupted training fills its stock anew.
+    Encoding is slow, so patches are used several times; the oldest are replaced during training. A
+    resumed training fills a new stock.
 
     Args:
         images: RGB uint8 arrays (H, W, 3) with sides above twice a patch's.
-        weights: how often each image comes up.
+        weights: frequency of each image.
         side: of a patch in pixels; a multiple of 8.
         coded: levels and codecs.
         grey_share: share of clips turned grey; in [0, 1].
@@ -168,7 +173,7 @@ class CodedPatches:
         return CodedExamples(clean, noisy, told)
 
     def _add_clip(self, generator: torch.Generator) -> int:
-        """Code one clip, put its patches into the stock, and say how many they are."""
+        """Code one clip, add its patches to the stock, and return their number."""
         image = self.images[int(torch.multinomial(self.weights, 1, generator=generator))]
         clean = torch.from_numpy(self._film(image, generator)).permute(0, 3, 1, 2).float() / 255
         if float(torch.rand((), generator=generator)) < self.grey_share:

@@ -1,4 +1,4 @@
-"""Which clips to train on, and how much of each: any number of them, within bounded memory."""
+"""Choice of the training clips and of the frames of each, within bounded memory."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -47,7 +47,7 @@ CORRELATED_LEVEL = 0.6
 
 @dataclass(frozen=True)
 class AddedNoise:
-    """Which noise clean clips get, once each."""
+    """Noise that is added to clean clips, once each."""
 
     sigma_low: float = 1.5 / 255
     """Lowest noise level, nominal; each clip has one level."""
@@ -79,36 +79,36 @@ class AddedNoise:
         return Gaussian(sigma)
 
     def is_grey(self, index: int) -> bool:
-        """Tell whether a clip is turned grey."""
+        """Whether a clip is turned grey."""
         return index % self.grey_every == self.grey_every - 1
 
 
 @dataclass(frozen=True)
 class Footage:
-    """What to train on."""
+    """Training data."""
 
     clips: tuple[Path, ...]
     """Clips, or folders of clips."""
     photos: tuple[Path, ...] = ()
     """Photographs, or folders of them, from which moving clips are made; they need `add_noise`."""
     add_noise: bool = False
-    """Whether the clips are clean and get noise, once, before anything else happens."""
+    """Whether the clips are clean and first get noise, once."""
     raw: bool = False
-    """Whether the clips are raw; with `add_noise` pictures are taken back to raw."""
+    """Whether the clips are raw; with `add_noise` pictures are converted to raw."""
     mosaic: Mosaic | None = None
-    """What bare mosaics mean, where the clips are such; camera files say it themselves."""
+    """Pattern and levels of raw frames without metadata."""
     noise: NoiseModel | None = None
     """Noise of every clip; None estimates it, or with `add_noise` draws levels from `spread`, or
     for raw from the levels of a camera."""
     spread: AddedNoise = field(default_factory=AddedNoise)
-    """Which noise is added when `noise` does not say."""
+    """Distribution of the added noise if `noise` is None."""
     gib: float = 4.0
     """Memory for prepared frames in GiB, per process; longer clips are sampled; > 0."""
     clean_targets: bool = False
     """Whether clips keep their clean frames as the targets of both stages; needs `add_noise`."""
     coded: CodedNoise | None = None
-    """How a share of the clips is coded after the noise; needs `clean_targets`, excludes raw clips
-    and a given `noise`."""
+    """Coding of a share of the clips after the noise; needs `clean_targets`, excludes raw clips and
+    a given `noise`."""
 
     def __post_init__(self) -> None:
         if self.clean_targets and not self.add_noise:
@@ -135,7 +135,7 @@ class ClipSource:
     open: Callable[[], FrameReader]
     """Opens it."""
     index: int = 0
-    """Its place among all clips; decides its noise and its seed."""
+    """Its index among all clips, which decides its noise and seed."""
 
 
 def list_sources(footage: Footage, seed: int) -> list[ClipSource]:
@@ -161,7 +161,7 @@ def list_sources(footage: Footage, seed: int) -> list[ClipSource]:
 
 
 def find_clips(paths: Sequence[Path]) -> list[Path]:
-    """List clips: files and folders of pictures as they are, folders of clips opened.
+    """List clips: files, folders of pictures, and the content of folders of clips.
 
     Raises:
         InputError: a path does not exist, or a folder holds no clip.
@@ -194,8 +194,8 @@ def _holds_frames(folder: Path) -> bool:
 def share_memory(wanted: Sequence[int], least: Sequence[int], limit: int) -> list[int]:
     """Divide `limit` bytes among clips.
 
-    Small clips get what they want and large ones equal parts of the rest; whoever would get
-    less than its `least` gets nothing.
+    Small clips get their wish and large ones equal parts of the rest; a clip that would get less
+    than its `least` gets nothing.
     """
     given = [0] * len(wanted)
     rest, left = limit, len(wanted)
@@ -207,7 +207,7 @@ def share_memory(wanted: Sequence[int], least: Sequence[int], limit: int) -> lis
 
 
 def plan_frames(sources: Sequence[ClipSource], footage: Footage) -> list[int]:
-    """Say how many frames of each clip to train on; opens each once, so that errors come early.
+    """Choose the number of frames of each clip; opens each once, so that errors appear early.
 
     Raises:
         InputError: a clip cannot be read, or is raw where pictures are needed, or the reverse.

@@ -15,9 +15,9 @@ from f2r.io import open_reader
 from f2r.io.output import check_output
 from f2r.models.layers import channels_last
 from f2r.models.noise_level import (
-    LEAST,
-    QUANTILES,
-    SIDE,
+    LEAST_LEVEL,
+    LEVEL_QUANTILES,
+    PATCH_SIDE,
     NoiseLevelNet,
     NoiseLevels,
     save_noise_level,
@@ -25,7 +25,7 @@ from f2r.models.noise_level import (
 from f2r.system.progress import Progress, ProgressCallback
 from f2r.train.corpus.coded_clips import (
     ENCODED_FRAMES,
-    UNIT,
+    LUMA_STEPS,
     CodedExample,
     SceneConfig,
     draw_example,
@@ -256,14 +256,14 @@ def loss_of(said: NoiseLevels, drawn: Sequence[CodedExample], config: NoiseLevel
     is_noisy = noise > 0
     weight = (survived / 0.2).clamp(config.faint_weight, 1) * is_noisy
     weight = weight * (noise / config.usual).clamp(0.3, 3)
-    quantiles = torch.tensor(QUANTILES)
+    quantiles = torch.tensor(LEVEL_QUANTILES)
     above = torch.log2(255 * noise.clamp(min=0.1 / 255))[:, None] - said.levels.float()
     pinball = torch.maximum(quantiles * above, (quantiles - 1) * above).mean(1)
     levels = (weight * pinball).sum() / weight.sum().clamp(min=1)
     traces = torch.where(is_noisy, (survived * noise / config.visible).clamp(0.05, 1), 1.0)
     is_free = (~is_noisy).float()
     free = functional.binary_cross_entropy_with_logits(said.free.float(), is_free, weight=traces)
-    error = said.remaining.float() - torch.log2(255 * left + LEAST)
+    error = said.remaining.float() - torch.log2(255 * left + LEAST_LEVEL)
     return 4 * levels + 0.5 * free + 0.5 * error.abs().mean()
 
 
@@ -282,11 +282,11 @@ def draw_patches(example: CodedExample, count: int, generator: torch.Generator) 
         t = 1 + int(time_ * (frames - 2))
         times = [t, t, t] if odds[1] < 0.06 else [t - 1, t, t + 1]
         top, left = (
-            min(8 * int(share * ((full - SIDE) // 8 + 1)) + off, full - SIDE)
+            min(8 * int(share * ((full - PATCH_SIDE) // 8 + 1)) + off, full - PATCH_SIDE)
             for share, full, off in zip(place, (height, width), shift, strict=True)
         )
-        patches.append(luma[times, top : top + SIDE, left : left + SIDE])
-    stacked = torch.stack(patches).float() / UNIT
+        patches.append(luma[times, top : top + PATCH_SIDE, left : left + PATCH_SIDE])
+    stacked = torch.stack(patches).float() / LUMA_STEPS
     if odds[2] < 0.06:  # bars, put in after the noise
         stacked[: int(count * 0.6 * odds[3])] = 0.1 * odds[4] if odds[3] < 0.5 else 0.0
     flips = [d for d, share in ((2, odds[3]), (3, odds[4])) if share < 0.5]

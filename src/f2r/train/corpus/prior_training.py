@@ -15,7 +15,7 @@ from f2r.isp.inverse import inverse_isp, sample_shot_read
 from f2r.method.noise_map import smooth_level
 from f2r.models.layers import PICTURE, RAW, channels_last
 from f2r.models.prior import ImagePrior
-from f2r.models.weights import check_channels, load_network, save_network
+from f2r.models.weights import check_weights_fit, load_network, save_network
 from f2r.models.widen import widen
 from f2r.system.progress import ProgressCallback
 from f2r.train.corpus.coded_noise import CodedNoise, CodedPatches
@@ -229,5 +229,5 @@ def _starting_prior(init: Path | None, *, raw: bool) -> ImagePrior:
         return ImagePrior(RAW if raw else PICTURE)
     prior = load_network(init, ImagePrior)
     prior = widen(prior) if raw else prior
-    check_channels(prior, init, raw=raw)
+    check_weights_fit(prior, init, raw=raw)
     return prior

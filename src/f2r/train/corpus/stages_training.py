@@ -156,30 +156,17 @@ def train_networks(
     """
     generator = torch.Generator().manual_seed(config.seed)
     temporal, refiner = networks.temporal.train(), networks.refiner.train()
-    samplers = {k: CropSampler(clips, config.shard_crops) for k, clips in shards.items()}
-    first = Trainer(
-        "stage 1",
-        temporal,
-        shared_loss({k: _first_loss(networks, s) for k, s in samplers.items()}),
-        _fit(config, config.temporal_share),
-        generator,
-        work / "temporal.ckpt",
-        processes,
-    )
+    crops, share = config.shard_crops, config.temporal_share
+    samplers = {k: CropSampler(clips, crops) for k, clips in shards.items()}
+    loss = shared_loss({k: _first_loss(networks, s) for k, s in samplers.items()})
+    state, fit = work / "temporal.ckpt", _fit(config, share)
+    first = Trainer("stage 1", temporal, loss, fit, generator, state, processes)
     first.run(progress)
-    samplers = {
-        k: CropSampler([_anchored(clip, temporal) for clip in clips], config.shard_crops)
-        for k, clips in shards.items()
-    }
-    second = Trainer(
-        "stage 2",
-        refiner,
-        shared_loss({k: _second_loss(networks, s, config.alpha) for k, s in samplers.items()}),
-        _fit(config, 1 - config.temporal_share),
-        generator,
-        work / "refiner.ckpt",
-        processes,
-    )
+    anchored = {k: [_anchored(clip, temporal) for clip in clips] for k, clips in shards.items()}
+    samplers = {k: CropSampler(clips, crops) for k, clips in anchored.items()}
+    loss = shared_loss({k: _second_loss(networks, s, config.alpha) for k, s in samplers.items()})
+    state, fit = work / "refiner.ckpt", _fit(config, 1 - share)
+    second = Trainer("stage 2", refiner, loss, fit, generator, state, processes)
     second.run(progress)
     return _facts(config, processes, stage_1=first, stage_2=second)
 

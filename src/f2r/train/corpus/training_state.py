@@ -1,4 +1,4 @@
-"""What an interrupted training goes on from: a folder of F2R's own, which one training claims."""
+"""State of an interrupted training, in a folder that one training claims."""
 
 import os
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ def training_state(claim: Claim, folder: Path, identity: str) -> Iterator[Path]:
     """Keep the state of a training until it succeeds.
 
     Args:
-        claim: the right to make what the training makes.
+        claim: claim of the output.
         folder: where the state lies; its parent is that of the output.
         identity: what the state depends on.
 
@@ -48,11 +48,11 @@ def training_state(claim: Claim, folder: Path, identity: str) -> Iterator[Path]:
 
 @contextmanager
 def claim_weights(paths: list[Path], folder: Path, *, overwrite: bool) -> Iterator[Claim]:
-    """Take the right to write files of weights, and check every one of them.
+    """Claim and check files of weights.
 
     Args:
-        paths: files that are going to be written, in one folder, which is made if missing; the
-            claim goes by the name of the first.
+        paths: files to write, in one folder, which is made if missing; the claim has the name of
+            the first.
         folder: where the state lies.
         overwrite: existing files may be replaced.
 
