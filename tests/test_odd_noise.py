@@ -135,7 +135,7 @@ def test_hot_pixels_are_named_and_removed_on_request(clean, tmp_path, capsys):
     np.save(path, hot)
     words = ["denoise", str(path), "--preset", "fast", "--sigma", "5.1"]
     assert main(words) == 0
-    assert "1 hot or dead pixels: --hot-pixels remove" in capsys.readouterr().err
+    assert "1 hot or dead pixels: repair them by --hot-pixels remove" in capsys.readouterr().err
     assert main([*words, "--hot-pixels", "remove", "--overwrite"]) == 0
     assert "repaired: 1 hot" in capsys.readouterr().err
     assert np.load(tmp_path / "hot.f2r.npy")[3, 20, 30].max() < 0.6

@@ -30,7 +30,7 @@ def check_seed(seed: int) -> None:
 
 
 @contextmanager
-def reading(name: object, advice: str = "copy it again, or save it anew") -> Iterator[None]:
+def reading(name: object, advice: str = "copy it again, or save it again") -> Iterator[None]:
     """Convert all errors of a library that reads the user's data to one line.
 
     Args:

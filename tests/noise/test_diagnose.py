@@ -46,7 +46,7 @@ def test_correlation_between_pixels_is_named(scene: Tensor) -> None:
     noisy = Correlated(Gaussian(SIGMA), gaussian_correlation(0.7)).sample(scene, seeded())
     diagnosis = diagnose(noisy, scene, Gaussian(SIGMA))
     assert diagnosis.pixels == pytest.approx(0.6, abs=0.06)
-    assert "neighbouring pixels" in failures(diagnosis)
+    assert "between pixels exceeds" in failures(diagnosis)
 
 
 def test_correlation_between_frames_is_named(scene: Tensor) -> None:
@@ -71,7 +71,7 @@ def test_one_frame_and_clipping_are_named(scene: Tensor) -> None:
     noisy = Gaussian(SIGMA).sample(bright, seeded()).clamp(0, 1)
     diagnosis = diagnose(noisy, bright, Gaussian(SIGMA))
     assert diagnosis.frames is None
-    assert "one frame" in failures(diagnosis)
+    assert "a single frame" in failures(diagnosis)
     assert "white" in failures(diagnosis)
 
 

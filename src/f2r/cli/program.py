@@ -50,7 +50,7 @@ class Program:
         except F2RError as error:
             return _fail(str(error), FAILED)
         except KeyboardInterrupt as interrupt:
-            hint = ": repeat the command to go on" if isinstance(args, self.resumable) else ""
+            hint = ": repeat the command to continue" if isinstance(args, self.resumable) else ""
             return _fail(f"{describe_interrupt(interrupt)}{hint}", exit_code(interrupt))
         except OSError as error:  # a full disk, a removed folder
             return _fail(f"{error.filename or 'disk'}: {error.strerror or error}", FAILED)

@@ -13,7 +13,7 @@ from f2r.flow.luma import luma
 
 
 class FlowEstimator(Protocol):
-    """Estimates optical flow between two frames; `estimate` alone is required."""
+    """Estimates optical flow between two frames; only `estimate` is required."""
 
     @abstractmethod
     def estimate(self, target: Tensor, neighbour: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ from torch.nn import functional
 
 
 def is_scene_cut(earlier: Tensor, later: Tensor, threshold: float = 0.55) -> bool:
-    """Tell whether a scene cut lies between two consecutive denoised frames.
+    """Detect a scene cut between two consecutive denoised frames.
 
     A cut lowers the correlation of 16 x 16 thumbnails and changes the histogram. Motion keeps the
     histogram; a flash keeps the thumbnail.

@@ -29,9 +29,9 @@ from f2r.io.output import FileWriter
 from f2r.system.claim import Claim
 
 MOST_LAST = 16
-"""More than this in the last axis is a transposed array rather than a clip."""
+"""Largest last axis that counts as channels; above it the array is probably transposed."""
 SAMPLED_SHAPE = (16, 256, 256)
-"""Frames, rows and columns that a guess of the axes is judged by."""
+"""Frames, rows and columns by which guessed axes are checked."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def _frames(
 
 
 def has_channel_axis(info: ClipInfo) -> bool:
-    """Tell whether the frames of an array have a channel axis."""
+    """Whether the frames of an array have a channel axis."""
     if isinstance(info.source, ArraySource):
         return info.source.has_channel_axis
     return info.channels > 1

@@ -1,4 +1,4 @@
-"""Stacks whose axes the user names, because the file does not or says it wrongly."""
+"""Stacks whose axes the user names."""
 
 from collections.abc import Iterator
 from math import prod
@@ -35,7 +35,7 @@ class AxesReader(Indexed):
         axes: a letter for each of its axes, as `parse_axes` returns them.
 
     Raises:
-        InputError: the axes do not go with the file.
+        InputError: the axes do not fit the file.
     """
 
     def __init__(self, path: Path, axes: str) -> None:

@@ -1,4 +1,4 @@
-"""Names of the axes of a stack: what the user may say, and whether a guess is likely."""
+"""Names of the axes of a stack, and check of guessed axes."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,7 +7,7 @@ from f2r.errors import InputError
 
 KNOWN_AXES = "TZCYXS"
 NARROW = 4
-"""An axis this many times shorter than both others is no side of a frame but counts frames."""
+"""An axis so many times shorter than both others counts frames."""
 SMOOTHER = 0.9
 """Neighbours along time differ less than along rows and columns, by this factor of their energy."""
 
@@ -30,12 +30,12 @@ def parse_axes(text: str | None) -> str | None:
 
 
 def no_axes(name: object) -> InputError:
-    """Say that axes cannot be named here."""
+    """Refuse names of axes."""
     return InputError(f"{name}: --axes goes with a TIFF or .npy only: leave it out")
 
 
 def doubt_guess(sample: NDArray[np.generic], shape: tuple[int, ...]) -> tuple[str, ...]:
-    """Say whether another axis than the first looks like time; one sentence or none.
+    """Warn if another axis than the first is probably time; one sentence or none.
 
     Args:
         sample: (n, h, w), neighbouring frames as guessed.

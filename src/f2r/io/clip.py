@@ -1,4 +1,4 @@
-"""What a clip is at the border: its description, and the protocols that read and write it."""
+"""Clips at the border: description, reader and writer protocols."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -39,16 +39,16 @@ MAX_FRAMES = 10**7
 
 @dataclass(frozen=True)
 class Source:
-    """Where a clip came from; readers extend it by all that a writer can carry over."""
+    """Origin of a clip; readers extend it by all that a writer can carry over."""
 
     path: Path | None
     """File or folder, None for an array in memory."""
     unread: tuple[str, ...] = ()
-    """What the reader had to leave behind, one plain sentence each."""
+    """Properties that the reader could not keep, one sentence each."""
     doubts: tuple[str, ...] = field(default=(), kw_only=True)
-    """What the reader guessed and is probably wrong, one sentence each."""
+    """Doubtful guesses of the reader, one sentence each."""
     gaps: Gaps = field(default_factory=Gaps, kw_only=True, compare=False, repr=False)
-    """Where frames hold NaN; noted while they are read, put back when they are written."""
+    """Positions of NaN; recorded on reading, restored on writing."""
 
     def piece(self, frames: range) -> "Source":
         """Describe some consecutive frames: what a writer can carry over of them."""
@@ -60,7 +60,7 @@ class ClipInfo:
     """Everything about a clip except its pixels."""
 
     frames: int | None
-    """Number of frames by the file's index, None when it does not say."""
+    """Number of frames by the file's index; None if unknown."""
     height: int
     """Rows of a frame as stored; a rotation tag is carried over, not applied."""
     width: int
@@ -78,8 +78,8 @@ class ClipInfo:
     chroma_subsampled: bool = False
     """Colour was stored at lower resolution, so its noise is not independent between pixels."""
     coding: str | None = None
-    """Name of the lossy codec that the frames went through, such as 'H.264'; None if there was none
-    or nobody knows."""
+    """Name of the lossy codec that the frames went through, such as 'H.264'; None without one or if
+    unknown."""
     fps: Fraction | None = None
     """Mean frames per second, None when the file has no clock."""
     time_base: Fraction | None = None
@@ -138,7 +138,7 @@ class FrameWriter(Protocol):
 
     @property
     def losses(self) -> tuple[str, ...]:
-        """Say what the output cannot keep, one plain sentence each."""
+        """Properties that the output cannot keep, one sentence each."""
 
     def write(self, frame: Frame) -> None:
         """Append one (H, W, C) float32 frame in nominal units."""
@@ -240,7 +240,7 @@ def written_scale(info: ClipInfo, dtype: SampleType) -> float:
 
 
 def to_nominal(samples: NDArray[Any], scale: float) -> Frame:
-    """Turn file samples into nominal float32; what float32 cannot hold becomes infinite."""
+    """Convert file samples to nominal float32; overflow becomes infinite."""
     with np.errstate(over="ignore", invalid="ignore"):
         nominal = samples.astype(np.float32)
     if scale != 1:
@@ -249,7 +249,7 @@ def to_nominal(samples: NDArray[Any], scale: float) -> Frame:
 
 
 def to_samples(frame: Frame, dtype: SampleType, scale: float) -> NDArray[Any]:
-    """Turn nominal values into file samples; integers are rounded and clipped, floats are not."""
+    """Convert nominal values to file samples; integers are rounded and clipped, floats are not."""
     if dtype == "float32":
         kept = frame.astype(np.float32, copy=False)
         return kept if scale == 1 else kept * np.float32(scale)
@@ -261,7 +261,7 @@ def to_samples(frame: Frame, dtype: SampleType, scale: float) -> NDArray[Any]:
 
 
 def check_frame_count(frames: int, name: object) -> None:
-    """Refuse a stack without frames, or so many that its header must be broken or hostile."""
+    """Refuse a stack without frames, or with implausibly many."""
     if frames < 1:
         raise InputError(f"{name}: has no frames")
     if frames > MAX_FRAMES:
@@ -271,7 +271,7 @@ def check_frame_count(frames: int, name: object) -> None:
 
 
 def check_frame_size(height: int, width: int, name: object) -> None:
-    """Refuse an empty frame, or one whose size says that its header is broken or hostile."""
+    """Refuse an empty or implausibly large frame."""
     if height < 1 or width < 1:
         raise InputError(f"{name}: frames of {width}x{height} pixels hold nothing to denoise")
     if height * width > MAX_PIXELS:

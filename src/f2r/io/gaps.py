@@ -1,4 +1,4 @@
-"""Pixels without a number (NaN): filled for the method, and put back on writing."""
+"""Gaps (NaN): filled on reading and restored on writing."""
 
 import zlib
 from collections.abc import Callable, Iterator
@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 from f2r.errors import InputError
 
 MIRROR_ROUNDS = 16
-"""Times that a gap is mirrored into; each round fills about as much again as was there."""
+"""Rounds of mirroring; each about doubles the filled area."""
 
 
 class Gaps:
-    """Where the frames of a clip hold NaN, as registration leaves it at the borders.
+    """Positions of NaN in the frames of a clip, such as borders after registration.
 
-    A reader fills every frame, which notes its gaps; a writer that follows it puts them back.
+    A reader fills and records them; a writer restores them.
     """
 
     def __init__(self) -> None:
@@ -29,9 +29,9 @@ class Gaps:
     def fill(
         self, frame: NDArray[np.float32], index: int, name: object = "clip"
     ) -> NDArray[np.float32]:
-        """Return the (H, W, C) frame with mirrored pixels in its gaps, and note where they are.
+        """Return the (H, W, C) frame with mirrored pixels in its gaps, and record them.
 
-        Mirrored pixels carry noise as their surroundings do, which a mean would not.
+        Mirrored pixels have the noise of their surroundings; a mean would not.
 
         Raises:
             InputError: the frame holds infinity, or the first frame holds no number.
@@ -67,7 +67,7 @@ class Gaps:
         return np.where(gaps.reshape(frame.shape), np.float32(np.nan), frame)
 
     def forget(self, index: int) -> None:
-        """Let go of what was noted of a frame that is finished."""
+        """Forget the gaps of a finished frame."""
         self._masks.pop(self._first + index, None)
 
     def _fill_plane(

@@ -1,4 +1,4 @@
-"""The one door through which clips are read: whatever a library throws becomes one line."""
+"""Reading of clips with all errors converted to one line."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -9,19 +9,19 @@ from f2r.errors import reading
 from f2r.io.clip import COUNTED, ClipInfo, Closing, Frame, FrameReader
 
 LARGEST_RELATIVE = 64.0
-"""Level that samples relative to white hardly reach; floats beyond it count photons or units."""
+"""Level above which float samples are counts rather than relative to white."""
 LEVEL_PERCENTILE = 99.0
-"""Per cent of the samples by which a frame's level is judged."""
+"""Percentile that measures the level of a frame."""
 
 
 class GuardedReader(Closing):
-    """A reader whose every failure is an `InputError`.
+    """A reader that raises only `InputError`.
 
     Args:
         name: the clip in errors.
         open_it: opens the reader behind it.
         counts_to_nominal: divide floats that count something by a power of two, so that they come
-            near 1; `info.scale` says by which, and writers undo it.
+            near 1; `info.scale` holds the power, and writers undo it.
 
     Raises:
         InputError: the clip cannot be opened.

@@ -1,4 +1,4 @@
-"""Names of outputs that could not be written in the end, refused before the run."""
+"""Check of output names before the run."""
 
 import os
 from pathlib import Path
@@ -6,16 +6,16 @@ from pathlib import Path
 from f2r.errors import InputError
 
 LONGEST_NAME = 255
-"""Bytes of a file name where the file system does not say otherwise."""
+"""Largest length of a file name in bytes, if the file system gives none."""
 LONGEST_SUFFIX = 24
-"""Bytes that names of what lies beside an output (report, picture, unfinished file) are longer."""
+"""Bytes that the suffixes of files beside an output (report, picture, unfinished file) add."""
 
 
 def check_name(path: Path) -> None:
-    """Refuse an output whose name cannot be written.
+    """Check that an output name can be written.
 
     Raises:
-        InputError: the text says why.
+        InputError: the message gives the reason.
     """
     try:
         size = len(path.name.encode("utf-8"))

@@ -37,7 +37,7 @@ from f2r.system.owner import MARK
 MAX_CHUNK = 2**30
 """Bytes of the largest chunk that is accepted; it is unpacked as a whole."""
 MARKS = ("zarr.json", ".zgroup", ".zarray")
-"""Files by which a folder is known to be Zarr."""
+"""Files that identify a Zarr folder."""
 VERSIONS = {2: "0.4", 3: "0.5"}
 """Version of OME-NGFF by Zarr format."""
 NO_CLOCK = "OME-Zarr keeps no timestamps, no sound and no colour tags."
@@ -55,7 +55,7 @@ class ZarrSource(Source):
     """Index of the axis along which frames follow each other; None for one frame."""
     zarr_format: int = 3
     attributes: dict[str, Any] = field(default_factory=dict)
-    """What the group says, with the finest resolution only."""
+    """Metadata of the group, with the finest resolution only."""
 
     def piece(self, frames: range) -> Source:
         """Describe some consecutive frames."""
@@ -63,7 +63,7 @@ class ZarrSource(Source):
 
 
 def is_zarr(path: Path) -> bool:
-    """Tell a Zarr folder from others."""
+    """Whether a folder is Zarr."""
     return path.is_dir() and any((path / name).is_file() for name in MARKS)
 
 
@@ -136,7 +136,7 @@ def _describe(source: ZarrSource, dtype: np.dtype[Any]) -> ClipInfo:
     frames = 1 if source.time_axis is None else source.shape[source.time_axis]
     check_frame_count(frames, source.path)
     if prod(source.chunks) * dtype.itemsize > MAX_CHUNK:
-        raise InputError(f"{source.path}: chunks of {source.chunks} are too large: save it anew")
+        raise InputError(f"{source.path}: chunks of {source.chunks} are too large: save it again")
     channels = prod(source.shape) // (height * width * frames)
     if not 1 <= channels <= MAX_CHANNELS or channels * height * width > 2**30:
         raise InputError(f"{source.path}: {channels} planes per frame are too many: split the file")
@@ -206,7 +206,7 @@ class ZarrWriter(FileWriter):
 
 
 def _check_ours(folder: Path, name: Path) -> None:
-    """Replace an image only if F2R made it and nothing was added: it is going to be deleted."""
+    """Replace an image only if F2R made it and nothing was added."""
     found = is_zarr(folder) and not folder.is_symlink()
     attributes = _attributes(folder) if found else {}
     if attributes.get("made_by") != MARK:

@@ -28,12 +28,12 @@ FOLDER_SUFFIXES = {"", ".f2r"}
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """How a clip is to be read where it does not say so itself."""
+    """Reading options for clips with missing or wrong metadata."""
 
     skip_corrupt: bool = False
     """Leave damaged video packets and pictures out instead of stopping at them."""
     mosaic: Mosaic | None = None
-    """What the samples mean, where they are raw."""
+    """Pattern and levels of raw samples."""
     axes: str | None = None
     """Names of the axes of a TIFF or `.npy`, such as 'YXT'."""
     piece: Piece | None = None
@@ -56,13 +56,13 @@ def open_reader(
         skip_corrupt: leave damaged video packets and pictures out instead of stopping at them.
         mosaic: what the samples mean, where they are raw and the file does not say so itself.
         axes: names of the axes of a TIFF or `.npy` in the order of the file: T time, Y rows, X
-            columns, and Z, C or S for what is a channel each; None lets the file say or guesses.
+            columns, and Z, C or S for channels; None lets the file say or guesses.
         piece: which frames to read; None reads all.
         counts_to_nominal: divide floats that count photons or units by a power of two, so that
             they come near 1, as the method expects; writers undo it.
 
     Raises:
-        InputError: the clip cannot be read; the text says why and what to do.
+        InputError: the clip cannot be read; the message gives the reason and the remedy.
     """
     if not str(path):
         raise InputError("the name of the input is empty: name a video, a folder, a stack or .npy")
@@ -155,7 +155,7 @@ def open_writer(
             replaced.
 
     Raises:
-        InputError: the output cannot be written; the text says why and what to do.
+        InputError: the output cannot be written; the message gives the reason and the remedy.
     """
     if str(path) == "-":
         from f2r.io.video.pipe import PipeWriter
@@ -213,7 +213,7 @@ def _open_plain_writer(claim: Claim, info: ClipInfo, options: EncodeOptions) -> 
 
 
 def list_clips(folder: Path) -> list[str]:
-    """List the video files of a folder by name, without what F2R itself made of them."""
+    """List the video files of a folder by name, without outputs of F2R."""
     return [
         str(file)
         for file in sorted(folder.iterdir())
@@ -225,7 +225,7 @@ def list_clips(folder: Path) -> list[str]:
 
 
 def is_folder_of_clips(path: Path) -> bool:
-    """Tell a folder of video files from one of pictures, which is one clip."""
+    """Whether a folder holds video files; a folder of pictures is one clip."""
     if not path.is_dir():
         return False
     pictures = PICTURE_SUFFIXES | TIFF_SUFFIXES

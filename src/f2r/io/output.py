@@ -135,7 +135,7 @@ class FileWriter(ABC):
                 self._drop()
 
     def _drop(self) -> None:
-        """Remove the unfinished file and let go of the output."""
+        """Remove the unfinished file and release the output."""
         if not self._holds_claim:
             return
         self._holds_claim = False
@@ -183,7 +183,7 @@ class FileWriter(ABC):
 
     @abstractmethod
     def _finish(self) -> None:
-        """Write what remains and let go of the unfinished file."""
+        """Write the rest and close the unfinished file."""
 
     @abstractmethod
     def _release(self) -> None:

@@ -18,7 +18,7 @@ def read_ahead(frames: Iterable[Frame]) -> Generator[Frame]:
 
 
 class WriteBehind:
-    """Runs jobs in order in one thread, one at a time, while the caller goes on.
+    """Runs jobs in order in one thread, one at a time, beside the caller.
 
     At most one job is unfinished, so memory stays bounded. The error of a job is raised by the
     next `submit` or at the end of the `with` block.

@@ -47,7 +47,7 @@ class PlaneLayout:
         return height, width
 
     def is_grey(self, plane: int) -> bool:
-        """Tell whether the three channels of a plane are one."""
+        """Whether the three channels of a plane are equal."""
         return len(self.groups[plane]) == 1
 
     def name(self, plane: int) -> str:

@@ -26,7 +26,7 @@ def refine(refiner: SpatialRefiner, anchor: Tensor, joint: Tensor, sigma: Tensor
 
 @torch.no_grad()
 def refine_frame(refiner: SpatialRefiner, frame: PreparedFrame, anchor: Tensor) -> Tensor:
-    """Refine one whole frame by the centre frame as it is (alpha = 0): (C, H, W) float32."""
+    """Refine one whole frame by the unchanged centre frame (alpha = 0): (C, H, W) float32."""
     return refine(refiner, anchor[None], frame.joint[None], frame.sigma[None])[0]
 
 

@@ -26,7 +26,7 @@ def choose_keep(folder: Path | None, device: torch.device) -> Keep:
 
 
 def in_memory(tensor: Tensor) -> Tensor:
-    """Keep a tensor as it is."""
+    """Return the tensor unchanged."""
     return tensor
 
 

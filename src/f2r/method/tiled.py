@@ -58,7 +58,7 @@ def tiled_anchor(
 def tiled_refined(
     refiner: SpatialRefiner, preprocessor: Preprocessor, frame: PreparedFrame, anchor: Tensor
 ) -> Tensor:
-    """Run stage 2 on the centre frame as it is: (C, H, W) float32."""
+    """Run stage 2 with the unchanged centre frame: (C, H, W) float32."""
 
     def compute(tile: Tile) -> Tensor:
         joint, sigma = _inputs(frame, preprocessor, tile.outer)

@@ -55,5 +55,5 @@ def expand(stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _is_residual(weights: Tensor) -> bool:
-    """Tell whether these are the weights of a convolution that keeps the channel count."""
+    """Whether these are the weights of a convolution that keeps the channel count."""
     return weights.ndim == 4 and weights.shape[0] == weights.shape[1]

@@ -24,7 +24,7 @@ class GivenPrior(Prior):
             each, nominal range [0, 1], not clipped; sides are multiples of 8, from 32 on; C is 3,
             or 4 for packed raw; grey frames come as three equal channels. Returns the denoised
             frames, same shape. It is called without gradients. A torch module moves to the device
-            of the run. An attribute `reach` says how many pixels away its inputs lie.
+            of the run. An attribute `reach` gives the radius of its receptive field in pixels.
     """
 
     def __init__(self, denoise: DenoiseImages) -> None:

@@ -59,7 +59,7 @@ class SpatialRefiner(nn.Module):
         return anchor + self.residual(anchor, joint, sigma)
 
     def residual(self, anchor: Tensor, joint: Tensor, sigma: Tensor) -> Tensor:
-        """Compute g_phi alone: (B, C, H, W) float32; arguments as for `forward`."""
+        """Compute g_phi: (B, C, H, W) float32; arguments as for `forward`."""
         output = self.net(join_narrow(anchor, joint, sigma)).float()
         weights = torch.softmax(output[:, :3], dim=1)
         denoised, removed = joint.float().chunk(2, dim=1)

@@ -62,7 +62,7 @@ class Correlated:
         return clean + self.draw(clean, generator)
 
     def draw(self, level: Tensor, generator: torch.Generator) -> Tensor:
-        """Draw the noise alone, with the variance at (..., C, H, W) levels."""
+        """Draw noise without a frame, with the variance at (..., C, H, W) levels."""
         return self.base.variance(level).sqrt() * self._draw_unit(level, generator)
 
     def _draw_unit(self, like: Tensor, generator: torch.Generator) -> Tensor:

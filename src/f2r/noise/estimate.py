@@ -80,7 +80,7 @@ def estimate_sigma(frames: Iterable[Tensor]) -> float:
 
 
 def estimate_noise(frames: Iterable[Tensor]) -> NoiseEstimate:
-    """Estimate the noise model of a clip from the clip alone.
+    """Estimate the noise model of a clip from its frames.
 
     Levels and variances come from the flattest blocks of the frames and of their differences, the
     spatial correlation from frame differences without motion. With fewer than five frames the
@@ -289,7 +289,7 @@ def _is_white_between_channels(covariance: Tensor) -> bool:
 
 
 def is_noise_free(sigma: float, clip: Tensor) -> bool:
-    """Tell whether noise of standard deviation `sigma` is too weak to be removed from `clip`."""
+    """Whether noise of standard deviation `sigma` is too weak to remove from `clip`."""
     some = clip.flatten()[:: max(1, clip.numel() // 100_000)]
     low, high = torch.quantile(some, some.new_tensor([0.001, 0.999]))
     return sigma <= NOISE_FREE * float(high - low)

@@ -19,13 +19,13 @@ class Output(StrEnum):
     """Which estimate becomes the output."""
 
     PRIOR = "prior"
-    """D(y): the image prior alone."""
+    """D(y), the image prior."""
     ANCHOR = "anchor"
     """Stage 1."""
     REFINED = "refined"
     """Stage 2, with a share of the prior, fused over time."""
     NOISY = "noisy"
-    """The input as it is."""
+    """The input, unchanged."""
 
 
 CANDIDATES = (Output.PRIOR, Output.ANCHOR, Output.REFINED)

@@ -57,7 +57,7 @@ def denoise(
         The denoised clip with its anchor, prior and report.
 
     Raises:
-        InputError: the frames or an option cannot be used; the text says why.
+        InputError: the frames or an option cannot be used; the message gives the reason.
 
     Example:
         >>> import numpy as np, f2r
@@ -92,7 +92,7 @@ def _denoised(model: Model, reader: ArrayReader, clock: StageClock) -> Denoised:
 
 
 def _signature(function: Callable[..., Any], result: type) -> Signature:
-    """Show the fields of the config as keywords, so that help and editors know them."""
+    """Show the fields of the config as keywords, for help and editors."""
     shown = Signature.from_callable(function).parameters.values()
     ordinary = [p for p in shown if p.kind is not Parameter.VAR_KEYWORD]
     defaults = DenoiseConfig()

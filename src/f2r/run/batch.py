@@ -33,7 +33,7 @@ class Summary:
     failed: list[str] = field(default_factory=list)
 
     def describe(self) -> str:
-        """Say it in one line."""
+        """Describe the result in one line."""
         parts = [f"{len(self.done)} done"]
         parts += [f"{len(self.skipped)} were done before"] if self.skipped else []
         parts += [f"{len(self.failed)} failed: {', '.join(self.failed)}"] if self.failed else []
@@ -51,7 +51,7 @@ def plan_batch(inputs: Sequence[str], folder: Path | None, *, is_piece: bool = F
     Args:
         inputs: clips, and folders of video files.
         folder: where to write, made if missing; None puts each output beside its input.
-        is_piece: only a piece of each clip is denoised, which its name says.
+        is_piece: only a piece of each clip is denoised, and its name contains that.
 
     Raises:
         InputError: the folder cannot be one, or two outputs would have one name.
@@ -86,9 +86,9 @@ def run_batch(
 
     Args:
         tasks: what to do.
-        denoise: denoises one clip; its second argument says whether to resume.
+        denoise: denoises one clip; its second argument is true to resume.
         announce: receives a sentence at the start and the failure of a clip.
-        resume: skip finished clips, go on with an interrupted one.
+        resume: skip finished clips, and resume an interrupted one.
     """
     summary = Summary()
     for number, task in enumerate(tasks, start=1):

@@ -40,8 +40,8 @@ def fit(
         config: the options of the run; None takes `options`.
         prior: an image denoiser of your own as the prior D: a function or torch module that takes
             frames and their noise level as standard deviations, (B, C, H, W) float32 each, nominal
-            range, and returns the denoised frames. The shipped stages know another prior, so let
-            the preset train.
+            range, and returns the denoised frames. The shipped stages were trained with another
+            prior, so choose a preset that trains.
         progress: called with `Progress` reports.
         options: fields of `f2r.DenoiseConfig` by name; `noise` may also be a noise model.
 
@@ -49,7 +49,7 @@ def fit(
         The model.
 
     Raises:
-        InputError: the clip or an option cannot be used; the text says why.
+        InputError: the clip or an option cannot be used; the message gives the reason.
 
     Example:
         >>> import numpy as np, f2r

@@ -33,7 +33,7 @@ def noise_profile(info: ClipInfo | None) -> PoissonGaussian:
         Noise in nominal units of the packed frames.
 
     Raises:
-        InputError: the file says nothing of its noise.
+        InputError: the file holds no noise profile.
     """
     mosaic = None if info is None else info.mosaic
     if mosaic is None or mosaic.noise_profile is None:

@@ -31,18 +31,18 @@ from f2r.run.repair import Defects
 from f2r.system.device import choose_device
 
 FORMAT = "f2r-model"
-"""Says in the metadata what the file is."""
+"""Kind of the file in its metadata."""
 
 VERSION = "1"
 """Version of the format; files of others are refused."""
 
 BLANK = "0" * 64
-"""Stands in the file for its SHA-256 while that is computed."""
+"""Placeholder for the SHA-256 while it is computed."""
 
 LARGEST = 2**29
 """Bytes of the largest file that is read."""
 
-ADVICE = "copy it again, or fit the model anew"
+ADVICE = "copy it again, or fit the model again"
 
 
 def save_model(model: Model, path: Path, *, overwrite: bool) -> None:
@@ -140,7 +140,7 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _read_file(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
-    """Read metadata and tensors of a file that is what it claims to be and undamaged."""
+    """Read and verify metadata and tensors of a model file."""
     if path.stat().st_size > LARGEST:
         raise InputError(f"{path}: is too large for a model: {ADVICE}")
     with safe_open(path, framework="pt") as file:
@@ -150,7 +150,7 @@ def _read_file(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     if metadata.get("version") != VERSION:
         raise InputError(
             f"{path}: has version {metadata.get('version')} of the format, this F2R reads version "
-            f"{VERSION}: fit the model anew"
+            f"{VERSION}: fit the model again"
         )
     content, digest = path.read_bytes(), metadata.get("sha256", "")
     blank = content.replace(digest.encode(), BLANK.encode(), 1)
@@ -178,7 +178,7 @@ def _networks(
         }
         expected = {k: v.shape for k, v in on_meta(path, kind, config).state_dict().items()}
         if {k: v.shape for k, v in own.items()} != expected:
-            raise InputError(f"{path}: its weights do not fit this version: fit the model anew")
+            raise InputError(f"{path}: its weights do not fit this version: fit the model again")
         network = kind(**config)
         network.load_state_dict(own)
         return channels_last(network).to(device).eval()
@@ -202,6 +202,6 @@ def _subject(content: dict[str, Any], tensors: Mapping[str, Tensor]) -> Subject:
 
 
 def _mosaic(values: dict[str, Any]) -> Mosaic:
-    """Build a mosaic from JSON, which knows lists instead of tuples."""
+    """Build a mosaic from JSON, which has lists instead of tuples."""
     plain = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
     return Mosaic(**plain | {"matrix": tuple(tuple(row) for row in values["matrix"])})

@@ -30,12 +30,12 @@ class Preview:
     number: int
     """Number of the frame, counted from 0."""
     result: Result
-    """What the method says of the frame; (H, W, C) of the part that is shown."""
+    """Estimates of the frame; (H, W, C) of the part that is shown."""
     model: Model
     """Noise and decisions, from the surroundings only."""
 
     def sentences(self) -> list[str]:
-        """Say what was found, one plain sentence each."""
+        """Describe the findings, one sentence each."""
         planes = [plane for plane in self.model.report["noise"] if not plane["is_noise_free"]]
         if not planes:
             return ["hardly any noise: nothing needs to be removed"]

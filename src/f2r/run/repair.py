@@ -54,7 +54,7 @@ class Defects:
 
 
 class RepairedReader(Closing):
-    """A clip whose frames are repaired as they are read."""
+    """A clip whose frames are repaired while they are read."""
 
     def __init__(self, reader: FrameReader, defects: Defects) -> None:
         self._reader, self._defects = reader, defects
@@ -78,7 +78,7 @@ def find_defects(reader: FrameReader, config: DenoiseConfig) -> Defects | None:
 
     Args:
         reader: the clip; its first frames are read.
-        config: says what to remove.
+        config: the options of the run.
     """
     hot = _find_hot(reader) if config.hot_pixels == "remove" else None
     offsets = _find_offsets(reader) if config.fixed_pattern == "remove" else None

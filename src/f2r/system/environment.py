@@ -73,7 +73,7 @@ def peak_memory_mib() -> float | None:
 def write_report(path: Path, content: dict[str, Any], claim: Claim | None = None) -> None:
     """Write `content` as JSON so that a crash leaves the old file or the new one.
 
-    NaN and infinity, which JSON does not know, become null.
+    NaN and infinity become null.
 
     Args:
         path: the file; without a claim it is replaced if it exists.

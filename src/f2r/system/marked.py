@@ -14,7 +14,7 @@ from f2r.system.placing import cannot_write, discard
 from f2r.system.sealed import damaged
 
 STAMP = "run.json"
-"""File by which such a folder is known; it says what the folder belongs to."""
+"""File that marks such a folder and names what it belongs to."""
 CHECKSUM = "sha256"
 """Key of the SHA-256 of all other values of the stamp."""
 

@@ -65,7 +65,7 @@ def read_ledger(path: Path | None) -> dict[str, list[int]]:
         found = None
     if not isinstance(found, dict):
         assert path is not None
-        raise InputError(f"{path}: is damaged: remove {path.parent} and start anew")
+        raise InputError(f"{path}: is damaged: remove {path.parent} and start again")
     return found
 
 

@@ -43,7 +43,7 @@ def read_sealed(path: Path) -> bytes:
 
 def damaged(path: Path, reason: str) -> DamagedError:
     """Describe a damaged file and the remedy."""
-    return DamagedError(f"{path}: is damaged ({reason}): remove {path.parent} and start anew")
+    return DamagedError(f"{path}: is damaged ({reason}): remove {path.parent} and start again")
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

@@ -32,7 +32,7 @@ def stoppable() -> Iterator[None]:
     """Raise `StoppedError` in the main thread when a signal of `ASKED` comes.
 
     Further ones are ignored for `GRACE` seconds, so that saving is not interrupted. A signal that
-    this process was told to ignore (nohup) stays ignored; in other threads than the main one
+    this process ignores (nohup) stays ignored; in other threads than the main one
     nothing changes.
     """
     is_main = threading.current_thread() is threading.main_thread()

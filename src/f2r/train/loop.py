@@ -23,7 +23,7 @@ class FitConfig:
     seconds: float = math.inf
     """Time budget in seconds of training, checkpoints included; > 0."""
     steps: int = 1_000_000
-    """Budget in optimiser steps; > 0. A run limited by steps alone is repeatable."""
+    """Budget in optimiser steps; > 0. A run that is limited by steps only is repeatable."""
     learning_rate: float = 1e-3
     """Peak rate of AdamW; reached after `warmup`, then lowered to zero by a cosine; > 0."""
     warmup: float = 0.02

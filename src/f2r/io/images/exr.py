@@ -21,7 +21,7 @@ KNOWN_CHANNELS = ("RGB", "RGBA", "Y")
 
 
 def read_exr_size(path: Path) -> tuple[int, int]:
-    """Read (height, width) from the header alone.
+    """Read (height, width) from the header.
 
     Raises:
         InputError: OpenEXR is not installed, or the file is not a picture of one part.

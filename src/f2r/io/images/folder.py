@@ -41,7 +41,7 @@ class FolderSource(Source):
     """A folder of pictures in the order of their frames."""
 
     names: tuple[str, ...] = ()
-    """File names, so that the output can keep them."""
+    """File names, which the output keeps."""
 
     def piece(self, frames: range) -> "FolderSource":
         """Describe some consecutive frames."""
@@ -159,7 +159,7 @@ def _find_pictures(path: Path) -> list[Path]:
 
 
 def _find_damaged(files: list[Path]) -> list[Path]:
-    """Decode all pictures; give those that cannot be."""
+    """Decode all pictures; return the damaged ones."""
     damaged = []
     for file in files:
         try:
@@ -170,7 +170,7 @@ def _find_damaged(files: list[Path]) -> list[Path]:
 
 
 def _check_sizes(files: list[Path]) -> tuple[int, int]:
-    """Compare the headers of all pictures, so that nothing fails in the middle of a run."""
+    """Compare the headers of all pictures, so that errors appear before the run."""
     first = picture.read_size(files[0])
     check_frame_size(*first, files[0])
     for file in files:
@@ -260,10 +260,10 @@ def _losses(info: ClipInfo, suffix: str, dtype: SampleType) -> tuple[str, ...]:
 def check_replaceable(
     folder: Path, name: Path, suffixes: Collection[str], new: Collection[str] | None
 ) -> None:
-    """Replace a folder only by frames of the same names, so that no other file is lost.
+    """Check that a folder holds only frames that the new ones replace.
 
     Args:
-        folder: what is going to be deleted; need not exist.
+        folder: the folder to replace; need not exist.
         name: how to call it.
         suffixes: of the frames that it may hold.
         new: names of the frames that come into its place; None where they are not known yet.

@@ -1,4 +1,4 @@
-"""Is a JPEG whole? OpenCV fills what it cannot decode and says so to the terminal only."""
+"""Completeness of JPEG; OpenCV fills damaged parts and only warns on the terminal."""
 
 import re
 from pathlib import Path
@@ -15,7 +15,7 @@ END = b"\xff\xd9"
 
 
 def check_jpeg(data: bytes, path: Path) -> None:
-    """Decode a JPEG by FFmpeg, which stops at data that cannot be.
+    """Decode a JPEG by FFmpeg, which stops at damaged data.
 
     Raises:
         InputError: the picture is cut short or damaged.
@@ -41,7 +41,7 @@ def check_jpeg(data: bytes, path: Path) -> None:
 
 
 def says_damaged(words: str) -> bool:
-    """Tell whether a line of libjpeg means damage rather than a few bytes of padding."""
+    """Whether a message of libjpeg means damage rather than padding."""
     extra = re.search(r"(\d+) extraneous bytes", words)
     if extra is not None:
         return int(extra[1]) > PADDING

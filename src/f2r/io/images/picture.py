@@ -1,4 +1,4 @@
-"""Single pictures: their size without decoding them, their samples, and writing them."""
+"""Single pictures: size without decoding, samples, writing."""
 
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -17,14 +17,14 @@ TIFF_FRAME_SUFFIXES = {".tif", ".tiff"}
 CV2_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp"}
 SUFFIXES = TIFF_FRAME_SUFFIXES | CV2_SUFFIXES | EXR_SUFFIXES
 MOST_PIXELS_A_BYTE = 8 * 1032
-"""Pixels that a byte of a picture can hold: deflate at its best, a bit for each pixel."""
+"""Largest number of pixels per byte of a file: deflate at its limit, one bit per pixel."""
 
 
 def read_size(path: Path) -> tuple[int, int]:
-    """Read (height, width) from the header alone.
+    """Read (height, width) from the header.
 
     Raises:
-        InputError: the file is empty, cut short, or not the picture that its name says.
+        InputError: the file is empty, cut short, or of another format than its name.
     """
     if path.suffix.lower() in TIFF_FRAME_SUFFIXES:
         return _tiff_size(path)
@@ -145,7 +145,7 @@ def _read_tiff(path: Path) -> NDArray[Any]:
 
 
 def write_picture(path: Path, samples: NDArray[Any]) -> None:
-    """Write (H, W, C) samples, 1 or 3 channels, in the format that the name says."""
+    """Write (H, W, C) samples, 1 or 3 channels, in the format of the name."""
     pixels = samples[..., 0] if samples.shape[2] == 1 else samples
     if path.suffix.lower() in TIFF_FRAME_SUFFIXES:
         import tifffile

@@ -1,4 +1,4 @@
-"""Is a PNG or BMP whole? OpenCV takes what is cut short and leaves the rest empty.
+"""Completeness of PNG and BMP; OpenCV leaves the missing part of a truncated picture empty.
 
 Source: PNG specification, 3rd edition, 5.3 (chunks) and 11.2.1 (IHDR); Microsoft, BITMAPINFOHEADER.
 """
@@ -12,13 +12,13 @@ ADVICE = "replace it, remove it, or pass --skip-corrupt"
 SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 """Samples of a pixel by PNG's colour type."""
 DEFLATE_RATIO = 1032
-"""Bytes that one byte of deflate can unpack to."""
+"""Largest expansion by deflate."""
 BMP_HEADER, BITFIELDS = 40, {0, 3}
 """Size of the usual header of a BMP, and its ways to store pixels without compression."""
 
 
 def check_png(data: bytes, path: Path) -> None:
-    """Check every chunk by its checksum, and that there are bytes enough for the pixels.
+    """Check the checksum of every chunk, and the number of bytes for the pixels.
 
     Raises:
         InputError: the picture is cut short or damaged.
@@ -45,7 +45,7 @@ def _png_bytes(data: bytes) -> int:
 
 
 def check_bmp(data: bytes, path: Path) -> None:
-    """Check that there are bytes enough for pixels that are not compressed.
+    """Check the number of bytes for uncompressed pixels.
 
     Raises:
         InputError: the picture is cut short.
@@ -60,5 +60,5 @@ def check_bmp(data: bytes, path: Path) -> None:
 
 
 def damaged(path: Path) -> InputError:
-    """Say that a picture is damaged."""
+    """Describe a damaged picture."""
     return InputError(f"{path}: this picture is cut short or damaged: {ADVICE}")

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 NOISE_PROFILE, ISO_SPEED = 51041, 34855
 """Tags of DNG and Exif."""
 EXIF_TURN = {0: 1, 3: 3, 5: 8, 6: 6}
-"""LibRaw's way to say how a picture is turned, and Exif's."""
+"""Orientation by LibRaw and by Exif."""
 
 
 class DngReader(Indexed):
-    """Mosaics of raw files as grey frames; `mosaic` says pattern and levels.
+    """Mosaics of raw files as grey frames; `mosaic` holds pattern and levels.
 
     Only the active area of the sensor is read, without its dark border.
 
@@ -95,7 +95,7 @@ class DngReader(Indexed):
 
 
 def describe_mosaic(raw: "rawpy.RawPy", file: Path) -> Mosaic:
-    """Say what the samples of a decoded raw file mean.
+    """Read pattern and levels of a decoded raw file.
 
     Raises:
         InputError: it is no Bayer mosaic.

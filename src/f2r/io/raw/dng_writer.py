@@ -1,4 +1,4 @@
-"""DNG files, one per frame: uncompressed mosaics with what a raw converter has to know.
+"""DNG files, one per frame: uncompressed mosaics with the tags that raw converters need.
 
 Written by tifffile, since a DNG is a TIFF with some more tags.
 
@@ -28,7 +28,7 @@ CFA = 32803
 DAYLIGHT = 21
 """D65 as calibration illuminant."""
 MODEL = "Frames2Residual"
-"""Camera model, so that a converter does not apply what it knows of the real one."""
+"""Camera model, so that converters do not apply a profile of the real camera."""
 DNG = {".dng"}
 LOSSES = ("Of a raw file levels, white balance, colours, ISO and orientation are kept, no more.",)
 

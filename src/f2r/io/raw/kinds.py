@@ -1,4 +1,4 @@
-"""Which paths hold raw pictures, told by their names alone."""
+"""Recognition of raw files by name."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ RAW_SUFFIXES = {
 
 
 def is_raw(path: Path) -> bool:
-    """Tell whether a path is a camera's raw file, a folder of them, or a folder of CRVD."""
+    """Whether a path is a camera's raw file, a folder of them, or a CRVD folder."""
     from f2r.io.raw.crvd import is_crvd_folder
 
     if not path.is_dir():

@@ -32,19 +32,19 @@ class Mosaic:
     pattern: Pattern
     """Colours of the top left 2 x 2 pixels."""
     black: tuple[float, float, float, float]
-    """Level of no light per packed channel, in file units."""
+    """Black level per packed channel, in file units."""
     white: float
-    """Level of a full pixel, in file units; > black."""
+    """White level, in file units; > black."""
     white_balance: tuple[float, float] | None = None
-    """Gains of red and blue for green = 1 as shot; None if nobody says."""
+    """Gains of red and blue for green = 1 as shot; None if unknown."""
     matrix: Matrix = IDENTITY
     """White-balanced camera colours to linear sRGB; rows sum to 1."""
     iso: int | None = None
     """ISO speed of the frames."""
     noise_profile: tuple[float, float] | None = None
-    """Slope and start of the noise variance over the level, nominal units, as the file says."""
+    """Slope and start of the noise variance over the level, nominal units, from the file."""
     orientation: int = 1
-    """How the picture is to be turned for looking: Exif orientation, 1 to 8."""
+    """Orientation for display: that of Exif, 1 to 8."""
 
     def __post_init__(self) -> None:
         if self.pattern not in PATTERNS:
@@ -61,7 +61,7 @@ class Mosaic:
         return np.float32(self.white) - np.asarray(self.black, np.float32)
 
     def to_nominal(self, samples: NDArray[Any]) -> NDArray[np.float32]:
-        """Pack an (H, W) mosaic in file units to (H/2, W/2, 4), 0 no light, 1 white, unclipped."""
+        """Pack an (H, W) mosaic in file units to (H/2, W/2, 4), 0 black, 1 white, unclipped."""
         packed = pack(samples, self.pattern).astype(np.float32)
         packed -= np.asarray(self.black, np.float32)
         packed /= self.span

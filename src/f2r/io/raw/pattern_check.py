@@ -1,17 +1,17 @@
-"""Does the mosaic look as its pattern says?"""
+"""Check of the pattern of a mosaic against its samples."""
 
 from f2r.io.clip import Frame, FrameReader
 
 GREEN_RATIO = 2.0
-"""Greens that differ by more than this times the difference of red and blue are no greens."""
+"""Largest difference of the greens relative to that of red and blue."""
 AVERAGED = 8
-"""Packed pixels across a block whose mean is compared, so that noise matters little."""
+"""Side of the averaged blocks in packed pixels, which suppresses noise."""
 
 
 def pattern_warning(reader: FrameReader) -> str | None:
     """Warn if the two greens of a raw clip's first frame are not the most alike pair.
 
-    Red and blue taken for each other are not found: their levels depend on the light.
+    A swap of red and blue is not detected, because their levels depend on the light.
 
     Returns:
         One sentence, or None if all is well or the clip is not raw.

@@ -20,7 +20,7 @@ def open_raw(path: Path, mosaic: Mosaic | None) -> FrameReader:
         mosaic: what the samples mean; None for what the files say.
 
     Raises:
-        InputError: it cannot be read; the text says why.
+        InputError: it cannot be read; the message gives the reason.
     """
     from f2r.io.raw.crvd import is_crvd_folder, open_crvd
 

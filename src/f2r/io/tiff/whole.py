@@ -1,4 +1,4 @@
-"""A TIFF stack as one array, for axes that run across its pages."""
+"""A TIFF stack as one array, for axes across its pages."""
 
 from pathlib import Path
 from typing import Any

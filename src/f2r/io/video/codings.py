@@ -1,4 +1,4 @@
-"""Names of video codecs, and which of them lose nothing."""
+"""Names of video codecs, and the lossless ones."""
 
 LOSSLESS_DECODERS = {
     *("ffv1", "rawvideo", "huffyuv", "ffvhuff", "utvideo", "magicyuv", "lagarith", "png", "apng"),
@@ -6,7 +6,7 @@ LOSSLESS_DECODERS = {
     *("zlib", "zmbv", "flashsv", "gif", "dpx", "exr", "wrapped_avframe"),
     *("prores", "dnxhd", "cfhd"),
 }
-"""Decoders whose frames are, or are nearly, what was encoded."""
+"""Decoders of lossless and nearly lossless codecs."""
 
 CODEC_NAMES = {
     "h264": "H.264",
@@ -27,5 +27,5 @@ CODEC_NAMES = {
 
 
 def lossy_coding(decoder: str) -> str | None:
-    """Name the codec of a decoder as people do; None if it loses nothing."""
+    """Give the usual name of the codec of a decoder; None if it is lossless."""
     return None if decoder in LOSSLESS_DECODERS else CODEC_NAMES.get(decoder, decoder)

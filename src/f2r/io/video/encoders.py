@@ -1,4 +1,4 @@
-"""Which encoder and which pixel format keep the most of a clip in a container."""
+"""Choice of the encoder and pixel format that keep the most of a clip in a container."""
 
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -25,7 +25,7 @@ PACKED = {"bgr0": "bgr0", "rgb24": "rgb24"}
 
 @dataclass(frozen=True)
 class Encoder:
-    """One encoder of FFmpeg and how F2R drives it."""
+    """One encoder of FFmpeg and its settings."""
 
     codec: str
     """Codec name as decoders and containers call it."""
@@ -60,7 +60,7 @@ SAME_CODEC = {
     "vp9": "libvpx-vp9",
     "prores": "prores_ks",
 }
-"""Encoder that makes what a lossy source was; the containers below keep to it."""
+"""Encoder for the codec of a lossy source, in the containers below."""
 ALLOWED = {
     "mp4": {"libx264", "libx264rgb", "libx265", "libsvtav1", "libvpx-vp9", "mjpeg"},
     "mov": {"libx264", "libx264rgb", "libx265", "libsvtav1", "prores_ks", "mjpeg"},
@@ -74,7 +74,7 @@ Y4M_FORMATS = {
     for depth in ("", "9le", "10le", "12le", "14le", "16le")
     for stem in ("gray", "yuv420p", "yuv422p", "yuv444p")
 } - {"gray14le"}
-"""What the muxer takes."""
+"""Pixel formats of the muxer."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Encoding:
     encoder: str
     layout: PixelLayout
     pixel_format: str
-    """What the encoder gets; usually `layout.name`."""
+    """Pixel format of the encoder; usually `layout.name`."""
     options: dict[str, str]
     losses: tuple[str, ...]
 
@@ -152,9 +152,9 @@ def _default_encoder(muxer: str, info: ClipInfo, wanted: PixelLayout) -> str:
 
 
 def _shallower(name: str, wanted: PixelLayout) -> bool:
-    """Tell whether this build of the encoder has fewer bits than the source.
+    """Whether this build of the encoder has fewer bits than the source.
 
-    ProRes 4444 counts as good enough: who works with it needs it more than the last two bits.
+    ProRes 4444 is accepted with 10 bits of 12.
     """
     if name == "prores_ks":
         return False
@@ -197,7 +197,7 @@ def _exact_layout(pixel_format: str) -> PixelLayout | None:
 
 
 def _distance(layout: PixelLayout, wanted: PixelLayout) -> tuple[float, ...]:
-    """Order layouts by what is lost first, then by what is wasted."""
+    """Order layouts by the loss of information, then by size."""
     families = {"rgb": {"rgb": 0, "yuv": 1, "grey": 9}, "yuv": {"yuv": 0, "rgb": 1, "grey": 9}}
     families["grey"] = {"grey": 0, "yuv": 1, "rgb": 2}
     across, down = layout.subsampling

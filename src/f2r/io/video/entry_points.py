@@ -1,7 +1,7 @@
-"""Where decoding of a video can begin, so that it gives exactly the frames of a whole pass.
+"""Packets at which decoding can begin and give the same frames as a complete pass.
 
-A container calls more packets key frames than that: an H.264 recovery point, for one, may lean on
-frames before it. H.264 and HEVC are therefore judged by their own units.
+Containers mark more packets as key frames: an H.264 recovery point may refer to earlier frames.
+H.264 and HEVC are therefore checked by their NAL units.
 
 Source: ITU-T H.264, table 7-1 (an IDR picture refers to nothing before it); ITU-T H.265, table 7-1
 (pictures shown after an IRAP picture refer to nothing before it).

@@ -1,4 +1,4 @@
-"""Is a GIF whole? FFmpeg ends it in silence at the first damage.
+"""Completeness of GIF; FFmpeg ends it without an error at the first damage.
 
 Source: GIF89a specification, CompuServe 1990: blocks (15 to 27) and LZW (appendix F).
 """
@@ -11,7 +11,7 @@ IMAGE, EXTENSION, TRAILER = 0x2C, 0x21, 0x3B
 MOST_CODES = 12
 """Bits of the longest code."""
 MOST_UNPACKED = 2**23
-"""Bytes of compressed pixels up to which all are unpacked to count them."""
+"""Largest size of compressed pixels that are unpacked and counted."""
 
 
 def check_gif(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a container cannot keep of a clip besides its pixels, in plain sentences."""
+"""Properties of a clip, besides its pixels, that a container cannot keep."""
 
 from fractions import Fraction
 
@@ -17,11 +17,11 @@ HDR_ENCODERS = {"libx265", "libsvtav1"}
 
 
 Check = tuple[bool, str]
-"""Whether something is lost, and the sentence that says so."""
+"""Whether something is lost, and its description."""
 
 
 def container_losses(info: ClipInfo, encoding: Encoding) -> tuple[str, ...]:
-    """List what this container and this encoder drop of a clip."""
+    """List the properties that this container and encoder drop."""
     if info.fps is None:
         return ("The input has no frame rate: 25 frames per second are used.",)
     source = info.source

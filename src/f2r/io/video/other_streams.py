@@ -1,4 +1,4 @@
-"""Sound, subtitles and other streams that travel along, packet by packet."""
+"""Sound, subtitles and other streams, copied packet by packet."""
 
 from __future__ import annotations  # PyAV's stubs are generic where its classes are not
 
@@ -16,9 +16,9 @@ from f2r.io.video.video_reader import open_video
 from f2r.io.video.video_source import OtherStream, VideoSource
 
 MOST_HELD = 64
-"""Packets without a time of decoding that wait for one that has it."""
+"""Largest number of packets without a decoding time that wait for one with it."""
 PRIMING = Fraction(1, 20)
-"""Seconds before the start in which sound may prime its decoder."""
+"""Seconds before the start that may hold priming samples of sound."""
 
 
 class Passengers:
@@ -52,7 +52,7 @@ class Passengers:
         self._pending: Packet[Any] | None = next(self._packets, None)
 
     def _add(self, stream: Any, other: OtherStream, output: OutputContainer) -> bool:
-        """Announce one stream to the output; tell whether it takes it."""
+        """Add one stream to the output; False if it is not accepted."""
         if other.kind == "attachment":
             return _attach(stream, output)
         if other.kind == "data" and other.codec not in output.supported_codecs:
@@ -103,7 +103,7 @@ class Passengers:
 
 
 def _is_before_start(packet: Packet[Any]) -> bool:
-    """Tell packets that an edit list leaves out from those that prime the decoder of sound."""
+    """Whether a packet is left out by an edit list and is no priming of sound."""
     if not packet.is_discard or packet.pts is None:
         return False
     return packet.pts * packet.time_base < -PRIMING

@@ -25,7 +25,7 @@ class PipeReader(Closing):
 
     Args:
         stream: where the bytes come from; standard input if None.
-        skip_corrupt: take what came of a video whose sender was stopped.
+        skip_corrupt: accept a truncated video.
     """
 
     def __init__(self, stream: BinaryIO | None = None, *, skip_corrupt: bool = False) -> None:
@@ -141,7 +141,7 @@ class PipeWriter:
 
 
 class _Unseekable:
-    """Shows FFmpeg nothing but `write`, as a pipe has nothing else."""
+    """Offers FFmpeg only `write`, as a pipe."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream

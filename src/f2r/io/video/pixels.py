@@ -1,6 +1,6 @@
 """Decoded video pictures to nominal RGB or grey, and back, without rounding or clipping.
 
-swscale would clip what lies outside [0, 1] and so bend the noise at black and white. Here the
+swscale clips to [0, 1], which biases the noise at black and white. Here the
 matrix is applied in float32; chroma is repeated to full resolution and averaged back, so that an
 unchanged frame returns to exactly the samples that it came from.
 
@@ -116,7 +116,7 @@ def parse_layout(name: str) -> PixelLayout:
 
 
 def luma_weights(matrix: int, height: int, width: int) -> tuple[float, float]:
-    """Return (Kr, Kb); where nothing is tagged, by size, as players do."""
+    """Return (Kr, Kb); without a tag by frame size, as players do."""
     return LUMA_WEIGHTS.get(matrix, LUMA_WEIGHTS[guess_matrix(height, width)])
 
 
@@ -126,7 +126,7 @@ def guess_matrix(height: int, width: int) -> int:
 
 
 def is_full_range(layout: PixelLayout, colour: Colour) -> bool:
-    """Tell whether 0 is black and the largest sample white."""
+    """Whether 0 is black and the largest sample white."""
     if layout.is_full or layout.family == "rgb":
         return True
     return colour.range == FULL or (layout.family == "grey" and colour.range != LIMITED)

@@ -1,4 +1,4 @@
-"""When frames are shown, found by reading packets without decoding them."""
+"""Timestamps of frames, read from packets without decoding."""
 
 from bisect import bisect_left
 from fractions import Fraction
@@ -17,7 +17,7 @@ AVI_SLACK, MATROSKA_SLACK = Fraction(1, 4), Fraction(1, 2)
 
 
 USUAL_RATE = 25
-"""Frames per second where nothing says."""
+"""Assumed frames per second without a clock."""
 
 
 class Timeline:
@@ -42,7 +42,7 @@ class Timeline:
 
     @property
     def is_exact(self) -> bool:
-        """Every packet says when its frame is shown, no two the same."""
+        """Whether all packets have distinct presentation times."""
         return self._step is None
 
     @property
@@ -52,7 +52,7 @@ class Timeline:
         return bool(steps) and max(steps) - min(steps) > 1
 
     def needs_finer(self, unit: Fraction, time_base: Fraction) -> bool:
-        """Tell whether some timestamps are no multiples of `unit` seconds."""
+        """Whether some timestamps are no multiples of `unit` seconds."""
         return any((tick * time_base / unit).denominator != 1 for tick in self._ticks[:1000])
 
     def number_at(self, ticks: int) -> int:
@@ -119,7 +119,7 @@ def scan(
         container: a freshly opened file; it is read to its end.
         stream: the video.
         path: its name in errors.
-        entries: told of every packet of the video.
+        entries: receives every packet of the video.
         tolerant: accept a file that is cut short.
 
     Raises:
@@ -169,7 +169,7 @@ def _timeline_of(ticks: list[int | None], stream: VideoStream) -> Timeline:
 def _is_cut(
     container: InputContainer, stream: VideoStream, count: int, ends: dict[int, Fraction]
 ) -> bool:
-    """Compare the header's promise with what was found."""
+    """Compare the header with the packets."""
     names = set(container.format.name.split(","))
     if "mp4" in names:
         return stream.frames > count
@@ -182,7 +182,7 @@ def _is_cut(
 
 
 def _lacks_bytes(path: Path) -> bool:
-    """Tell whether a Matroska file is shorter than the size that its segment states.
+    """Whether a Matroska file is shorter than the size of its segment.
 
     Source: RFC 8794 section 4 (EBML variable-size integers), RFC 9559 section 5.1.
     """

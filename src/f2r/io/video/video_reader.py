@@ -1,4 +1,4 @@
-"""Video files through PyAV: what they hold, and their frames."""
+"""Video files, read by PyAV."""
 
 from collections.abc import Iterator
 from itertools import chain, islice
@@ -22,7 +22,7 @@ FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,yuv4mpegpipe,mpegts,mpeg,asf,flv,mxf,gif,ogg,ivf,"
     "h264,hevc,obu,dv,nut,mpegvideo,m4v"
 )
-"""Containers that may be opened. FFmpeg would also take text for video and follow playlists."""
+"""Containers that may be opened. FFmpeg also opens text and playlists."""
 
 
 def open_video(path: Path) -> InputContainer:
@@ -151,7 +151,7 @@ class VideoReader(Closing):
         return decode_frame(picture, parse_layout(picture.format.name), self._source.colour)
 
     def _decode(self, packets: Iterator[Any], since: int | None = None) -> Iterator[av.VideoFrame]:
-        """Decode packets; what is damaged before `since` is nobody's loss."""
+        """Decode packets; damage before `since` is ignored."""
         # The packet without dts that ends the stream must be decoded too: it drains the decoder.
         for packet in packets:
             try:

@@ -1,4 +1,4 @@
-"""What a video file holds besides its frames, as a reader finds and a writer keeps it."""
+"""Content of a video file besides its frames, which a writer carries over."""
 
 import struct
 from dataclasses import dataclass, field, replace
@@ -77,7 +77,7 @@ class VideoSource(Source):
 
 
 def interlaced(path: Path) -> InputError:
-    """Say that a video has to be deinterlaced first."""
+    """Refuse interlaced video."""
     return InputError(
         f"{path}: is interlaced: deinterlace it first, for example with ffmpeg -i INPUT "
         "-vf bwdif -c:v ffv1 OUTPUT.mkv"
@@ -151,7 +151,7 @@ def describe(source: VideoSource, stream: VideoStream, first: av.VideoFrame) -> 
 
 
 def _has_hidden_alpha(stream: VideoStream) -> bool:
-    """Tell whether WebM holds transparency as a second picture, which the decoder leaves out."""
+    """Whether WebM holds transparency as a second picture, which the decoder ignores."""
     tags = {key.lower(): value for key, value in stream.metadata.items()}
     return tags.get("alpha_mode", "0") not in {"", "0"}
 

@@ -1,4 +1,4 @@
-"""Video files through PyAV: frames in, with everything that the input had besides them."""
+"""Video files, written by PyAV, with the further content of the input."""
 
 import os
 from fractions import Fraction
@@ -185,7 +185,7 @@ class VideoWriter(FileWriter):
 
 
 def check_colour_channels(path: object, info: ClipInfo) -> None:
-    """Refuse channels that are no colours: a video would mix them."""
+    """Refuse independent channels, which a video would mix."""
     if info.channels != 1 and not (info.channels == 3 and info.is_colour):
         raise InputError(
             f"{path}: {info.channels} independent channels do not fit into a video: "
@@ -223,7 +223,7 @@ def _range_of(source: VideoSource) -> int:
 
 
 def _extra_options(encoding: Encoding, source: VideoSource | None) -> dict[str, str]:
-    """Return what x265 and SVT-AV1 take as text of their own: silence, and HDR metadata."""
+    """Return the private options of x265 and SVT-AV1: log level and HDR metadata."""
     if encoding.encoder == "libx265":
         parameters = ["log-level=error", *_hdr_parameters(source, scale=True)]
         return {"x265-params": ":".join(parameters)}

@@ -1,4 +1,4 @@
-"""Formats whose ends FFmpeg does not check: is the last frame whole?"""
+"""Completeness of formats whose end FFmpeg does not check."""
 
 from pathlib import Path
 

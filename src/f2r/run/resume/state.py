@@ -32,7 +32,7 @@ class RunState:
 
     Args:
         identity: what the run's result depends on.
-        resume: go on from an existing folder.
+        resume: continue from an existing folder.
         claim: claim of the output; with `overwrite` it may replace the folder of an interrupted
             run.
         announce: receives a sentence if the folder is kept.
@@ -57,8 +57,8 @@ class RunState:
             _check_resumable(self.folder, found, identity)
         elif has_progress(self.folder) and not claim.overwrite:
             raise InputError(
-                f"{self.folder}: holds an interrupted run: pass --resume to go on with it, or "
-                "--overwrite to start anew"
+                f"{self.folder}: holds an interrupted run: pass --resume to resume it, or "
+                "--overwrite to start again"
             )
         elif found is not None:
             remove_marked(claim, self.folder)
@@ -108,7 +108,7 @@ class RunState:
             return
         if kind is not None and has_progress(self.folder):
             self._announce(
-                f"{self.folder} keeps what is done: repeat the command with --resume to go on"
+                f"{self.folder} keeps what is done: repeat the command with --resume to continue"
             )
             return
         with suppress(OSError):  # what remains lies in the claim and goes with it

@@ -13,7 +13,7 @@ from f2r.train.corpus.photos import find_photos
 
 @dataclass(frozen=True)
 class MotionConfig:
-    """What the synthetic camera does."""
+    """Motion of the synthetic camera."""
 
     frames: int = 8
     """Frames of a clip; >= 2."""
@@ -59,7 +59,7 @@ def photo_clips(
 
 
 def _camera(config: MotionConfig, index: int) -> MotionConfig:
-    """Say how a clip's camera moves: not at all, fast, or as it comes."""
+    """Choose the speed of the camera of a clip: still, fast, or drawn."""
     turn = index % config.still_every
     if turn == 0:
         return replace(config, pan=0, fast_pan=0, zoom=0, turn=0, drift=0)

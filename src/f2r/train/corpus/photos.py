@@ -50,7 +50,7 @@ def load_photos(paths: Sequence[Path], reductions: Sequence[float], patch: int) 
 
 
 def _fitting(path: Path, side: int, reductions: Sequence[float], least: int) -> list[float]:
-    """Say by which factors a photograph is reduced, so that its shorter side exceeds `least`."""
+    """Choose the reduction factors of a photograph, so that its shorter side exceeds `least`."""
     fits = [factor for factor in reductions if round(side / factor) > least]
     return fits or ([1.0] if path.suffix.lower() in LOSSLESS and side > least else [])
 

@@ -115,9 +115,9 @@ def mix_grey(clean: Tensor, noise: Tensor, share: float, generator: torch.Genera
 def draw_noisy(
     patches: PhotoPatches, data: PriorData, generator: torch.Generator
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Draw clean patches, freshly noisy ones and the level that the network is told.
+    """Draw clean patches, noisy ones and the level that the network receives.
 
-    It is told as in inference: the noise at the smooth level of the noisy patch.
+    As in inference, it is the noise at the smooth level of the noisy patch.
     """
     drawn = (draw_raw if data.raw else draw_pictures)(patches, data, generator)
     noise = torch.randn(drawn.clean.shape, generator=generator)
