@@ -14,9 +14,9 @@ from f2r.models.temporal import TemporalEstimator
 from f2r.models.weights import (
     KINDS,
     WeightSet,
-    fingerprint,
     load_network,
     save_network,
+    sha256_of,
     shipped,
 )
 
@@ -54,7 +54,7 @@ def test_the_self_supervised_set_is_taken_when_asked_for(tmp_path, monkeypatch):
     (tmp_path / "self-supervised").mkdir()
     asked, default = describe_networks("self-supervised"), describe_networks(None)
     for name, kind in ((name, kind) for kind, name in KINDS.items()):
-        assert asked[name]["sha256"] == fingerprint(shipped(kind, WeightSet.SELF_SUPERVISED))
+        assert asked[name]["sha256"] == sha256_of(shipped(kind, WeightSet.SELF_SUPERVISED))
         assert asked[name]["sha256"] != default[name]["sha256"]
 
 
