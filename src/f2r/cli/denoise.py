@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from f2r.cli.parts import NO_PARTS, PartsOptions, step_of
 from f2r.cli.piece import WHOLE, PieceOptions, piece_of
 from f2r.cli.raw import NOT_RAW, MosaicOptions, mosaic_of
 from f2r.config import DenoiseConfig
@@ -15,7 +16,8 @@ from f2r.errors import F2RError, InputError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from f2r.run.job import FileOptions
+    from f2r.cli.display import Display
+    from f2r.run.job import FileOptions, Outcome
     from f2r.system.claim import Claim
 
 
@@ -48,14 +50,16 @@ class DenoiseArgs:
     overwrite: bool = False
     """Replace an existing output and the state of an interrupted run."""
     mosaic: MosaicOptions = NOT_RAW
+    parts: PartsOptions = NO_PARTS
 
 
 def denoise_command(args: DenoiseArgs) -> None:
     """Run `f2r denoise`."""
     from f2r.cli.display import Display
     from f2r.cli.grain import write_table
+    from f2r.io import default_output
     from f2r.run.batch import is_batch
-    from f2r.run.files import denoise_file
+    from f2r.run.job import Order
     from f2r.system.allocator import keep_freed_memory
 
     if not args.inputs or not all(args.inputs):
@@ -65,10 +69,18 @@ def denoise_command(args: DenoiseArgs) -> None:
         return
     keep_freed_memory()
     source, files = args.inputs[0], _file_options(args)
+    target = args.output or default_output(source, is_piece=files.piece is not None)
+    order = Order(source, target, args.config, files)
+    step = step_of(args.parts)
     with _claimed_table(args) as table, Display() as display:
-        done = denoise_file(source, args.output, args.config, files, display.say, display.update)
-        if table is not None:
+        done = step(order, display.say, display.update)
+        if done is not None and table is not None:
             write_table(source, str(done.output), files.piece, table, display)
+    if done is not None:
+        _say_outcome(display, done)
+
+
+def _say_outcome(display: "Display", done: "Outcome") -> None:
     name = "standard output" if str(done.output) == "-" else str(done.output)
     spent = done.report["seconds"]["total"]
     display.say(f"output: {name} ({done.report['frames']} frames in {spent:.0f} s)")
@@ -86,6 +98,8 @@ def _claimed_table(args: DenoiseArgs) -> "Iterator[Claim | None]":
     if args.grain_table is None:
         yield None
         return
+    if args.parts.prepare_only or args.parts.part is not None:
+        raise InputError("--grain-table needs the output: pass it with --join")
     if "-" in {args.inputs[0], str(args.output)}:
         raise InputError("--grain-table compares files: read from a file and write to a file")
     with claim_file(args.grain_table, args.inputs[0], overwrite=args.overwrite) as claim:

@@ -1,8 +1,9 @@
 """Denoise the frames of a clip and write them, as decided."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
+from pathlib import Path
 
 from f2r.io.clip import ClipInfo, Frame, FrameWriter
 from f2r.io.overlap import WriteBehind, read_ahead
@@ -32,12 +33,17 @@ def write_frames(
         replayed = _replay(frames, len(done), writer, state, behind)
         for result in denoise_frames(replayed, *decided):
             if state is not None and len(marks) == (expected or 0) // 2:
-                noisy, shown = _shown(job.reader.info, result)
-                state.keep_picture(partial(write_before_after, noisy=noisy, denoised=shown))
+                state.keep_picture(before_after(job.reader.info, result))
             marks.append(result.mark)
             behind.submit(partial(_deliver, writer, state, result.denoised, result.mark))
             job.clock.tell("denoise", len(marks) / max(expected or 0, len(marks)))
     return marks
+
+
+def before_after(info: ClipInfo, result: Result) -> Callable[[Path], None]:
+    """Give what writes the before/after picture of a frame."""
+    noisy, shown = _shown(info, result)
+    return partial(write_before_after, noisy=noisy, denoised=shown)
 
 
 def _shown(info: ClipInfo, result: Result) -> tuple[Frame, Frame]:

@@ -5,7 +5,7 @@ from itertools import chain, islice, repeat
 from typing import NamedTuple, Self
 
 from f2r.io.clip import Frame
-from f2r.method.exposure import match_exposure
+from f2r.method.exposure import EXPOSURE_REACH, match_exposure
 from f2r.method.fusion import TemporalFusion
 from f2r.method.networks import Networks
 from f2r.method.stream import Estimate, PlaneStream
@@ -28,31 +28,39 @@ class _Plane(NamedTuple):
         return cls(decision, stream, decision.fusion(networks.temporal.radius, setup.config.tuning))
 
 
+def frames_before(decisions: Sequence[PlaneDecision], networks: Networks) -> int:
+    """Say how many frames before a frame its result depends on."""
+    matches = any(decision.matches_exposure for decision in decisions)
+    return networks.lookahead + networks.temporal.radius + (EXPOSURE_REACH if matches else 0)
+
+
 def denoise_frames(
     frames: Iterable[Frame],
     decisions: Sequence[PlaneDecision],
     networks: Networks,
     setup: Setup,
     start: int = 0,
+    first: int = 0,
 ) -> Iterator[Result]:
     """Denoise frames in order, from frame `start` on; the window before it is computed again.
 
     Args:
-        frames: every frame of the clip, from the first.
+        frames: every frame of the clip from frame `first` on.
         decisions: one per plane.
         networks: the networks of the run.
         setup: what the run works with.
         start: number of finished frames, which are left out.
+        first: at most `start - frames_before`, or 0.
     """
     if all(decision.output is Output.NOISY for decision in decisions):
-        yield from _untouched(islice(frames, start, None), decisions, setup)
+        yield from _untouched(islice(frames, start - first, None), decisions, setup)
         return
     planes = [_Plane.start(decision, networks, setup) for decision in decisions]
     lookahead = planes[0].stream.lookahead + planes[0].fusion.lookahead
     unwanted = min(start, lookahead)
     matches = any(decision.matches_exposure for decision in decisions)
     matched = match_exposure(frames) if matches else ((frame, 1.0) for frame in frames)
-    needed = islice(matched, start - unwanted, None)
+    needed = islice(matched, start - unwanted - first, None)
     for frame, gain in chain(needed, repeat((None, 1.0), lookahead)):
         parts = list[PlaneEstimate]()
         levels = [None] * len(planes) if frame is None else setup.layout.split(frame)

@@ -5,12 +5,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from f2r.config import DenoiseConfig
 from f2r.io.clip import EncodeOptions, FrameReader
 from f2r.io.excerpt import Piece
 from f2r.io.raw.mosaic import Mosaic
 from f2r.run.repair import Repair
 from f2r.run.setup import Setup
 from f2r.system.progress import StageClock
+
+PIPE = "-"
+"""Standard input or output."""
 
 Announce = Callable[[str], None]
 """Receives one sentence on what was found or decided."""
@@ -34,6 +38,20 @@ class FileOptions:
     """Names of the axes of a TIFF or `.npy`, such as 'YXT'."""
     piece: Piece | None = None
     """Which frames, if not all."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a user asks for: one clip into one output."""
+
+    source: str
+    """Video file, folder of frames, TIFF stack, `.npy`, or '-'."""
+    target: Path
+    """Where to write; '-' is standard output."""
+    config: DenoiseConfig
+    """What decides the result besides the clip."""
+    files: FileOptions
+    """How files are read, written and kept."""
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,13 @@ compressed samples of the output, each with a checksum. A crash can truncate onl
 an error before a complete record is damage.
 """
 
+import hashlib
 import io
 import mmap
 import os
 import struct
 import zlib
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -50,7 +52,8 @@ class FrameSpool:
             raise InputError(f"{path}: cannot be written ({error.strerror})") from error
         try:
             self._end = self._scan()
-            self._file.truncate(self._end)
+            if self._end < path.stat().st_size:
+                self._file.truncate(self._end)
         except BaseException:
             self._file.close()
             raise
@@ -92,9 +95,28 @@ class FrameSpool:
             raise damaged(self.path, f"frame {index + 1}: its checksum is wrong")
         return _unpack(zlib.decompress(content))
 
+    def check(self) -> None:
+        """Read every frame.
+
+        Raises:
+            InputError: one was damaged since it was written.
+        """
+        for index, start in enumerate(self._starts):
+            if self._content(start) is None:
+                raise damaged(self.path, f"frame {index + 1}: its checksum is wrong")
+
+    def digest(self) -> str:
+        """Give the SHA-256 of all headers, which hold the checksums of all frames."""
+        digest = hashlib.sha256()
+        for start in self._starts:
+            self._file.seek(start)
+            digest.update(self._file.read(RECORD_HEADER.size))
+        return digest.hexdigest()
+
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        with suppress(OSError):  # `append` has raised what it could not write
+            self._file.close()
 
     def _scan(self) -> int:
         """Find the records by their headers; return where the last whole one ends."""
@@ -144,6 +166,32 @@ class FrameSpool:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def count_frames(path: Path, start: int = 0) -> tuple[int, int]:
+    """Count the frames of a spool that another process may be writing.
+
+    Args:
+        path: the file; nothing is changed, and there may be none.
+        start: end of a frame, from which to count.
+
+    Returns:
+        Frames, and where the last one ends in bytes.
+    """
+    count = 0
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            while start + RECORD_HEADER.size <= size:
+                file.seek(start)
+                mark, length, *_ = RECORD_HEADER.unpack(file.read(RECORD_HEADER.size))
+                if mark != RECORD or start + RECORD_HEADER.size + length > size:
+                    break
+                start += RECORD_HEADER.size + length
+                count += 1
+    except OSError:
+        return count, start
+    return count, start
 
 
 def _pack(samples: Samples) -> bytes:

@@ -5,6 +5,7 @@ finished frames and the before/after picture. Each file is complete or absent at
 """
 
 import json
+import secrets
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
@@ -20,8 +21,13 @@ from f2r.run.resume.kept import DECISIONS
 from f2r.run.resume.spool import FrameSpool
 from f2r.run.setup import Setup
 from f2r.system.claim import Claim
+from f2r.system.lock import is_locked
 from f2r.system.marked import check_stamp, make_marked, read_stamp, remove_marked
+from f2r.system.placing import cannot_write
 from f2r.system.sealed import DamagedError, damaged, read_sealed, write_sealed
+
+PICTURE = "picture.sealed"
+"""Before/after picture, in the folder of a run."""
 
 
 class RunState:
@@ -52,6 +58,7 @@ class RunState:
     ) -> None:
         self.folder = state_folder(claim.path)
         self._announce, self._claim = announce, claim
+        self._stays = False
         found = read_stamp(self.folder)
         if resume:
             _check_resumable(self.folder, found, identity)
@@ -61,10 +68,11 @@ class RunState:
                 "--overwrite to start again"
             )
         elif found is not None:
+            _check_idle(self.folder)
             remove_marked(claim, self.folder)
         if not resume:
             make_marked(claim, self.folder, identity)
-        self.picture = self.folder / "picture.sealed"
+        self.picture = self.folder / PICTURE
         """Before/after picture, once its frame is done."""
         if self.picture.exists():
             read_sealed(self.picture)
@@ -74,12 +82,13 @@ class RunState:
             self.spool.close()
             raise damaged(self.folder / DECISIONS, "it is missing")
 
+    def stay(self) -> None:
+        """Keep the folder though the run succeeds: others go on from it."""
+        self._stays = True
+
     def keep_picture(self, write: Callable[[Path], None]) -> None:
         """Keep the before/after picture that `write` fills a file with."""
-        fresh = self.folder / "picture.png"
-        write(fresh)
-        write_sealed(self.picture, fresh.read_bytes())
-        fresh.unlink()
+        seal_picture(self.picture, write)
 
     def place_picture(self, path: Path) -> None:
         """Put the before/after picture beside the output.
@@ -104,7 +113,8 @@ class RunState:
         trace: TracebackType | None,
     ) -> None:
         self.spool.close()
-        if kind is not None and issubclass(kind, DamagedError):
+        is_damaged = kind is not None and issubclass(kind, DamagedError)
+        if is_damaged or (kind is None and self._stays):
             return
         if kind is not None and has_progress(self.folder):
             self._announce(
@@ -118,6 +128,22 @@ class RunState:
 def state_folder(output: Path) -> Path:
     """Name the folder of a run."""
     return output.with_name(output.name + ".run")
+
+
+def seal_picture(path: Path, write: Callable[[Path], None]) -> None:
+    """Keep, with a checksum, the picture that `write` fills a file with.
+
+    Raises:
+        InputError: the disk is full.
+    """
+    fresh = path.with_name(f".f2r-{secrets.token_hex(8)}.png")
+    try:
+        write(fresh)
+        write_sealed(path, fresh.read_bytes())
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 def has_progress(folder: Path) -> bool:
@@ -143,6 +169,12 @@ def identity_of(source: str, setup: Setup, options: dict[str, Any]) -> dict[str,
     }
     plain: dict[str, Any] = json.loads(json.dumps(identity))
     return plain
+
+
+def _check_idle(folder: Path) -> None:
+    """Refuse to throw away what workers are filling."""
+    if any(is_locked(path) for path in folder.glob("parts/*.lock")):
+        raise InputError(f"{folder}: parts of the clip are being made: wait for them or stop them")
 
 
 def _check_resumable(folder: Path, found: dict[str, Any] | None, identity: dict[str, Any]) -> None:
