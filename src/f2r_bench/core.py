@@ -36,11 +36,13 @@ from f2r.run.result import Result
 from f2r.run.setup import set_up
 from f2r.system.progress import Progress, ProgressCallback, StageClock
 from f2r.train.adapt import Adaptation, AdaptConfig, adapt
+from f2r.train.corpus.codecs import Coding, constant_quantiser, encode
 from f2r.train.loop import FitConfig, Trainer
 
 __all__ = [
     "ALPHA",
     "Adaptation",
+    "Coding",
     "Denoised",
     "Estimate",
     "Facts",
@@ -52,8 +54,10 @@ __all__ = [
     "Result",
     "StagesPlan",
     "chained_flow",
+    "constant_quantiser",
     "denoise",
     "denoise_coded",
+    "encode",
     "estimate_clip",
     "facts_of",
     "fit_network",

@@ -7,7 +7,8 @@ from f2r.errors import InputError
 from f2r.models.prior import ImagePrior
 from f2r.train.corpus.coded_noise import CodedNoise, CodedPatches, code_noisy
 from f2r.train.corpus.photos import PhotoPatches
-from f2r.train.corpus.prior_training import PriorData, prior_loss
+from f2r.train.corpus.prior_training import prior_loss
+from f2r.train.options import PriorData
 from synthetic import moving_clip
 
 

@@ -16,7 +16,8 @@ from f2r.models.weights import load_prior
 from f2r.noise.models import Gaussian
 from f2r.train.adapt import AdaptConfig, adapt
 from f2r.train.corpus.photos import PhotoPatches
-from f2r.train.corpus.prior_training import PriorData, prior_loss
+from f2r.train.corpus.prior_training import prior_loss
+from f2r.train.options import PriorData
 from f2r.train.refiner_loss import refiner_loss
 from f2r.train.temporal_loss import FLOOR, temporal_loss
 from f2r.train.windows import CropConfig, CropSampler

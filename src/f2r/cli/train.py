@@ -1,13 +1,13 @@
 """`f2r train`: train weights on clips or photographs."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
 from f2r.cli.raw import NOT_RAW, MosaicOptions, mosaic_of
-from f2r.config import seconds_of
+from f2r.train.options import FootageOptions, PriorConfig, StagesConfig
 
 if TYPE_CHECKING:
     from f2r.train.corpus.footage import Footage
@@ -21,18 +21,9 @@ class TrainPriorArgs:
     """Photographs, or folders of them."""
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
     """Weights file to write (.safetensors)."""
-    time_budget: str = "45m"
-    """Training time, such as 90s, 45m or 2h."""
-    seed: int = 0
-    """Seed of patches, noise and initial weights."""
-    init: Path | None = None
-    """Weights to start from, to train them further."""
+    config: Annotated[PriorConfig, tyro.conf.arg(name="")] = field(default_factory=PriorConfig)
     overwrite: bool = False
     """Replace existing weights, and the state of another training."""
-    raw: bool = False
-    """For raw: photographs are converted to raw by an inverse ISP, with the noise of a camera."""
-    coded_share: float = 0.0
-    """Share of pictures whose noise goes through a video codec; not with --raw."""
 
 
 @dataclass(frozen=True)
@@ -48,34 +39,15 @@ class TrainClipsArgs:
     """Folder for temporal.safetensors, refiner.safetensors and training.json."""
     noise: str = "auto"
     """Noise of every clip: auto, or a model as for f2r denoise; with --add-noise, what is added."""
-    add_noise: bool = False
-    """The clips are clean: add noise once, by default of many levels."""
-    photos: tuple[Path, ...] = ()
-    """Photographs, from which further clips are made; needs --add-noise."""
-    clean_targets: bool = False
-    """Use the clean frames as targets, instead of self-supervision; needs --add-noise."""
     coded_share: float = 0.0
     """Share of clips that go through a video codec after the noise; needs --clean-targets."""
+    footage: Annotated[FootageOptions, tyro.conf.arg(name="")] = field(
+        default_factory=FootageOptions
+    )
     mosaic: MosaicOptions = NOT_RAW
-    raw: bool = False
-    """The clips are raw; with --add-noise, clips are converted to raw with the noise of a
-    camera."""
-    init: str | None = None
-    """Weights to start from: a folder or file, or none for random ones; default: the shipped."""
-    time_budget: str = "45m"
-    """Training time of both stages together."""
-    steps: int | None = None
-    """Optimiser steps of each stage, at most; makes a run repeatable."""
-    batch: int = 6
-    """Crops a step, over all processes."""
-    shards: int | None = None
-    """Parts into which processes divide a batch; default: one per process."""
-    memory: float = 4.0
-    """Memory for prepared frames in GiB, per process; longer clips are sampled."""
+    config: Annotated[StagesConfig, tyro.conf.arg(name="")] = field(default_factory=StagesConfig)
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Where to compute."""
-    seed: int = 0
-    """Seed of noise, crops and initial weights."""
     overwrite: bool = False
     """Replace weights that lie in the output folder, and the state of another training."""
 
@@ -91,11 +63,7 @@ def train_prior_command(args: TrainPriorArgs) -> None:
         train_prior(
             args.photos,
             args.output,
-            seconds_of(args.time_budget),
-            args.seed,
-            args.init,
-            raw=args.raw,
-            coded_share=args.coded_share,
+            args.config,
             overwrite=args.overwrite,
             progress=display.update,
         )
@@ -108,17 +76,13 @@ def _footage(args: TrainClipsArgs) -> "Footage":
     from f2r.train.corpus.coded_noise import CodedNoise
     from f2r.train.corpus.footage import Footage
 
-    mosaic = mosaic_of(args.mosaic)
+    mosaic, options = mosaic_of(args.mosaic), args.footage
     return Footage(
         args.clips,
-        args.photos,
-        args.add_noise,
-        raw=args.raw or mosaic is not None,
-        mosaic=mosaic,
-        noise=None if args.noise == "auto" else parse_noise(args.noise),
-        gib=args.memory,
-        clean_targets=args.clean_targets,
+        mosaic,
+        None if args.noise == "auto" else parse_noise(args.noise),
         coded=CodedNoise(args.coded_share) if args.coded_share else None,
+        **vars(replace(options, raw=options.raw or mosaic is not None)),
     )
 
 
@@ -128,27 +92,16 @@ def train_clips_command(args: TrainClipsArgs) -> None:
     from f2r.system.allocator import keep_freed_memory
     from f2r.system.device import choose_device, describe_device
     from f2r.system.processes import connect
-    from f2r.train.corpus.stages_training import StagesConfig, train_on_clips
-    from f2r.train.windows import CropConfig
+    from f2r.train.corpus.stages_training import train_on_clips
 
     keep_freed_memory()
-    footage = _footage(args)
     device = choose_device(args.device)
     processes = connect(device.type)
-    config = StagesConfig(
-        seconds=seconds_of(args.time_budget),
-        batch=args.batch,
-        shards=processes.count if args.shards is None else args.shards,
-        seed=args.seed,
-        crops=CropConfig(mirrored=not footage.raw),
-        init=args.init,
-    )
-    config = config if args.steps is None else replace(config, steps=args.steps)
     with Display(quiet=not processes.is_main) as display:
         display.say(f"device: {describe_device(device)}, {processes.count} process(es)")
         train_on_clips(
-            footage,
-            config,
+            _footage(args),
+            args.config,
             args.output,
             device=device,
             processes=processes,

@@ -10,7 +10,7 @@ from av.video.reformatter import ColorRange
 from numpy.typing import NDArray
 
 from f2r.errors import InputError
-from f2r.train.corpus.codecs import Coding, constant_quantiser, encode
+from f2r_bench.core import Coding, constant_quantiser, encode
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from f2r.io.recognise import ARRAY_SUFFIXES, PICTURE_SUFFIXES, TIFF_SUFFIXES, VI
 from f2r.noise.correlated import Correlated, gaussian_correlation
 from f2r.noise.models import Gaussian, NoiseModel, PoissonGaussian
 from f2r.train.corpus.coded_noise import CodedNoise
+from f2r.train.options import FootageOptions
 from f2r.train.sample import frame_bytes
 
 CLIP_SUFFIXES = VIDEO_SUFFIXES | ARRAY_SUFFIXES | TIFF_SUFFIXES
@@ -84,17 +85,11 @@ class AddedNoise:
 
 
 @dataclass(frozen=True)
-class Footage:
-    """Training data."""
+class Footage(FootageOptions):
+    """Training clips and their noise."""
 
     clips: tuple[Path, ...]
     """Clips, or folders of clips."""
-    photos: tuple[Path, ...] = ()
-    """Photographs, or folders of them, from which moving clips are made; they need `add_noise`."""
-    add_noise: bool = False
-    """Whether the clips are clean and first get noise, once."""
-    raw: bool = False
-    """Whether the clips are raw; with `add_noise` pictures are converted to raw."""
     mosaic: Mosaic | None = None
     """Pattern and levels of raw frames without metadata."""
     noise: NoiseModel | None = None
@@ -102,17 +97,12 @@ class Footage:
     for raw from the levels of a camera."""
     spread: AddedNoise = field(default_factory=AddedNoise)
     """Distribution of the added noise if `noise` is None."""
-    gib: float = 4.0
-    """Memory for prepared frames in GiB, per process; longer clips are sampled; > 0."""
-    clean_targets: bool = False
-    """Whether clips keep their clean frames as the targets of both stages; needs `add_noise`."""
     coded: CodedNoise | None = None
     """Coding of a share of the clips after the noise; needs `clean_targets`, excludes raw clips and
     a given `noise`."""
 
     def __post_init__(self) -> None:
-        if self.clean_targets and not self.add_noise:
-            raise InputError("noisy clips have no clean frames: --clean-targets needs --add-noise")
+        super().__post_init__()
         if self.coded and not self.clean_targets:
             raise InputError("coded noise is not zero-mean: --coded-share needs --clean-targets")
         if self.coded and (self.raw or self.noise):
@@ -120,10 +110,6 @@ class Footage:
                 "--coded-share is for pictures and levels of its own: not for raw"
                 " clips, not with --noise"
             )
-        if self.photos and not self.add_noise:
-            raise InputError("photographs are clean: --photos needs --add-noise")
-        if not self.gib > 0:
-            raise InputError(f"memory must be positive, not {self.gib:g} GiB")
 
 
 @dataclass(frozen=True)
@@ -224,7 +210,7 @@ def plan_frames(sources: Sequence[ClipSource], footage: Footage) -> list[int]:
             per_frame.append(frame_bytes(info, size) + clean)
     wanted = [n * size for n, size in zip(lengths, per_frame, strict=True)]
     least = [min(n, LEAST_FRAMES) * size for n, size in zip(lengths, per_frame, strict=True)]
-    given = share_memory(wanted, least, int(footage.gib * 2**30))
+    given = share_memory(wanted, least, int(footage.memory_gib * 2**30))
     return [part // size for part, size in zip(given, per_frame, strict=True)]
 
 

@@ -2,14 +2,13 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from f2r.errors import InputError, check_seed
 from f2r.io.output import check_output
 from f2r.isp.inverse import inverse_isp, sample_shot_read
 from f2r.method.noise_map import smooth_level
@@ -22,41 +21,10 @@ from f2r.train.corpus.coded_noise import CodedNoise, CodedPatches
 from f2r.train.corpus.photos import PhotoPatches, find_photos, load_photos
 from f2r.train.corpus.training_state import claim_weights, training_state
 from f2r.train.loop import FitConfig, Trainer
+from f2r.train.options import PriorConfig, PriorData
 
 FIRST_RATE, FINE_RATE = 1e-3, 5e-4
 """Peak learning rates from random and from given weights."""
-
-
-@dataclass(frozen=True)
-class PriorData:
-    """How training pairs are made from photographs."""
-
-    reductions: tuple[float, ...] = (3.0, 4.5, 6.5)
-    """Photographs are reduced by these factors (area averaging), which removes JPEG blocks."""
-    patch: int = 80
-    """Side of a training patch in pixels; a multiple of 8."""
-    batch: int = 24
-    """Patches a step; > 0."""
-    sigma_max: float = 75 / 255
-    """Highest noise level, of nominal range 1."""
-    sigma_power: float = 1.4
-    """Levels are sigma_max * u ** sigma_power, u even in [0, 1]: above 1 favours weak noise."""
-    grey_share: float = 0.15
-    """Share of pictures turned grey, so that one network serves both; in [0, 1]."""
-    raw: bool = False
-    """Whether patches are taken back to raw."""
-    raw_gain: float = 4.0
-    """Raw patches are brightened by a factor drawn from 1 to this, as `levels` would; >= 1."""
-    signal_dependent_share: float = 0.3
-    """Share of pictures with Poisson-Gaussian instead of Gaussian noise; in [0, 1]."""
-    coded_share: float = 0.0
-    """Share of pictures whose noise went through a codec; not for raw; in [0, 1]."""
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.coded_share <= 1:
-            raise InputError(f"coded share must lie in [0, 1], not {self.coded_share:g}")
-        if self.coded_share and self.raw:
-            raise InputError("raw is never coded: leave out --coded-share or --raw")
 
 
 class Examples(NamedTuple):
@@ -155,15 +123,11 @@ def prior_loss(
     return (errors + 1e-8).sqrt().mean()
 
 
-def train_prior(  # noqa: PLR0913
+def train_prior(
     photos: Sequence[Path],
     output: Path,
-    seconds: float,
-    seed: int,
-    init: Path | None = None,
+    config: PriorConfig,
     *,
-    raw: bool = False,
-    coded_share: float = 0.0,
     overwrite: bool = False,
     progress: ProgressCallback | None = None,
 ) -> ImagePrior:
@@ -173,26 +137,21 @@ def train_prior(  # noqa: PLR0913
         photos: image files, or folders of them.
         output: weights file; training state lies beside it in `OUTPUT.run` until it is
             done, and the same call goes on from it after an interruption.
-        seconds: training time.
-        seed: seed of initial weights, patches and noise.
-        init: weights to start from; None starts from random ones.
-        raw: train a prior for raw planes instead of pictures.
-        coded_share: share of pictures whose noise goes through a codec; 0 for `raw`.
+        config: time, seed, weights to start from, training pairs.
         overwrite: replace existing weights, and the state of another training.
         progress: called a few times a second.
 
     Raises:
         InputError: photographs, options or `output` cannot be used.
     """
-    check_seed(seed)
     check_output(output, None, overwrite=True)
-    data = PriorData(raw=raw, coded_share=coded_share)
+    data, seed = config.data, config.seed
     torch.manual_seed(seed)
-    prior = channels_last(_starting_prior(init, raw=raw))
+    prior = channels_last(_starting_prior(config.init, raw=data.raw))
     patches = PhotoPatches(load_photos(find_photos(photos), data.reductions, data.patch))
     coded = _coded_patches(patches, data)
     folder = output.with_name(output.name + ".run")
-    identity = _identity(seed, data, init)
+    identity = _identity(config)
     with (
         claim_weights([output], folder, overwrite=overwrite) as claim,
         training_state(claim, folder, identity),
@@ -201,13 +160,17 @@ def train_prior(  # noqa: PLR0913
             "prior",
             prior,
             lambda generator: prior_loss(prior, patches, data, generator, coded),
-            FitConfig(seconds, learning_rate=FINE_RATE if init else FIRST_RATE, ema_decay=0.999),
+            FitConfig(
+                config.time_budget,
+                learning_rate=FINE_RATE if config.init else FIRST_RATE,
+                ema_decay=0.999,
+            ),
             torch.Generator().manual_seed(seed),
             folder / "prior.ckpt",
         )
         trainer.run(progress)
         facts = {"seed": str(seed), "steps": str(trainer.step)}
-        facts |= {"coded_share": f"{coded_share:g}"} if coded else {}
+        facts |= {"coded_share": f"{data.coded_share:g}"} if coded else {}
         claim.write(output, lambda path: save_network(path, prior, facts))
     return prior
 
@@ -218,9 +181,8 @@ def _coded_patches(patches: PhotoPatches, data: PriorData) -> CodedPatches | Non
     return CodedPatches(patches.images, patches.weights, data.patch, CodedNoise(), data.grey_share)
 
 
-def _identity(seed: int, data: PriorData, init: Path | None) -> str:
-    values = {"seed": seed, "raw": data.raw, "init": None if init is None else str(init)}
-    return json.dumps(values | ({"coded_share": data.coded_share} if data.coded_share else {}))
+def _identity(config: PriorConfig) -> str:
+    return json.dumps(asdict(config) | {"time_budget": None}, default=str)
 
 
 def _starting_prior(init: Path | None, *, raw: bool) -> ImagePrior:

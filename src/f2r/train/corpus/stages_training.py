@@ -9,15 +9,14 @@ not depend on how many they are.
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from f2r.config import Tuning
-from f2r.errors import InputError, check_seed
+from f2r.errors import InputError
 from f2r.method.networks import Networks, load_networks, own_weights
 from f2r.method.prepared_clip import PreparedClip, anchors_of_clip
 from f2r.models.layers import PICTURE, RAW, channels_last
@@ -33,6 +32,7 @@ from f2r.train.corpus.footage import Footage
 from f2r.train.corpus.shards import Announce, prepare_shards
 from f2r.train.corpus.training_state import claim_weights, training_state
 from f2r.train.loop import FitConfig, Trainer
+from f2r.train.options import StagesConfig
 from f2r.train.refiner_loss import refiner_loss
 from f2r.train.temporal_loss import temporal_loss
 from f2r.train.windows import CropConfig, CropSampler
@@ -50,41 +50,6 @@ REPORT = "training.json"
 """What was trained on, and how."""
 
 Loss = Callable[[torch.Generator], Tensor]
-
-
-@dataclass(frozen=True)
-class StagesConfig:
-    """How to train both stages on many clips."""
-
-    seconds: float = 2700.0
-    """Training time of both stages; > 0."""
-    steps: int = 1_000_000
-    """Most optimiser steps of each stage; with it a run can be repeated exactly; > 0."""
-    temporal_share: float = 0.55
-    """Share of the training time that stage 1 gets; in (0, 1)."""
-    batch: int = 6
-    """Crops a step over all processes; rounded up to a multiple of `shards`; > 0."""
-    shards: int = 1
-    """Parts of a batch, each with its own clips; a multiple of the number of processes."""
-    crops: CropConfig = field(default_factory=CropConfig)
-    """Training crops; their number follows from `batch`."""
-    seed: int = 0
-    """Seed of noise, crops and initial weights; >= 0."""
-    alpha: float = Tuning.alpha
-    """Strength of the recorruption in stage 2; > 0."""
-    init: str | None = None
-    """Folder or file of weights to start from, or 'none' for random ones; None: the shipped."""
-
-    def __post_init__(self) -> None:
-        for name in ("steps", "batch", "shards"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} must be at least 1, not {getattr(self, name)}")
-        check_seed(self.seed)
-
-    @property
-    def shard_crops(self) -> CropConfig:
-        """Crops of one shard."""
-        return replace(self.crops, batch=-(-self.batch // self.shards))
 
 
 def train_on_clips(  # noqa: PLR0913
@@ -114,8 +79,10 @@ def train_on_clips(  # noqa: PLR0913
     Raises:
         InputError: clips, options or `output` cannot be used.
     """
-    if config.shards % processes.count:
-        raise InputError(f"{config.shards} shards cannot be divided by {processes.count} processes")
+    count = processes.count if config.shards is None else config.shards
+    if count % processes.count:
+        raise InputError(f"{count} shards cannot be divided by {processes.count} processes")
+    config = replace(config, shards=count)
     with ExitStack() as stack:
         claim = None
         if processes.is_main:
@@ -125,7 +92,7 @@ def train_on_clips(  # noqa: PLR0913
             footage,
             networks.prior,
             config.seed,
-            config.shards,
+            count,
             processes=processes,
             announce=announce,
             progress=progress,
@@ -133,7 +100,8 @@ def train_on_clips(  # noqa: PLR0913
         work = output / STATE
         if claim is not None:
             stack.enter_context(training_state(claim, work, _identity(footage, config)))
-        facts = train_networks(networks, shards.clips, config, work, processes, progress)
+        crops = CropConfig(batch=-(-config.batch // count), mirrored=not footage.raw)
+        facts = train_networks(networks, shards.clips, config, crops, work, processes, progress)
         if claim is not None:
             facts |= _facts_of_footage(footage)
             _write(claim, networks, config, facts)
@@ -145,6 +113,7 @@ def train_networks(
     networks: Networks,
     shards: Mapping[int, Sequence[PreparedClip]],
     config: StagesConfig,
+    crops: CropConfig,
     work: Path,
     processes: Processes = Processes(),  # noqa: B008 - frozen
     progress: ProgressCallback | None = None,
@@ -156,7 +125,7 @@ def train_networks(
     """
     generator = torch.Generator().manual_seed(config.seed)
     temporal, refiner = networks.temporal.train(), networks.refiner.train()
-    crops, share = config.shard_crops, config.temporal_share
+    share = config.temporal_share
     samplers = {k: CropSampler(clips, crops) for k, clips in shards.items()}
     loss = shared_loss({k: _first_loss(networks, s) for k, s in samplers.items()})
     state, fit = work / "temporal.ckpt", _fit(config, share)
@@ -218,8 +187,8 @@ def shared_loss(losses: Mapping[int, Loss]) -> Loss:
 
 def _fit(config: StagesConfig, share: float) -> FitConfig:
     return FitConfig(
-        seconds=config.seconds * share,
-        steps=config.steps,
+        seconds=config.time_budget * share,
+        steps=FitConfig.steps if config.steps is None else config.steps,
         learning_rate=FIRST_RATE if config.init == FRESH else FINE_RATE,
         ema_decay=0.999,
     )
