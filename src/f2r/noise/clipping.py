@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -22,8 +23,8 @@ from f2r.noise.correlated import Correlated
 from f2r.noise.fit import censored_moments
 from f2r.noise.models import NoiseModel, draw_normal
 
-STEPS = 1024
-"""Levels at which f is tabulated; it is linear between them."""
+STEPS = 4096
+"""Levels at which f, its inverse and the variance are tabulated; they are linear in between."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,23 +39,19 @@ class Clipped:
     """Upper limit, nominal units."""
 
     @cached_property
-    def _table(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Levels x, rising, f(x) and the variance after clipping; each (STEPS,) float64."""
+    def _table(self) -> "_Table":
         level = torch.linspace(self.low, self.high, STEPS, dtype=torch.float64)
         deviation = self.base.variance(level).clamp(min=1e-14).sqrt()
-        limits = Limits(self.low, self.high)
-        mean, variance = censored_moments(level, deviation, limits)
-        return level, mean.cummax(0).values, variance.clamp(min=0.0)
+        mean, variance = censored_moments(level, deviation, Limits(self.low, self.high))
+        return _Table.of(mean.cummax(0).values, level, variance.clamp(min=0.0))
 
     def variance(self, level: Tensor) -> Tensor:
         """Compute the variance of clipped samples with mean `level`, nominal units squared."""
-        _, mean, variance = self._table
-        return _interpolate(level, mean, variance)
+        return self._table.look_up(self._table.variance, level)
 
     def undo(self, level: Tensor) -> Tensor:
         """Apply the inverse of f to means of clipped samples, nominal units."""
-        clean, mean, _ = self._table
-        return _interpolate(level, mean, clean)
+        return self._table.look_up(self._table.clean, level)
 
     def sample(self, clean: Tensor, generator: torch.Generator) -> Tensor:
         """Add Gaussian noise with the variance at each level; not clipped."""
@@ -132,12 +129,27 @@ def find_clipping(frames: Tensor) -> Limits:
     )
 
 
-def _interpolate(value: Tensor, known: Tensor, wanted: Tensor) -> Tensor:
-    """Interpolate `wanted` over the rising `known` at `value`; constant beyond the ends."""
-    known, wanted = known.to(value.device), wanted.to(value.device)
-    asked = value.double().clamp(float(known[0]), float(known[-1]))
-    right = torch.searchsorted(known, asked.contiguous()).clamp(1, len(known) - 1)
-    left = right - 1
-    share = (asked - known[left]) / (known[right] - known[left]).clamp(min=1e-15)
-    found = wanted[left] + share.clamp(0, 1) * (wanted[right] - wanted[left])
-    return found.to(value.dtype)
+@dataclass(frozen=True, eq=False)
+class _Table:
+    """Inverse of f and variance over evenly spaced values of f; constant beyond the ends."""
+
+    first: float
+    last: float
+    clean: Tensor
+    variance: Tensor
+
+    @classmethod
+    def of(cls, mean: Tensor, level: Tensor, variance: Tensor) -> "_Table":
+        """Tabulate curves that are known at rising values of f, (STEPS,) float64 each."""
+        even = np.linspace(float(mean[0]), float(mean[-1]), STEPS)
+        curves = (torch.from_numpy(np.interp(even, mean, curve)) for curve in (level, variance))
+        return cls(float(mean[0]), float(mean[-1]), *curves)
+
+    def look_up(self, curve: Tensor, value: Tensor) -> Tensor:
+        """Interpolate a curve at `value`, in its data type and on its device."""
+        known = curve.to(value.device, value.dtype)
+        place = (value - self.first) * ((STEPS - 1) / (self.last - self.first))
+        place = place.clamp_(0, STEPS - 1)
+        left = place.floor().clamp_(max=STEPS - 2)
+        index = left.int()
+        return torch.lerp(known[index], known[index + 1], place.sub_(left))
