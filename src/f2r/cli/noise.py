@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from f2r.noise.plane_noise import PlaneNoise
 
-PICTURES = {".png", ".jpg", ".jpeg"}
+CHART_SUFFIXES = {".png", ".jpg", ".jpeg"}
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def noise_command(args: NoiseArgs) -> None:
     from f2r.run.inspect import inspect_noise
     from f2r.system.environment import write_report
 
-    if args.picture is not None and args.picture.suffix.lower() not in PICTURES:
+    if args.picture is not None and args.picture.suffix.lower() not in CHART_SUFFIXES:
         raise InputError(f"--picture {args.picture}: give a name that ends in .png or .jpg")
     if args.picture is not None:
         check_charts()

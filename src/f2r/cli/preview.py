@@ -13,7 +13,7 @@ from f2r.errors import InputError
 STRENGTHS = (0.5, 0.8, 1.0)
 """Strengths that the picture shows."""
 
-PICTURES = {".png", ".jpg", ".jpeg"}
+PICTURE_SUFFIXES = {".png", ".jpg", ".jpeg"}
 
 
 def _without_training() -> DenoiseConfig:
@@ -53,7 +53,7 @@ def preview_command(args: PreviewArgs) -> None:
     from f2r.system.progress import StageClock
 
     output = args.output or Path(args.input).with_suffix(".preview.png")
-    if output.suffix.lower() not in PICTURES:
+    if output.suffix.lower() not in PICTURE_SUFFIXES:
         raise InputError(f"{output}: give a name that ends in .png or .jpg")
     at = None if args.at is None else parse_place(args.at, "--at")
     opened = open_reader(

@@ -7,10 +7,10 @@ from f2r.method.tiles import Box, Tile
 from f2r.noise.models import NoiseModel
 from f2r.noise.network_sigma import network_variance
 
-CELL = 8
+LEVEL_CELL = 8
 """Side of the squares that are averaged to a smooth level, in pixels."""
 
-LEVEL_REACH = 4 * CELL
+LEVEL_REACH = 4 * LEVEL_CELL
 """Reach of the smooth level around a pixel, in pixels."""
 
 
@@ -33,10 +33,10 @@ def sigma_map(noise: NoiseModel, noisy: Tensor, gain: float = 1.0) -> Tensor:
 
 def smooth_level(noisy: Tensor) -> Tensor:
     """Give the mean of (B, C, H, W) noisy frames over about 24 pixels, at every pixel."""
-    cells = functional.avg_pool2d(noisy, CELL, ceil_mode=True)
+    cells = functional.avg_pool2d(noisy, LEVEL_CELL, ceil_mode=True)
     for _ in range(2):
         cells = functional.avg_pool2d(cells, 3, stride=1, padding=1, count_include_pad=False)
-    smooth = functional.interpolate(cells, scale_factor=CELL, mode="bilinear")
+    smooth = functional.interpolate(cells, scale_factor=LEVEL_CELL, mode="bilinear")
     return smooth[..., : noisy.shape[-2], : noisy.shape[-1]]
 
 

@@ -37,14 +37,14 @@ BLOCK_SIDE = 8
 """Side of a codec's usual block, in pixels."""
 BANDS = ((1, 2), (3, 4), (5, 7), (8, 10), (11, 14))
 """First and last sum of the two frequencies of each band of a block's cosine transform."""
-SPREAD = torch.tensor([0.05, 0.15, 0.3, 0.5, 0.7, 0.9])
+BLOCK_QUANTILES = torch.tensor([0.05, 0.15, 0.3, 0.5, 0.7, 0.9])
 """Quantiles over blocks."""
 SEARCH_RADIUS = 3
 """Search range for blocks in the frames before and after, in pixels."""
 SOUGHT = 2 * BLOCK_SIDE
 """Side of a block that is searched for."""
-BAND_NUMBERS = len(BANDS) * (len(SPREAD) + 1)
-MOTION_NUMBERS = 6 * len(SPREAD) + 6 + BAND_NUMBERS
+BAND_NUMBERS = len(BANDS) * (len(BLOCK_QUANTILES) + 1)
+MOTION_NUMBERS = 6 * len(BLOCK_QUANTILES) + 6 + BAND_NUMBERS
 MEASURED_NUMBERS = 3 * BAND_NUMBERS + MOTION_NUMBERS
 KIND = "noise_level"
 
@@ -185,7 +185,7 @@ def measure_motion(patches: Tensor) -> Tensor:
     smallest, where = sizes.min(0)
     best, still, usual = (torch.log2(d + 0.1) for d in (smallest, still, sizes.mean(0)))
     kinds = torch.stack((best, still, usual, best - usual, still - usual, best - still), dim=1)
-    ranks = (SPREAD * (best.shape[1] - 1)).round().long()
+    ranks = (BLOCK_QUANTILES * (best.shape[1] - 1)).round().long()
     spread = kinds.sort(dim=-1).values[..., ranks].flatten(1)
     order = usual.argsort(dim=1)
     thirds = [t.mean(1) for k in (best, best - usual) for t in k.gather(1, order).chunk(3, dim=1)]
@@ -231,12 +231,12 @@ def _spread_bands(planes: Tensor) -> Tensor:
         planes: (B, K, P, H, W) in 8-bit units; K is not averaged.
 
     Returns:
-        (B, K * BAND_NUMBERS): first the energies at `SPREAD`, then the shares of empty blocks.
+        (B, K * BAND_NUMBERS): energies at `BLOCK_QUANTILES`, then shares of empty blocks.
     """
     power = (_blocks(planes, BLOCK_SIDE).flatten(-2) @ _cosines().to(planes.device)).square()
     bands = power @ _band_means().to(planes.device)  # (B, K, P, H / 8, W / 8, bands)
     bands = bands.movedim(-1, 2).flatten(3).flatten(1, 2)  # (B, K * bands, blocks)
-    ranks = (SPREAD * (bands.shape[-1] - 1)).round().long()
+    ranks = (BLOCK_QUANTILES * (bands.shape[-1] - 1)).round().long()
     spread = torch.log2(bands.sort(dim=-1).values[..., ranks] + 0.05)
     empty = (bands < 0.1).float().mean(-1)
     return torch.cat((spread.flatten(1) / 10, empty), dim=1)

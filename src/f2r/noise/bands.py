@@ -14,6 +14,7 @@ _MID = (ORDER == 7) | (ORDER == 8)
 _TOP = ORDER >= 10
 _VARYING = ORDER >= 3
 FLATTEST = 0.01
+"""Share of the blocks that are measured, the flattest."""
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,13 @@ from f2r.noise.correlated import Correlated
 from f2r.noise.models import Gaussian
 
 AREA_SIDE = 16
+"""Side of the measured blocks, in pixels."""
 LONGEST_SHIFT = 8
+"""Largest distance of correlated pixels, per axis."""
 FLAT_BLOCKS = 150
+"""Least number of flat blocks."""
 OUTLIER = 1.6
+"""Energy, relative to the median, from which a flat block counts as moving scene."""
 
 
 def difference_scores(differences: Tensor) -> Tensor:

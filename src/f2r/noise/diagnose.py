@@ -14,15 +14,21 @@ from f2r.noise.hot_pixels import find_hot_pixels
 from f2r.noise.models import NoiseModel
 
 FRAMES_LIMIT = 0.1
+"""Largest correlation of successive frames."""
 PIXELS_LIMIT = 0.12
+"""Largest correlation of adjacent pixels beyond that of the model."""
 LEVEL_LIMIT = 0.15
+"""Largest relative deviation of the level from that of the model."""
 FIXED_LIMIT = 0.25
+"""Largest fixed pattern, relative to the noise."""
 LINES_LIMIT = 0.1
-"""Limit for offsets of rows or columns relative to the noise; they are more visible than those of
-pixels."""
+"""Largest offsets of rows or columns, relative to the noise; they are more visible than pixels."""
 MOST_LAGS = 5
+"""Largest distance of frames whose correlation is measured."""
 CLIPPED_LIMIT = 0.02
+"""Largest share of clipped samples."""
 HARDLY_ANY = 1e-3
+"""Noise below this share of the range of the frames is not checked."""
 
 
 @dataclass(frozen=True)

@@ -36,17 +36,26 @@ from f2r.noise.evidence import Evidence, NoiseEstimate
 from f2r.noise.fit import Fit, fit_model, without_clipping, without_scene
 from f2r.noise.models import Gaussian, NoiseModel
 
-SMALLEST_SIDE = 16
+SMALLEST_MEASURED = 16
+"""Smallest side of a measured frame, in pixels."""
 MOST_FRAMES = 48
+"""Largest number of measured frames."""
 MOST_SAMPLES = 12_000_000
+"""Samples after which no further frames are measured."""
 NOISE_FREE = 3e-3
 """Noise below this share of the used range of levels (50 dB) counts as none."""
 WHITE_TILT = 1.8
+"""Largest `tilt` of white noise."""
 WHITE_NEIGHBOUR = 0.12
+"""Largest correlation of adjacent pixels of white noise."""
 WHITE_CHANNELS = 0.25
+"""Largest correlation of two channels that count as independent."""
 UNEVEN_CHANNELS = 1.6
+"""Largest ratio of the variances of two channels that count as equal."""
 REPEATED = 0.3
+"""Correlation of successive frames above which they repeat."""
 COPIED_SHARE = 0.1
+"""Share of copied blocks above which frame differences are not measured."""
 UNEVEN_BLOCKS = 1.65
 """Unevenness above this limit is scene: clips without noise have 1.7 to 5, correlated noise that is
 stronger than texture 1.2 to 1.5."""
@@ -218,7 +227,7 @@ def gather(frames: Iterable[Tensor]) -> Tensor:
     if not taken:
         raise InputError("noise: there are no frames to measure")
     clip = torch.stack(taken)
-    if min(clip.shape[-2:]) < SMALLEST_SIDE:
+    if min(clip.shape[-2:]) < SMALLEST_MEASURED:
         raise InputError(
             f"noise: frames of {clip.shape[-1]} x {clip.shape[-2]} are too small to measure; "
             "give --noise"

@@ -16,7 +16,7 @@ from f2r.noise.plane_noise import PlaneNoise
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-WIDTH, HEIGHT = 13.6, 9.6
+CHART_WIDTH, CHART_HEIGHT = 13.6, 9.6
 """Size of the four panels of a plane, inches at 100 dots."""
 CURVE_POINTS = 60
 """Points of a drawn curve."""
@@ -47,7 +47,7 @@ def write_noise_picture(path: Path, planes: Sequence[PlaneNoise]) -> None:
     check_charts()
     from matplotlib.figure import Figure
 
-    figure = Figure((WIDTH, HEIGHT * len(planes)), dpi=100, layout="constrained")
+    figure = Figure((CHART_WIDTH, CHART_HEIGHT * len(planes)), dpi=100, layout="constrained")
     panels = figure.subplots(2 * len(planes), 2)
     for row, plane in zip(range(0, 2 * len(planes), 2), planes, strict=True):
         _variance(panels[row, 0], plane)

@@ -39,7 +39,7 @@ VERSION = "1"
 BLANK = "0" * 64
 """Placeholder for the SHA-256 while it is computed."""
 
-LARGEST = 2**29
+LARGEST_MODEL = 2**29
 """Bytes of the largest file that is read."""
 
 ADVICE = "copy it again, or fit the model again"
@@ -141,7 +141,7 @@ def _write(path: Path, content: bytes) -> None:
 
 def _read_file(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     """Read and verify metadata and tensors of a model file."""
-    if path.stat().st_size > LARGEST:
+    if path.stat().st_size > LARGEST_MODEL:
         raise InputError(f"{path}: is too large for a model: {ADVICE}")
     with safe_open(path, framework="pt") as file:
         metadata: dict[str, str] = file.metadata() or {}

@@ -23,7 +23,7 @@ from f2r.run.setup import Setup
 from f2r.system.progress import StageClock
 from f2r.train.adapt import Adaptation, AdaptConfig, adapt
 
-LEAK_FRAMES = 6
+LEAK_COST = 6
 """Cost of measuring the leak, in frames of inference."""
 
 PLANNED_SHARE = 0.96
@@ -107,7 +107,7 @@ def training_seconds(looked: Looked, networks: Networks, setup: Setup, clock: St
     if config.time_budget is None:
         return TRAINING_SECONDS[config.preset]
     reach = networks.lookahead + networks.temporal.radius
-    choice = LEAK_FRAMES + frames_worth(setup.layout.padded, reach)
+    choice = LEAK_COST + frames_worth(setup.layout.padded, reach)
     inference = (looked.frames + choice) * looked.seconds_per_frame
     return max(PLANNED_SHARE * config.time_budget - clock.elapsed - inference, 0.0)
 

@@ -19,7 +19,7 @@ AROUND = 5
 HEIGHT, WIDTH = 384, 512
 """Rows and columns that are previewed, in the middle of larger frames."""
 
-GRID = 16
+PREVIEW_GRID = 16
 """Parts of frames begin at multiples of this, as the blocks of codecs do."""
 
 
@@ -117,5 +117,5 @@ class MiddleReader(Closing):
 
 
 def _middle(length: int, most: int) -> slice:
-    start = max(length - most, 0) // 2 // GRID * GRID
+    start = max(length - most, 0) // 2 // PREVIEW_GRID * PREVIEW_GRID
     return slice(start, min(start + most, length))

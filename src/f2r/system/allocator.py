@@ -21,7 +21,8 @@ KEPT_HEAP = 512 * 2**20
 def keep_freed_memory() -> None:
     """Keep freed blocks for reuse by this process.
 
-    Faster training; tiled 4K frames would take half a gigabyte more.
+    60 frames of 416x240 on one core: training on the clip takes up to 7 % less CPU time and 1 to
+    8 % less peak memory; inference is not affected.
     """
     adjust = getattr(_c_library(), "mallopt", None)
     if adjust is not None and adjust(

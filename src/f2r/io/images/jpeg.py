@@ -11,7 +11,7 @@ CODED_ALIKE = {0xC0, 0xC1, 0xC2}
 """Baseline, extended and progressive Huffman coding, which FFmpeg decodes as well."""
 PADDING = 16
 """Bytes between pieces of a JPEG that some cameras leave unused."""
-END = b"\xff\xd9"
+JPEG_END = b"\xff\xd9"
 
 
 def check_jpeg(data: bytes, path: Path) -> None:
@@ -20,7 +20,7 @@ def check_jpeg(data: bytes, path: Path) -> None:
     Raises:
         InputError: the picture is cut short or damaged.
     """
-    if END not in data[-1024:]:
+    if JPEG_END not in data[-1024:]:
         raise damaged(path)
     if _coding(data) not in CODED_ALIKE:
         return

@@ -21,7 +21,7 @@ TEST_SCENES = (7, 8, 9, 10, 11)
 """Indoor scenes that published figures are measured on."""
 ISOS = tuple(GAIN_AND_READ_VARIANCE)
 """ISO settings of the dataset."""
-NOISY, CLEAN, OUTDOOR = "indoor_raw_noisy", "indoor_raw_gt", "outdoor_raw_noisy"
+NOISY_FOLDER, CLEAN_FOLDER, OUTDOOR = "indoor_raw_noisy", "indoor_raw_gt", "outdoor_raw_noisy"
 CLEAN_NAME = "frame{}_clean_and_slightly_denoised.tiff"
 """The references are means of many shots, slightly denoised (by BM3D) by the dataset's authors."""
 
@@ -72,7 +72,7 @@ def crvd_mosaic(folder: Path | None = None) -> Mosaic:
     found = re.fullmatch(r"(?i)iso(\d+)", folder.resolve().name) if folder else None
     iso = int(found[1]) if found else None
     profile = None
-    if iso in ISOS and (folder is None or CLEAN not in folder.resolve().parts):
+    if iso in ISOS and (folder is None or CLEAN_FOLDER not in folder.resolve().parts):
         noise = crvd_noise(iso)
         profile = (noise.gain, noise.read**2)
     black = float(BLACK)
@@ -93,7 +93,7 @@ def find_scenes(
     Raises:
         InputError: a scene is missing.
     """
-    noisy, clean = _inside(root, NOISY), _inside(root, CLEAN)
+    noisy, clean = _inside(root, NOISY_FOLDER), _inside(root, CLEAN_FOLDER)
     found = []
     for iso in isos:
         for number in scenes:

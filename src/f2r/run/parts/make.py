@@ -27,7 +27,7 @@ from f2r.run.prepare import Prepared
 from f2r.run.result import Mark
 from f2r.run.resume.kept import load_prepared
 from f2r.run.resume.spool import FrameSpool
-from f2r.run.resume.state import PICTURE, seal_picture, state_folder
+from f2r.run.resume.state import PICTURE_FILE, seal_picture, state_folder
 from f2r.system.device import describe_device
 from f2r.system.progress import ProgressCallback
 
@@ -62,7 +62,7 @@ def make_part(
             if len(spool):
                 announce(f"going on after frame {len(spool)} of the part")
             start = time.monotonic()
-            work.run(folder / PICTURE, total // 2)
+            work.run(folder / PICTURE_FILE, total // 2)
             store.seal(part, spool, time.monotonic() - start, describe_worker(job))
         announce(f"part {part}: {len(spool)} frames from {part.frames(total).start + 1} on")
 

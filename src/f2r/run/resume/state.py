@@ -26,7 +26,7 @@ from f2r.system.marked import check_stamp, make_marked, read_stamp, remove_marke
 from f2r.system.placing import cannot_write
 from f2r.system.sealed import DamagedError, damaged, read_sealed, write_sealed
 
-PICTURE = "picture.sealed"
+PICTURE_FILE = "picture.sealed"
 """Before/after picture, in the folder of a run."""
 
 
@@ -72,7 +72,7 @@ class RunState:
             remove_marked(claim, self.folder)
         if not resume:
             make_marked(claim, self.folder, identity)
-        self.picture = self.folder / PICTURE
+        self.picture = self.folder / PICTURE_FILE
         """Before/after picture, once its frame is done."""
         if self.picture.exists():
             read_sealed(self.picture)
