@@ -38,20 +38,14 @@ from f2r.noise.models import Gaussian, NoiseModel
 
 SMALLEST_MEASURED = 16
 """Smallest side of a measured frame, in pixels."""
-MOST_FRAMES = 48
-"""Largest number of measured frames."""
-MOST_SAMPLES = 12_000_000
-"""Samples after which no further frames are measured."""
+MOST_FRAMES, MOST_SAMPLES = 48, 12_000_000
+"""Largest number of measured frames, and of their samples."""
 NOISE_FREE = 3e-3
 """Noise below this share of the used range of levels (50 dB) counts as none."""
-WHITE_TILT = 1.8
-"""Largest `tilt` of white noise."""
-WHITE_NEIGHBOUR = 0.12
-"""Largest correlation of adjacent pixels of white noise."""
-WHITE_CHANNELS = 0.25
-"""Largest correlation of two channels that count as independent."""
-UNEVEN_CHANNELS = 1.6
-"""Largest ratio of the variances of two channels that count as equal."""
+WHITE_TILT, WHITE_NEIGHBOUR = 1.8, 0.12
+"""Largest `tilt` of white noise, and correlation of its adjacent pixels."""
+WHITE_CHANNELS, UNEVEN_CHANNELS = 0.25, 1.6
+"""Largest correlation and ratio of variances of channels with independent, equal noise."""
 REPEATED = 0.3
 """Correlation of successive frames above which they repeat."""
 COPIED_SHARE = 0.1
