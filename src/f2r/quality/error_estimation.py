@@ -10,19 +10,22 @@ from torch import Tensor
 from f2r.method.networks import Networks
 from f2r.method.noise_map import sigma_map
 from f2r.method.prepared_clip import PreparedClip
-from f2r.method.preprocess import Preprocessor, apply_prior, observe
+from f2r.method.preprocess import Preprocessor, observe
 from f2r.method.stage_2 import refine
 from f2r.noise.models import NoiseModel
 from f2r.quality.estimated_errors import Errors
 from f2r.quality.leak import Leaked, leaked_noise
 from f2r.quality.sample_tiles import typical_targets, visits
-from f2r.quality.stein import Blend, blend_terms, blind_error, draw_probe, see, seen_error
+from f2r.quality.stein import Blend, Seen, blend_terms, blind_error, draw_probe, see, seen_error
 
 Method = Callable[[Tensor], Tensor]
 """Noisy frames in, denoised frames out."""
 
-LEAK_FRAMES = 2
-"""Frames on which the leak is measured; each takes ten flows and two anchors."""
+LEAK_PARTS = 2
+"""Parts of frames on which the leak is measured; each takes ten flows and two anchors."""
+
+LEAK_SIDE = 384
+"""Largest side of such a part, in pixels."""
 
 ESTIMATED_DOUBT = 0.015
 """Relative standard error of an estimated noise variance, as docs/results.md measures it."""
@@ -115,8 +118,10 @@ def add_leak(
     generator: torch.Generator,
 ) -> Errors:
     """Measure how much of a frame's noise reaches its anchor, and correct the errors for it."""
-    probed = _spread(clip.targets, LEAK_FRAMES)
-    copies = [leaked_noise(networks, preprocessor, clip, t, generator) for t in probed]
+    copies = [
+        leaked_noise(networks, preprocessor, clip, target, (..., *place), generator)
+        for target, place in visits(clip.targets, clip.size, generator, LEAK_PARTS, LEAK_SIDE)
+    ]
     copied = Leaked(*torch.tensor(copies).mean(0).tolist())
     blind = errors.anchor + 2 * copied.anchor
     error = max(blind, errors.spread[1])  # no surer than this: the estimate may even be negative
@@ -149,12 +154,6 @@ def standard_errors(table: Tensor) -> list[float]:
     return [float(value) for value in table.std(0) / len(table) ** 0.5]
 
 
-def _spread(indices: Sequence[int], count: int) -> list[int]:
-    """Choose `count` of the indices, evenly spread, ends avoided."""
-    step = len(indices) / min(count, len(indices))
-    return [indices[int(step * (k + 0.5))] for k in range(min(count, len(indices)))]
-
-
 def _frame_errors(
     networks: Networks,
     noisy: Tensor,
@@ -166,8 +165,8 @@ def _frame_errors(
     """Give the errors of prior, anchor and refined frame, and the means of `blend_terms`."""
     noisy, blind = noisy[:, : clip.channels], anchor[:, : clip.channels]
     probe = draw_probe(noise, blind.clamp(0, 1), generator)
-    methods = _methods(networks, anchor, clip)
-    first, last = (see(method, noisy, probe) for method in methods)
+    both = see(_estimates(networks, anchor, clip), noisy, probe)
+    first, last = (Seen(both.estimate[k : k + 1], both.copied[k : k + 1]) for k in (0, 1))
     slope, curvature = blend_terms(last, first, noisy)
     return (
         seen_error(first, noisy, noise),
@@ -178,22 +177,15 @@ def _frame_errors(
     )
 
 
-def _methods(networks: Networks, anchor: Tensor, clip: PreparedClip) -> tuple[Method, Method]:
-    """Give prior and stage 2 as functions of (B, C, H, W) noisy frames; a grey clip has C = 1."""
+def _estimates(networks: Networks, anchor: Tensor, clip: PreparedClip) -> Method:
+    """Give prior and stage 2 together as a function of (1, C, H, W) noisy frames: (2, C, H, W)."""
 
-    def as_plane(method: Method) -> Method:
-        def apply(frames: Tensor) -> Tensor:
-            result = method(frames.expand_as(anchor))
-            return result.mean(1, keepdim=True) if clip.grey else result
-
-        return apply
-
-    def prior(frames: Tensor) -> Tensor:
-        return apply_prior(networks.prior, frames, sigma_map(clip.noise, frames))
-
-    def refined(frames: Tensor) -> Tensor:
+    def apply(noisy: Tensor) -> Tensor:
+        frames = noisy.expand_as(anchor)
         sigma = sigma_map(clip.noise, frames)
         joint = observe(networks.prior, frames, sigma)
-        return refine(networks.refiner, anchor, joint, sigma)
+        denoised, _ = joint.chunk(2, dim=1)
+        both = torch.cat((denoised, refine(networks.refiner, anchor, joint, sigma)))
+        return both.mean(1, keepdim=True) if clip.grey else both
 
-    return as_plane(prior), as_plane(refined)
+    return apply
