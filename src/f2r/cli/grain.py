@@ -1,4 +1,4 @@
-"""`f2r grain`: what was removed, as a film grain table for AV1 encoders."""
+"""`f2r grain`: film grain table of the removed noise, for AV1 encoders."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class GrainArgs:
-    """Write a film grain table: AV1 decoders add to the denoised clip what was removed from it."""
+    """Write a film grain table, by which AV1 decoders add grain like the removed noise."""
 
     noisy: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="NOISY")]
     """The clip before denoising."""
     denoised: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="DENOISED")]
-    """The same frames after it."""
+    """The same frames after denoising."""
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
     """The table, such as night.tbl; for aomenc --film-grain-table and SvtAv1EncApp --fgs-table."""
     overwrite: bool = False
@@ -44,8 +44,8 @@ def write_table(
         noisy: the clip before denoising.
         denoised: the same frames after it.
         piece: which frames of `noisy`, if not all.
-        claim: the right to write the table.
-        display: shows what was found.
+        claim: claim of the table.
+        display: shows the result.
 
     Raises:
         InputError: a clip cannot be read, or they do not belong together.

@@ -22,10 +22,10 @@ class PartsArgs:
     """At most one of them: a long clip is made in three steps, or by workers at once."""
 
     prepare_only: bool = False
-    """First step: look at the clip, judge, adapt and decide, and keep that in OUTPUT.run."""
+    """First step: prepare the clip (measure, adapt, decide) and save the result in OUTPUT.run."""
     part: str | None = None
     """Second step: make one part of a prepared clip, such as 3/16, with the same options; in any
-    order, on any machine that sees the files."""
+    order, on any machine with access to the files."""
     join: bool = False
     """Third step: write the output from all parts."""
     workers: int | Literal["auto"] | None = None

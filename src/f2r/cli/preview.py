@@ -22,19 +22,19 @@ def _without_training() -> DenoiseConfig:
 
 @dataclass(frozen=True)
 class PreviewArgs:
-    """Denoise one frame with a few around it: noisy, three strengths, and what was removed."""
+    """Denoise one frame and show it noisy, at three strengths, and its removed noise."""
 
     input: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="INPUT")]
     """Video file, folder of frames, TIFF stack or .npy."""
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
     """The picture, .png or .jpg. Default: NAME.preview.png beside the input."""
     at: str | None = None
-    """Which moment, such as 00:01:12 or 72, in seconds. Default: the middle of the clip."""
+    """Time of the frame, such as 00:01:12 or 72, in seconds. Default: the middle of the clip."""
     config: Annotated[DenoiseConfig, tyro.conf.arg(name="")] = field(
         default_factory=_without_training
     )
     skip_corrupt: bool = False
-    """Leave damaged video packets and pictures out instead of stopping at them."""
+    """Skip damaged video packets and pictures instead of stopping there."""
     axes: str | None = None
     """Names of the axes of a TIFF or .npy in the order of the file, such as YXT."""
     overwrite: bool = False

@@ -1,4 +1,4 @@
-"""Picture of a preview: noisy, three strengths, and what was removed."""
+"""Picture of a preview: noisy, three strengths, and removed noise."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -28,13 +28,13 @@ LINE = 26
 LETTERS = 52
 """Letters of a line of text."""
 SPREAD = 4.0
-"""Standard deviations of what was removed between mid-grey and white."""
+"""Standard deviations of the removed noise between mid-grey and white."""
 
 
 def write_preview(
     path: Path, frames: Mapping[str, Frame], removed: Frame, texts: Sequence[str]
 ) -> None:
-    """Write a picture of one frame at several strengths, with what was removed and what is known.
+    """Write a picture of one frame at several strengths, with removed noise and sentences.
 
     Args:
         path: picture to write; replaced if it exists.

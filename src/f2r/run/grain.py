@@ -1,4 +1,4 @@
-"""Describe what was removed from a clip as a film grain table for AV1 encoders."""
+"""Film grain table for AV1 encoders, measured on the removed noise."""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -15,7 +15,7 @@ from f2r.noise.grain.measure import GrainMeasure, Plane
 from f2r.noise.grain.table import TICKS, Scene
 
 EVERY = 3
-"""One frame of so many is measured."""
+"""Step of the measured frames."""
 
 MOST = 60
 """Frames of a scene that are measured."""
@@ -54,7 +54,7 @@ def measure_grain(noisy: FrameReader, denoised: FrameReader) -> list[Scene]:
 
 
 def describe_grain(scenes: list[Scene]) -> str:
-    """Say in one sentence what a table holds."""
+    """Describe a table in one sentence."""
     found = [scene.grain for scene in scenes if scene.grain is not None]
     if not found:
         return "grain: nothing was removed, the table holds none"

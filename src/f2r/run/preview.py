@@ -25,7 +25,7 @@ PREVIEW_GRID = 16
 
 @dataclass(frozen=True)
 class Preview:
-    """One denoised frame, and the model that its surroundings gave."""
+    """One denoised frame, and the model fitted to its surroundings."""
 
     number: int
     """Number of the frame, counted from 0."""
@@ -44,11 +44,11 @@ class Preview:
         return [f"noise{before}: {text}" for text in dict.fromkeys(p["text"] for p in planes)]
 
     def noisy(self) -> Frame:
-        """Give the (H, W, C) input as it can be shown, nominal."""
+        """Give the (H, W, C) input for display, nominal."""
         return self._shown(self.result.noisy)
 
     def at_strength(self, luma: float, chroma: float | None = None) -> Frame:
-        """Give the output as it can be shown; mixes only, so that it takes no time.
+        """Give the output for display; it only blends.
 
         Args:
             luma: share of the estimated noise that is removed.

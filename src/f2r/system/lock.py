@@ -1,4 +1,4 @@
-"""A lock on a file, which ends with its process, however that ends."""
+"""A lock on a file, released when its process ends."""
 
 import errno
 import json
@@ -11,7 +11,7 @@ from pathlib import Path
 from f2r.system.owner import MARK, Owner
 
 TAKEN = {errno.EACCES, errno.EAGAIN}
-"""What systems say of a lock that another process holds."""
+"""Error numbers of a lock that another process holds."""
 
 
 class TakenError(Exception):
@@ -28,9 +28,9 @@ class TakenError(Exception):
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the lock on a file, which is made and stays.
+    """Hold the lock on a file, which is created and kept.
 
-    Where the file system knows no locks, nobody is kept out.
+    File systems without locks exclude no process.
 
     Raises:
         TakenError: another process holds it.
@@ -47,7 +47,7 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def is_locked(path: Path) -> bool:
-    """Tell whether a process holds the lock on a file."""
+    """Whether a process holds the lock on a file."""
     try:
         handle = os.open(path, os.O_RDWR)
     except OSError:

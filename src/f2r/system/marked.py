@@ -1,4 +1,4 @@
-"""Folders of F2R's own that outlive a run: there whole, with their mark, or not there."""
+"""Folders of F2R that outlive a run; they appear complete, with their mark."""
 
 import hashlib
 import json
@@ -36,7 +36,7 @@ def read_stamp(folder: Path) -> dict[str, Any] | None:
 
 
 def check_stamp(folder: Path, found: dict[str, Any]) -> None:
-    """Refuse a stamp that was changed since it was written.
+    """Verify the checksum of a stamp.
 
     Raises:
         DamagedError: it was.
@@ -64,7 +64,7 @@ def make_marked(claim: Claim, folder: Path, content: dict[str, Any]) -> None:
 
 
 def remove_marked(claim: Claim, folder: Path) -> None:
-    """Remove such a folder: it is gone at once, though its files take a while."""
+    """Remove such a folder; it is renamed first, so it disappears at once."""
     doomed = claim.part(folder)
     folder.rename(doomed)
     discard(doomed)

@@ -1,9 +1,8 @@
-"""Losses of both stages with the clean frame as the target, for weights that others start from.
+"""Losses of both stages with the clean frame as the target, for shipped weights.
 
-A noisy target's noise is many times the error that is left to learn, so nearly all of a gradient
-is noise. Where clean frames exist, they teach faster; what a codec has made of noise, which is not
-zero-mean given the frame, can be learned from them alone. Adaptation to a user's clip never comes
-here: it has no clean frame.
+The noise of a noisy target far exceeds the remaining error, so gradients are mostly noise. Training
+with clean targets is faster, and coded noise, which is not zero-mean given the frame, needs them.
+Adaptation to a user's clip has no clean frames and does not use these losses.
 """
 
 import torch
@@ -41,7 +40,7 @@ def clean_refiner_loss(
 ) -> Tensor:
     """Give the root mean square error of the refined frame of each crop, averaged over a batch.
 
-    Stage 2 sees y itself, as in inference (alpha = 0), so the prior need not be applied again.
+    Stage 2 receives y itself, as in inference (alpha = 0), so the prior is not applied again.
 
     Args:
         refiner: network in training.

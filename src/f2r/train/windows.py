@@ -15,7 +15,7 @@ TILE = 32
 """Side of the tiles that can be held out of training, in pixels."""
 
 SPARSE = 4
-"""The usual displacement in a crop is told from every so many rows and columns of its flow."""
+"""Step of the rows and columns of a flow from which the median displacement of a crop is taken."""
 
 MARGIN = 8
 """Pixels by which a neighbour's crop is larger than the target's on each side."""
@@ -32,12 +32,12 @@ class CropConfig:
     clips: int = 1
     """Clips that the crops of a step come from, each with an equal number of them; > 0."""
     drop: float = 0.08
-    """Chance that a neighbour is left out, so that clip ends and cuts are learned; in [0, 1)."""
+    """Probability that a neighbour is left out, as at clip ends and cuts; in [0, 1)."""
     varied: bool = True
-    """Mirror, transpose and reverse in time at random: right for weights that must serve other
-    clips. The clip itself is better learned as it is."""
+    """Mirror, transpose and reverse in time at random. It helps weights for many clips and harms
+    adaptation to one clip."""
     mirrored: bool = True
-    """Mirroring is among them; not for raw planes, whose colours lie beside each other."""
+    """Mirroring is included; not for raw planes, whose colours have offsets."""
 
 
 class Place(NamedTuple):
@@ -120,7 +120,7 @@ def crop_windows(clip: PreparedClip, places: Sequence[Place], side: int) -> Crop
 
 
 def trained_pixels(clip: PreparedClip, place: Place, side: int) -> Tensor:
-    """Tell which pixels of a crop the losses may touch: (1, side, side) bool."""
+    """Give the pixels of a crop that the losses may use: (1, side, side) bool."""
     if clip.held_out is None:
         return clip.frames[0].noisy.new_ones((1, side, side), dtype=torch.bool)
     rows, columns = ((start + torch.arange(side)) // TILE for start in (place.top, place.left))

@@ -1,1 +1,1 @@
-"""Film grain as AV1 describes it, measured on what was removed from a clip."""
+"""Film grain model of AV1, measured on the removed noise."""

@@ -1,4 +1,4 @@
-"""The autoregressive filter of AV1's film grain: solved, rounded, and tried."""
+"""The autoregressive filter of AV1's film grain: solution, rounding, test."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ RIDGES = (1e-6, 1e-4, 1e-3, 1e-2, 3e-2, 0.1)
 """Shares of the variance that are added as white noise until the rounded filter is stable."""
 
 CLOSE = 0.03
-"""Largest error of a correlation with which a filter is taken at once."""
+"""Largest error of a correlation at which a filter is accepted."""
 
 COMPARED = ((0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0))
 """Neighbours whose correlation with a pixel is compared."""
@@ -30,7 +30,7 @@ LARGEST = 127
 
 @dataclass(frozen=True)
 class GrainFilter:
-    """A filter as the bitstream holds it, and what it makes of white noise."""
+    """A filter in the integers of the bitstream, and its output for white noise."""
 
     coefficients: Values
     """Of the neighbours of `OFFSETS`; for chroma one more, of the luma's grain."""
@@ -41,7 +41,7 @@ class GrainFilter:
 
 
 def places_of(filters: list[Values]) -> int:
-    """Choose how many binary places hold all coefficients."""
+    """Choose the number of binary places that hold all coefficients."""
     most = max(float(np.abs(one).max()) for one in filters)
     return next((p for p in PLACES if most * 2**p <= LARGEST), PLACES[-1])
 
@@ -75,7 +75,7 @@ def fit_filter(products: Values, luma: GrainFilter | None = None) -> GrainFilter
 
 
 def _tried(solved: Values, share: float, luma: GrainFilter | None) -> GrainFilter:
-    """Round a filter and let it make grain.
+    """Round a filter and generate grain.
 
     Args:
         solved: coefficients for planes of unit variance.

@@ -16,7 +16,7 @@ WHITE = 32.0
 """Standard deviation of the white noise that decoders filter, 8-bit units."""
 
 LEAST = 500
-"""Samples of a level that are enough to measure it."""
+"""Least number of samples per level."""
 
 POINTS = (14, 10, 10)
 """Most scaling points of luma, Cb and Cr."""
@@ -28,10 +28,10 @@ GRAIN_SHIFTS = range(4)
 """Binary places by which the white noise may be made weaker."""
 
 UNCLIPPED = 40.0
-"""Standard deviation of grain that decoders, which clip it at 127, leave as it is."""
+"""Largest standard deviation of grain that decoders do not clip."""
 
 FAINT = 0.05
-"""Standard deviation that is not worth a table, 8-bit units."""
+"""Standard deviation below which no table is written, 8-bit units."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Grain:
 
 
 def fit_grain(measure: GrainMeasure) -> Grain | None:
-    """Fit the model to what was measured on a scene; None where hardly anything was removed."""
+    """Fit the model to the measurements of a scene; None for negligible grain."""
     seen = measure.count >= min(LEAST, measure.count.max())
     curves = [measure.deviations(k)[seen] for k in range(measure.planes)]
     if not curves or not seen.any() or max(curve.max() for curve in curves) < FAINT:
@@ -82,7 +82,7 @@ def _grain_shift(strength: float) -> int:
 
 
 def _places(largest: float) -> int:
-    """Choose how many binary places still hold the largest scaling."""
+    """Choose the number of binary places that hold the largest scaling."""
     fitting = (shift for shift in SCALING_SHIFTS if largest * 2**shift <= 255)
     return next(fitting, SCALING_SHIFTS[-1])
 

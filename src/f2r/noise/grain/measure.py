@@ -1,4 +1,4 @@
-"""Measure what was removed from the frames of a scene: its strength by level, its correlation."""
+"""Measurement of the removed noise of a scene: strength by level, and correlation."""
 
 from collections.abc import Sequence
 from typing import TypeAlias
@@ -84,14 +84,14 @@ class GrainMeasure:
             self.energy[k] += weight * np.bincount(here, values.astype(float) ** 2, minlength=BINS)
 
     def _scaled(self, plane: Plane, bins: NDArray[np.int64], k: int) -> Plane:
-        """Divide what was removed by its standard deviation at the level of the luma."""
+        """Divide the removed noise by its standard deviation at the level of the luma."""
         deviation = self.deviations(k).astype(np.float32)
         deviation[deviation < 1e-3] = np.inf
         scaled: Plane = plane / deviation[bins if k == 0 else bins[::2, ::2]]
         return scaled
 
     def deviations(self, k: int) -> NDArray[np.float64]:
-        """Give the standard deviation of a plane by level, 8-bit units; 0 where none was seen."""
+        """Give the standard deviation of a plane by level, 8-bit units; 0 without samples."""
         deviations: NDArray[np.float64] = np.sqrt(self.energy[k] / np.maximum(self.count, 1))
         return deviations
 

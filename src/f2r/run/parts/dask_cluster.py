@@ -1,6 +1,6 @@
 """Workers of a Dask cluster; needs the extra `frames2residual[dask]`.
 
-Dask starts the workers, on whatever its own deployments know, and replaces those that die.
+Dask starts the workers and replaces those that fail.
 """
 
 import threading
@@ -21,7 +21,7 @@ FRAMES, PER_WORKER, LEAST_WORKERS = 64, 4, 4
 """Frames of a part that pay; parts per worker; workers that are expected to come, at least."""
 
 PATIENCE = "10 s"
-"""How long a scheduler may take to answer."""
+"""Seconds to wait for a scheduler."""
 
 _ONE_AT_A_TIME = threading.Lock()
 """Two parts at once in one worker would take twice the memory."""
@@ -41,7 +41,7 @@ class DaskWorkers:
         self._client, self._make = client, make
         self._executor = client.get_executor(pure=False, retries=0)
         self.deaths = (WorkerDiedError, KilledWorker)
-        """What a future raises whose worker died."""
+        """Error of a future whose worker ended."""
 
     def parts_for(self, frames: int) -> int:
         """Cut a clip into some parts for each worker, because workers come, go and differ."""
@@ -54,11 +54,11 @@ class DaskWorkers:
 
     @property
     def count(self) -> int:
-        """How many workers there are now; at least 1."""
+        """Current number of workers; at least 1."""
         return max(len(self._client.scheduler_info(n_workers=-1)["workers"]), 1)
 
     def submit(self, part: Part) -> "Future[None]":
-        """Make a part on whichever worker is free."""
+        """Make a part on a free worker."""
         future: Future[None] = self._executor.submit(partial(_work, self._make), part)
         return future
 
@@ -93,7 +93,7 @@ def hire(address: str, _: Job, make: Make) -> Iterator[DaskWorkers]:
 
 
 def with_whole_paths(order: Order) -> Order:
-    """Name all files from the root on: workers may have been started in another folder."""
+    """Give absolute paths, because workers may have another working directory."""
     config = order.config
     if config.weights is not None:
         config = replace(config, weights=str(Path(config.weights).absolute()))

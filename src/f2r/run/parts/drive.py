@@ -1,4 +1,4 @@
-"""Have all parts of a clip made by workers, whoever runs them; a dead worker is replaced."""
+"""Make all parts of a clip by workers; a part of a failed worker is submitted again."""
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
@@ -10,46 +10,46 @@ from f2r.run.parts.part import Part
 from f2r.run.parts.store import PartTakenError
 
 MOST_DEATHS = 10
-"""Workers that may die of one part before the run gives up."""
+"""Failures of workers on one part before the run ends with an error."""
 POLL = 0.5
-"""Seconds from one look at the progress to the next."""
+"""Seconds between updates of the progress."""
 
 
 class WorkerDiedError(Exception):
-    """A worker ended without a word."""
+    """A worker ended without a result."""
 
 
 Make = Callable[[Part], None]
-"""Makes a part in the process that it is called in."""
+"""Makes a part in the calling process."""
 
 
 class Workers(Protocol):
-    """Processes somewhere that make parts."""
+    """Processes that make parts."""
 
     @property
     def deaths(self) -> tuple[type[BaseException], ...]:
-        """What a future raises whose worker died: its part is submitted again."""
+        """Error of a future whose worker ended; its part is submitted again."""
 
     @property
     def count(self) -> int:
-        """Parts that can be under way at once; >= 1."""
+        """Largest number of concurrent parts; >= 1."""
 
     def parts_for(self, frames: int) -> int:
-        """Say into how many parts to cut a clip."""
+        """Choose the number of parts of a clip."""
 
     def describe(self) -> str:
         """Name the workers for the user."""
 
     def submit(self, part: Part) -> "Future[None]":
-        """Have a part made."""
+        """Submit a part."""
 
 
 def make_all(parts: Iterable[Part], workers: Workers, look: Callable[[], None]) -> None:
-    """Have parts made.
+    """Make parts by workers.
 
     Args:
-        parts: what to make.
-        workers: who makes them.
+        parts: the parts.
+        workers: the processes.
         look: called every half second.
 
     Raises:

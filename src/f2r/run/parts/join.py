@@ -19,7 +19,7 @@ NAMED = 20
 
 
 def whole_parts(store: PartStore) -> list[Part]:
-    """List the parts of the clip, after reading every one of them to its end.
+    """List the parts of the clip, after a complete check of each.
 
     Raises:
         InputError: parts are missing or damaged; the text names them.
@@ -53,7 +53,7 @@ def write_parts(
 ) -> list[Mark]:
     """Write the frames of all parts; give their marks.
 
-    The input is decoded beside: it tells when frames are shown and where they hold NaN.
+    The input is decoded as well, for timestamps and positions of NaN.
 
     Raises:
         InputError: the input has other frames than the parts.

@@ -22,8 +22,8 @@ from f2r.system.allocator import keep_freed_memory
 from f2r.system.memory import free_memory
 
 LEAST_FRAMES = 32
-"""Frames of a part, at least, where the number of workers is chosen: starting one takes as long as
-a few, and the frames around a part are computed twice."""
+"""Least number of frames of a part for the automatic number of workers. Starting a worker takes as
+long as a few frames, and the frames around a part are computed twice."""
 
 
 def hire(wanted: int | None, job: Job, make: Make) -> "LocalWorkers":
@@ -39,7 +39,7 @@ def hire(wanted: int | None, job: Job, make: Make) -> "LocalWorkers":
 
 
 def choose_count(job: Job) -> int:
-    """Choose the number of processes: one per GPU, or one per core as far as memory goes."""
+    """Choose the number of processes: one per GPU, or one per core within free memory."""
     most = max((job.reader.info.frames or 0) // LEAST_FRAMES, 1)
     if job.setup.device.type != "cpu":
         return min(torch.cuda.device_count() if job.setup.device.type == "cuda" else 1, most)
@@ -81,7 +81,7 @@ class LocalWorkers:
         return self._pool.submit(self._run, part)
 
     def _run(self, part: Part) -> None:
-        """Make a part in a process of its own, and wait for that.
+        """Make a part in a separate process, and wait for it.
 
         Raises:
             WorkerDiedError: the process was killed.
@@ -117,7 +117,7 @@ class LocalWorkers:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Stop what is still under way; its frames are on the disk."""
+        """Stop running processes; their frames are on the disk."""
         self._is_stopping = True
         self._pool.shutdown(wait=False, cancel_futures=True)
         for process in list(self._running):
@@ -126,7 +126,7 @@ class LocalWorkers:
 
 
 def _work(make: Make, part: Part, slot: int, threads: int, sender: Connection) -> None:
-    """Make a part in this process, and send what went wrong, or None."""
+    """Make a part in this process, and send the error or None."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it and ends this process
     threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ["LOCAL_RANK"] = str(slot)

@@ -35,9 +35,9 @@ from f2r.system.progress import ProgressCallback
 def make_part(
     order: Order, part: Part, announce: Announce, progress: ProgressCallback | None
 ) -> None:
-    """Denoise the frames of one part and keep them beside the output.
+    """Denoise the frames of one part and store them beside the output.
 
-    A part that was interrupted goes on after its last frame; a finished one is left as it is.
+    An interrupted part is resumed; a finished one is not changed.
 
     Raises:
         InputError: the clip is not prepared, or differs from what was prepared; another process
@@ -69,24 +69,24 @@ def make_part(
 
 @dataclass(frozen=True)
 class PartWork:
-    """One part on its way into its spool."""
+    """One part and its spool."""
 
     job: Job
     """The clip."""
     prepared: Prepared
-    """How it is denoised."""
+    """Decisions and networks."""
     frames: range
     """Its frames, counted from 0."""
     is_last: bool
-    """Whether it goes on to the end of the clip, should that be elsewhere than the file says."""
+    """Whether it ends with the clip, even if the file's frame count is wrong."""
     spool: FrameSpool
-    """Gets the frames; holds the first of them already where the part was interrupted."""
+    """Receives the frames; holds the first of them if the part was interrupted."""
 
     def run(self, picture: Path, pictured: int) -> None:
-        """Denoise what the spool lacks.
+        """Denoise the frames that the spool lacks.
 
         Args:
-            picture: gets the before/after picture.
+            picture: receives the before/after picture.
             pictured: frame that it shows.
         """
         done, decided = len(self.spool), (self.prepared.decisions, self.prepared.networks)
@@ -109,7 +109,7 @@ class PartWork:
 
 
 def check_order(order: Order) -> None:
-    """Refuse a clip that has no folder of its own.
+    """Refuse pipes.
 
     Raises:
         InputError: input or output is a pipe.
@@ -119,10 +119,10 @@ def check_order(order: Order) -> None:
 
 
 def count_frames_of(job: Job) -> int:
-    """Say how many frames a clip has by its file.
+    """Give the number of frames in the metadata of a clip.
 
     Raises:
-        InputError: the file does not say.
+        InputError: the file does not hold it.
     """
     if job.reader.info.frames is None:
         raise InputError(f"{job.source}: does not say how many frames it has: denoise it whole")
@@ -130,7 +130,7 @@ def count_frames_of(job: Job) -> int:
 
 
 def packer_of(job: Job) -> FrameWriter:
-    """Give the output's writer, closed again: it packs frames as the output will, and no more."""
+    """Give a closed writer of the output, which only packs frames."""
     with TemporaryDirectory(prefix="f2r-") as folder:
         target = Path(folder) / job.target.name
         if job.target.is_dir():
@@ -141,10 +141,10 @@ def packer_of(job: Job) -> FrameWriter:
 
 
 def describe_worker(job: Job) -> str:
-    """Name what the last bits of a result depend on: device, processor, threads."""
+    """Describe device, processor and threads, which can change the last bits of a result."""
     capability = torch.backends.cpu.get_cpu_capability()
     return f"{describe_device(job.setup.device)}, {capability}, torch {torch.__version__}"
 
 
 def _nothing(_: str) -> None:
-    """Announce nothing: the preparation has said it."""
+    """Announce nothing; the preparation announced it."""

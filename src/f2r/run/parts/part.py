@@ -1,4 +1,4 @@
-"""A part of a clip: which frames it holds, and which it reads."""
+"""A part of a clip: its frames, and those that it reads."""
 
 import re
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class Part:
     count: int
     """Parts of the clip; >= 1."""
     number: int
-    """Which of them, 1 to `count`."""
+    """Number of this part, 1 to `count`."""
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -36,7 +36,7 @@ class Part:
 
     @property
     def name(self) -> str:
-        """Name that files of the part begin with."""
+        """Prefix of the files of the part."""
         return f"{self.number:05d}-of-{self.count:05d}"
 
     def frames(self, total: int) -> range:

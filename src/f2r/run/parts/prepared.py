@@ -1,4 +1,4 @@
-"""A folder that was prepared for a clip, or is refused in one line."""
+"""Check of a prepared folder."""
 
 from pathlib import Path
 from typing import Any
@@ -11,14 +11,14 @@ ANEW = "or prepare anew with --prepare-only --overwrite"
 
 
 def check_prepared(folder: Path, identity: dict[str, Any]) -> None:
-    """Refuse a folder that is not prepared, or not for this clip, these options and this version.
+    """Check that a folder is prepared for this clip, these options and this version.
 
     Args:
         folder: the folder of the run.
         identity: what the run's result depends on, as this process sees it.
 
     Raises:
-        InputError: as said.
+        InputError: it is not.
         DamagedError: its stamp was changed.
     """
     found = read_stamp(folder)
@@ -31,7 +31,7 @@ def check_prepared(folder: Path, identity: dict[str, Any]) -> None:
 
 
 def _difference(key: str, then: Any, now: Any) -> str:
-    """Say in words how a folder differs from what is asked for."""
+    """Describe how a folder differs from the requested run."""
     if key == "version":
         return f"was prepared by F2R {then}, this is {now}: use that version, {ANEW}"
     if key == "input":

@@ -28,7 +28,7 @@ Hire = Callable[[Job, Make], AbstractContextManager[Workers]]
 
 
 def prepare_file(order: Order, announce: Announce, progress: ProgressCallback | None) -> Path:
-    """Look at a clip, judge and adapt the networks, and keep what was decided.
+    """Prepare a clip and save the decisions.
 
     Returns:
         The folder that parts are made from.
@@ -71,9 +71,9 @@ def denoise_in_parts(
     """Prepare a clip, have its parts made by workers, and join them.
 
     Args:
-        order: what the user asks for.
+        order: the options of the user.
         hire: gives the workers, when the clip is known.
-        announce: told what was found and decided.
+        announce: receives sentences on what was found and decided.
         progress: called with reports.
 
     Raises:
@@ -96,12 +96,12 @@ def denoise_in_parts(
 
 
 def _make_quietly(order: Order, part: Part) -> None:
-    """Make a part in a worker, which shows nothing."""
+    """Make a part in a worker, without display."""
     make_part(order, part, _nothing, None)
 
 
 def _make_parts(job: Job, workers: Workers, store: PartStore, total: int) -> None:
-    """Make the parts that are not finished; those of an interrupted run are gone on with."""
+    """Make the unfinished parts; interrupted ones are resumed."""
     count = next(iter(store.counts()), workers.parts_for(total))
     parts, known = parts_of(count), dict[Path, tuple[int, int]]()
     left = [part for part in parts if store.state_of(part) is not None]

@@ -28,12 +28,12 @@ class PartTakenError(InputError):
 
 @dataclass(frozen=True)
 class Seal:
-    """What is known of a finished part."""
+    """Facts of a finished part."""
 
     spool: str
     """Name of the file that holds its frames."""
     frames: int
-    """How many there are."""
+    """Number of frames."""
     digest: str
     """SHA-256 of the headers of all frames."""
     seconds: float
@@ -56,7 +56,7 @@ class PartStore:
     def working_on(self, part: Part) -> Iterator[FrameSpool | None]:
         """Hold a part and give the frames that it has so far; None if it is finished.
 
-        What is damaged is thrown away.
+        Damaged frames are removed.
 
         Raises:
             PartTakenError: another process works on it.
@@ -78,12 +78,12 @@ class PartStore:
             ) from error
 
     def seal(self, part: Part, spool: FrameSpool, seconds: float, made_on: str) -> None:
-        """Say that a part is finished."""
+        """Mark a part as finished."""
         seal = Seal(spool.path.name, len(spool), spool.digest(), round(seconds, 2), made_on)
         write_json(self._seal(part), asdict(seal))
 
     def read(self, part: Part) -> Seal:
-        """Read what is known of a finished part.
+        """Read the facts of a finished part.
 
         Raises:
             DamagedError: the part is not finished, or its seal was changed.
@@ -101,7 +101,7 @@ class PartStore:
         """Open the frames of a finished part.
 
         Raises:
-            DamagedError: they are not those that were sealed.
+            DamagedError: they differ from the seal.
         """
         seal = self.read(part)
         path = self.folder / seal.spool
@@ -113,7 +113,7 @@ class PartStore:
             yield spool
 
     def state_of(self, part: Part) -> str | None:
-        """Read a part to its end; say 'missing' or 'damaged', None if all is well."""
+        """Check a part completely: 'missing', 'damaged', or None if it is complete."""
         if not self._seal(part).exists():
             return "missing"
         try:
@@ -124,7 +124,7 @@ class PartStore:
         return None
 
     def is_finished(self, part: Part) -> bool:
-        """Tell whether a part has its seal; its frames are not read."""
+        """Whether a part has a seal; its frames are not read."""
         return self._seal(part).exists()
 
     def counts(self) -> list[int]:
@@ -134,7 +134,7 @@ class PartStore:
         return sorted({int(match[1]) for match in found if match})
 
     def is_busy(self) -> bool:
-        """Tell whether a process works on any part."""
+        """Whether a process works on any part."""
         return any(is_locked(path) for path in self.folder.glob("*.lock"))
 
     def progress(self, part: Part, known: dict[Path, tuple[int, int]]) -> int:
@@ -161,7 +161,7 @@ class PartStore:
         return self.folder / f"{part.name}.json"
 
     def _spool(self, part: Part) -> FrameSpool:
-        """Open the frames that this machine has made so far; damaged ones are thrown away."""
+        """Open the frames that this machine has made so far; damaged ones are removed."""
         path = self.folder / f"{part.name}.{_machine()}.spool"
         try:
             spool = FrameSpool(path)
@@ -177,7 +177,7 @@ class PartStore:
 
 
 def check_undivided(folder: Path) -> None:
-    """Refuse to go on in one piece where parts are finished: their frames would be lost.
+    """Refuse a run in one piece if parts are finished, whose frames would be lost.
 
     Raises:
         InputError: the folder holds parts.

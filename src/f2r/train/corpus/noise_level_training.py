@@ -1,4 +1,4 @@
-"""Train the network that finds the noise of coded video."""
+"""Train the network that estimates the noise level of coded video."""
 
 import time
 from collections.abc import Sequence
@@ -45,13 +45,13 @@ class NoiseLevelConfig:
 
     scenes: SceneConfig = field(default_factory=SceneConfig)
     making_share: float = 0.35
-    """Share of the time in which examples are made, in (0, 1)."""
+    """Share of the time for making examples, in (0, 1)."""
     most_examples: int = 8000
-    """Examples are kept in memory, about 0.7 MB each."""
+    """Largest number of examples; about 0.7 MB each."""
     reductions: tuple[float, ...] = (3.0, 4.5)
-    """Moving clips are made of each photograph reduced by each of these."""
+    """Reduction factors of the photographs, from which moving clips are made."""
     batch: int = 12
-    """Clips a step; > 0."""
+    """Clips per step; > 0."""
     patches: int = 16
     """Patches of a clip; inference takes more."""
     learning_rate: float = 2e-3
@@ -62,8 +62,8 @@ class NoiseLevelConfig:
     visible: float = 1.3 / 255
     """Noise that is weaker than this after coding counts for less in telling noisy from clean."""
     head_share: float = 0.2
-    """Share of the time after the making in which the last layers are trained further, on all
-    examples, described once by the others."""
+    """Share of the remaining time in which only the last layers are trained, on stored descriptions
+    of all examples."""
     head_batch: int = 256
     head_patches: int = 24
     """Patches of a description."""
@@ -189,9 +189,9 @@ def fit_head(
     seconds: float,
     generator: torch.Generator,
 ) -> None:
-    """Train the last layers further, in place, each opinion for itself.
+    """Train the last layers further, in place, each output separately.
 
-    They get large batches of descriptions that are made once, in two thirds of the time.
+    Their batches are descriptions that are computed once, in two thirds of the time.
     """
     start = time.monotonic()
     described, known = describe_examples(network, examples, config, seconds * 2 / 3, generator)
@@ -247,7 +247,7 @@ def noise_level_loss(
 
 
 def loss_of(said: NoiseLevels, drawn: Sequence[CodedExample], config: NoiseLevelConfig) -> Tensor:
-    """Compare what the network said of B clips with what is known of them.
+    """Compare the output for B clips with the true values.
 
     The levels are judged by the pinball loss, whose minimum is the quantile (Koenker and Bassett
     1978). Of clips without noise only the other outputs are judged.

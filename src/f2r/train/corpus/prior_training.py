@@ -58,8 +58,8 @@ def draw_pictures(patches: PhotoPatches, data: PriorData, generator: torch.Gener
 def draw_raw(patches: PhotoPatches, data: PriorData, generator: torch.Generator) -> Examples:
     """Draw packed raw patches, each by a camera, a light and an ISO of its own.
 
-    Their geometry is that of RGGB, which `infer.planes` gives to all patterns. They are brightened
-    as `levels` would.
+    Their geometry is that of RGGB, as in `f2r.method.planes`. They are brightened as `normalise`
+    does.
 
     Source: Brooks et al. 2019 (`raw.inverse_isp`); noise as CRVD's camera has it.
     """
@@ -135,8 +135,8 @@ def train_prior(
 
     Args:
         photos: image files, or folders of them.
-        output: weights file; training state lies beside it in `OUTPUT.run` until it is
-            done, and the same call goes on from it after an interruption.
+        output: weights file; the training state lies beside it in `OUTPUT.run`, and the same call
+            resumes an interrupted training.
         config: time, seed, weights to start from, training pairs.
         overwrite: replace existing weights, and the state of another training.
         progress: called a few times a second.

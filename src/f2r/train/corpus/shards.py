@@ -63,7 +63,7 @@ def prepare_shards(
         seed: seed of the order of the clips and of added noise.
         count: number of shards over all processes.
         processes: this process among the connected ones.
-        announce: told which clips are left out, and why.
+        announce: receives a sentence on each clip that is left out.
         progress: called after each clip.
 
     Raises:
@@ -101,7 +101,7 @@ def _describe(source: ClipSource, clip: PreparedClip) -> dict[str, Any]:
 
 
 def reason_against(prepared: Sequence[PreparedClip], limit: int) -> str | None:
-    """Say why a clip cannot be trained on; None if it can."""
+    """Give the reason why a clip cannot be trained on; None if it can."""
     if not limit:
         return "no memory is left for it: pass --memory with more GiB"
     if not prepared:
@@ -199,7 +199,7 @@ def add_noise(
     Args:
         clean: the stretches of a clip.
         index: number of the clip, which decides its noise.
-        footage: says which noise.
+        footage: describes the noise.
         generator: the only source of randomness.
     """
     if footage.coded and footage.coded.is_coded(index):

@@ -1,9 +1,8 @@
-"""Train both stages on many clips and write their weights: the shipped ones, and users' own.
+"""Train both stages on many clips and write their weights.
 
-Self-supervised from the first step to the last, unless clean targets are asked for: the clips are
-noisy, or get their noise once and are never seen clean again. A batch consists of shards. Each
-shard draws from its own clips, and the connected processes divide the shards, so the result does
-not depend on how many they are.
+Training is self-supervised unless `clean_targets` is set: the clips are noisy, or get their noise
+once. A batch consists of shards. Each shard draws from its own clips, and the connected processes
+divide the shards, so the result does not depend on how many they are.
 """
 
 import json
@@ -38,7 +37,7 @@ from f2r.train.temporal_loss import temporal_loss
 from f2r.train.windows import CropConfig, CropSampler
 
 FRESH = "none"
-"""Instead of weights to start from: random ones."""
+"""Value of `init` for random weights."""
 
 FIRST_RATE, FINE_RATE = 8e-4, 4e-4
 """Peak learning rates from random and from given weights."""
@@ -47,7 +46,7 @@ STATE = "training.run"
 """Folder of an unfinished training, in that of its output."""
 
 REPORT = "training.json"
-"""What was trained on, and how."""
+"""Description of the training."""
 
 Loss = Callable[[torch.Generator], Tensor]
 
@@ -66,14 +65,14 @@ def train_on_clips(  # noqa: PLR0913
     """Train both stages and write `temporal.safetensors`, `refiner.safetensors`, `training.json`.
 
     Args:
-        footage: what to train on.
+        footage: training clips.
         config: time, crops, seed, weights to start from.
-        output: folder to write into; training state lies there until it is done, and the same
-            call goes on from it after an interruption.
+        output: folder to write into; the training state lies there, and the same call resumes an
+            interrupted training.
         device: where to compute.
         processes: the connected processes; the main one writes.
         overwrite: replace weights that lie in `output`, and the state of another training.
-        announce: told which clips are left out, and why.
+        announce: receives a sentence on each clip that is left out.
         progress: called a few times a second.
 
     Raises:
@@ -157,7 +156,7 @@ def _facts_of_footage(footage: Footage) -> dict[str, str]:
 
 
 def _first_loss(networks: Networks, sampler: CropSampler) -> Loss:
-    """Give the loss of stage 1 that fits the clips: against clean frames where they have them."""
+    """Give the loss of stage 1: against clean frames if the clips have them."""
     if sampler.has_clean:
         return partial(clean_temporal_loss, networks.temporal, sampler)
     return partial(temporal_loss, networks.temporal, sampler)
@@ -211,7 +210,7 @@ def starting_networks(config: StagesConfig, device: torch.device, *, raw: bool) 
 
 
 def _claim(output: Path, config: StagesConfig, *, overwrite: bool) -> AbstractContextManager[Claim]:
-    """Check the folder and hold it for this training alone."""
+    """Check the output folder and claim it."""
     names = [REPORT, *(f"{name}.safetensors" for name in ("temporal", "refiner"))]
     if _own_prior(config):
         names.append("prior.safetensors")
@@ -225,7 +224,7 @@ def _identity(footage: Footage, config: StagesConfig) -> str:
 
 
 def _own_prior(config: StagesConfig) -> Path | None:
-    """Find the prior that the weights to start from bring along."""
+    """Find the prior among the weights to start from."""
     return None if config.init in {None, FRESH} else own_weights(config.init).get("prior")
 
 

@@ -16,10 +16,10 @@ from f2r.errors import InputError
 from f2r.train.corpus.photos import find_photos
 
 SUPERSAMPLED = 2
-"""Drawn textures have so many pixels for each one of a clip, per axis."""
+"""Pixels of a drawn texture per pixel of the clip, per axis."""
 
 LONGEST = 2600
-"""Photographs are held in memory with at most so many pixels on the longer side."""
+"""Largest side of a photograph in memory, pixels."""
 
 SHEET = (700, 900)
 """Rows and columns of a drawn texture."""
@@ -164,7 +164,7 @@ def film_sheet(
 def _finest_part(
     sheet: np.ndarray, reduction: float, size: tuple[int, int], rng: np.random.Generator
 ) -> np.ndarray:
-    """Cut that of three parts of a texture whose neighbouring pixels of a clip differ most."""
+    """Cut the part with the most contrast between neighbouring pixels, of three."""
     reach = [int(reduction * side) + 2 for side in size]
     parts, step = [], max(1, round(reduction))
     for _ in range(3):
