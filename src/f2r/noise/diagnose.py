@@ -112,17 +112,14 @@ def diagnose(noisy: Tensor, reference: Tensor, noise: NoiseModel) -> Diagnosis:
     fixed = _fixed_pattern(residual, mask)
     pattern = find_fixed_pattern(noisy - reference)
     hot = find_hot_pixels(noisy, sigma)
-    findings = [_judge_frames(frames), _judge_clipping(limits)]
-    if sigma < HARDLY_ANY * float(reference.max() - reference.min()):
-        # Without noise in the model, the residual is scene.
-        findings.insert(0, Finding(True, "the noise of the model is too weak to remove"))
-    else:
-        findings += [
-            _judge_level(power**0.5),
-            _judge_pixels(pixels),
-            _judge_fixed(fixed, sigma, pattern),
-            _judge_hot(hot),
-        ]
+    has_noise = sigma >= HARDLY_ANY * float(reference.max() - reference.min())
+    of_noise = [
+        _judge_level(power**0.5),
+        _judge_pixels(pixels),
+        _judge_fixed(fixed, sigma, pattern),
+        _judge_hot(hot),
+    ]
+    findings = _findings(frames, limits, of_noise if has_noise else None)
     return Diagnosis(
         autocorrelation=autocorrelation,
         pixels=pixels,
@@ -134,8 +131,18 @@ def diagnose(noisy: Tensor, reference: Tensor, noise: NoiseModel) -> Diagnosis:
         fixed_pattern=None if fixed is None else fixed * sigma,
         hot=hot,
         limits=limits,
-        findings=tuple(findings),
+        findings=findings,
     )
+
+
+def _findings(
+    frames: float | None, limits: Limits, of_noise: list[Finding] | None
+) -> tuple[Finding, ...]:
+    """List the findings; without noise in the model the residual is scene and is not judged."""
+    common = [_judge_frames(frames), _judge_clipping(limits)]
+    if of_noise is not None:
+        return (*common, *of_noise)
+    return (Finding(True, "the noise of the model is too weak to remove"), *common)
 
 
 class _Measured(NamedTuple):
