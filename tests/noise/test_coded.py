@@ -7,9 +7,9 @@ from torch import Tensor
 
 from f2r.errors import InputError
 from f2r.models.noise_level import (
+    BLOCK_QUANTILES,
     MOTION_NUMBERS,
     PATCH_SIDE,
-    SPREAD,
     NoiseLevelNet,
     load_noise_level,
     measure_motion,
@@ -109,7 +109,9 @@ def test_texture_is_found_again_where_it_moved_and_noise_is_not() -> None:
     noise = torch.rand(3, PATCH_SIDE, PATCH_SIDE, generator=generator)
     numbers = measure_motion(torch.stack((texture, noise))[:, None].expand(2, 4, -1, -1, -1))
     assert numbers.shape == (2, MOTION_NUMBERS)
-    ratio = numbers[:, 3 * len(SPREAD) : 4 * len(SPREAD)]  # best against usual, log2
+    ratio = numbers[
+        :, 3 * len(BLOCK_QUANTILES) : 4 * len(BLOCK_QUANTILES)
+    ]  # best against usual, log2
     assert float(ratio[0].max()) < -1
     assert float(ratio[1].min()) > -0.2
 
