@@ -49,7 +49,9 @@ def step_of(args: PartsArgs) -> "Step":
     if isinstance(args.workers, int) and args.workers < 1:
         raise InputError(f"--workers {args.workers}: give a number from 1 on, or auto")
     if not given:
-        return _in_one_piece
+        from f2r.run.files import denoise_order
+
+        return denoise_order
     if len(given) > 1:
         raise InputError(f"{' and '.join(given)} do not go together: give one of them")
     if args.prepare_only:
@@ -61,12 +63,6 @@ def step_of(args: PartsArgs) -> "Step":
 
         return partial(_make, Part.parse(args.part))
     return partial(_by_workers, args)
-
-
-def _in_one_piece(order: "Order", say: "Announce", show: "ProgressCallback") -> "Outcome":
-    from f2r.run.files import denoise_file
-
-    return denoise_file(order.source, order.target, order.config, order.files, say, show)
 
 
 def _prepare(order: "Order", say: "Announce", show: "ProgressCallback") -> None:

@@ -38,10 +38,18 @@ def denoise_file(
     Raises:
         InputError: input, output or options cannot be used.
     """
-    order = Order(
-        source, output or default_output(source, is_piece=files.piece is not None), config, files
-    )
-    if files.resume and PIPE in {source, str(order.target)}:
+    target = output or default_output(source, is_piece=files.piece is not None)
+    return denoise_order(Order(source, target, config, files), announce, progress)
+
+
+def denoise_order(
+    order: Order,
+    announce: Announce = lambda _: None,
+    progress: ProgressCallback | None = None,
+) -> Outcome:
+    """Denoise a clip into its output in one piece; see `denoise_file`."""
+    config, files = order.config, order.files
+    if files.resume and PIPE in {order.source, str(order.target)}:
         raise InputError("a pipe cannot be resumed: read from a file and write to a file")
     if files.resume:
         check_undivided(state_folder(order.target))
