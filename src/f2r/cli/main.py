@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from tyro.conf import subcommand
 
+from f2r.cli.app import AppArgs, app_command
 from f2r.cli.denoise import DenoiseArgs, denoise_command
 from f2r.cli.evaluate import EvaluateArgs, evaluate_command
 from f2r.cli.fit import FitArgs, fit_command
@@ -29,6 +30,7 @@ Command = (
     | Annotated[FitArgs, subcommand("fit", prefix_name=False)]
     | Annotated[PreviewArgs, subcommand("preview", prefix_name=False)]
     | Annotated[NoiseArgs, subcommand("noise", prefix_name=False)]
+    | Annotated[AppArgs, subcommand("app", prefix_name=False)]
     | Annotated[GrainArgs, subcommand("grain", prefix_name=False)]
     | Annotated[SimulateArgs, subcommand("simulate", prefix_name=False)]
     | Annotated[EvaluateArgs, subcommand("evaluate", prefix_name=False)]
@@ -42,6 +44,7 @@ COMMANDS: dict[type, Callable[[Any], None]] = {
     FitArgs: fit_command,
     PreviewArgs: preview_command,
     NoiseArgs: noise_command,
+    AppArgs: app_command,
     GrainArgs: grain_command,
     SimulateArgs: simulate_command,
     EvaluateArgs: evaluate_command,

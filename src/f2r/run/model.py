@@ -1,6 +1,6 @@
 """A fitted model: noise of a clip, decisions and adapted networks."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, overload
@@ -20,7 +20,7 @@ from f2r.noise.models import NoiseModel
 from f2r.noise.scale import scale_noise
 from f2r.run.decide import PlaneDecision
 from f2r.run.infer import denoise_frames
-from f2r.run.repair import Defects, RepairedReader
+from f2r.run.repair import Defects
 from f2r.run.result import Result
 from f2r.run.setup import Setup, set_up
 
@@ -112,14 +112,36 @@ class Model:
         Raises:
             InputError: the clip is of another kind than that of the fit.
         """
-        setup = set_up(self._described(reader.info), None, self.config)
-        defects = self.subject.defects
-        source = reader if defects is None else RepairedReader(reader, defects)
-        return setup, denoise_frames(source, self.decisions, self.networks, setup)
+        return self.denoise_frames(reader, reader.info)
 
-    def _described(self, info: ClipInfo) -> ClipInfo:
-        """Describe frames as those of the fit; refuse others."""
-        of_fit, mosaic = sum(map(len, self.subject.groups)), self.subject.mosaic
+    def denoise_frames(
+        self, frames: Iterable[Frame], info: ClipInfo, start: int = 0
+    ) -> tuple[Setup, Iterator[Result]]:
+        """Denoise frames: what the run works with, and one result per frame.
+
+        Args:
+            frames: (H, W, C) float32, nominal, consecutive.
+            info: describes them.
+            start: frames that are read but not wanted.
+
+        Raises:
+            InputError: the frames are of another kind than those of the fit.
+        """
+        self.check(info)
+        is_colour = any(len(group) == 3 for group in self.subject.groups)
+        described = replace(info, is_colour=is_colour, mosaic=self.subject.mosaic)
+        setup = set_up(described, None, self.config)
+        defects = self.subject.defects
+        read = frames if defects is None else map(defects.mend, frames)
+        return setup, denoise_frames(read, self.decisions, self.networks, setup, start)
+
+    def check(self, info: ClipInfo) -> None:
+        """Refuse frames of another kind than those of the fit.
+
+        Raises:
+            InputError: they have other channels, or another size than the repairs.
+        """
+        of_fit = sum(map(len, self.subject.groups))
         if info.channels != of_fit:
             raise InputError(
                 f"frames: have {info.channels} channels, the model was fitted to {of_fit}: fit one "
@@ -132,8 +154,6 @@ class Model:
                     f"frames: are {info.width}x{info.height}, the repairs of the model are for "
                     f"{part.shape[-1]}x{part.shape[-2]}: fit one to a clip like this"
                 )
-        is_colour = any(len(group) == 3 for group in self.subject.groups)
-        return replace(info, is_colour=is_colour, mosaic=mosaic)
 
     def _written(self, reader: ArrayReader | FrameStream) -> Iterator[NDArray[np.float32]]:
         """Check the kind of the clip at once; denoise while frames are asked for."""

@@ -134,7 +134,12 @@ def is_full_range(layout: PixelLayout, colour: Colour) -> bool:
 
 def decode_frame(picture: av.VideoFrame, layout: PixelLayout, colour: Colour) -> Frame:
     """Turn a decoded picture into an (H, W, C) nominal frame."""
-    planes = [_levels(plane) for plane in _read_planes(picture, layout)]
+    return unpack_frame(_read_planes(picture, layout), layout, colour)
+
+
+def unpack_frame(samples: Samples, layout: PixelLayout, colour: Colour) -> Frame:
+    """Turn planes of `layout.name` into an (H, W, C) nominal frame; undoes `pack_frame`."""
+    planes = [_levels(plane) for plane in samples]
     is_full = is_full_range(layout, colour)
     if layout.family == "rgb":
         green, blue, red = planes
@@ -145,7 +150,7 @@ def decode_frame(picture: av.VideoFrame, layout: PixelLayout, colour: Colour) ->
     blue, red = (
         _remove_range(plane, layout.depth, is_full=is_full, is_chroma=True) for plane in planes[1:]
     )
-    weights = luma_weights(colour.matrix, picture.height, picture.width)
+    weights = luma_weights(colour.matrix, *luma.shape)
     return _join(luma, blue, red, weights, layout.subsampling)
 
 
