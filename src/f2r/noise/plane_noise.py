@@ -76,11 +76,7 @@ class PlaneNoise:
                 f"{self.coding}: the noise is too weak to remove, f2r denoise copies the file; if "
                 f"you see noise, try --sigma {max(round(255 * coded.high), 5)}"
             )
-        repeated, level = 100 * coded.copied_share, 255 * coded.sigma
-        return (
-            f"{self.coding}: {repeated:.0f} % of the blocks repeat the frame before; noise of "
-            f"about {level:.0f} of 255 before encoding: run f2r denoise without noise options"
-        )
+        return f"{self.coding}: {coded.describe()}: run f2r denoise without noise options"
 
 
 def _number(value: float | None) -> str:

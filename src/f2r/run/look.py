@@ -131,16 +131,13 @@ def _noise_before_coding(
 ) -> NoiseModel:
     """Choose the noise model of a coded clip: the measured one if the codec left it intact.
 
-    A level that is 30 % too high costs 0.1 dB, a low one costs several dB. An unsure estimate
-    therefore uses its upper end.
-
     Args:
         coded: noise before coding, in the units of the input.
         scale: factor of the levels.
         sigma: root mean square of the measured noise at the multiplied levels.
         measured: noise model measured on the decoded frames.
     """
-    level = scale * (coded.sigma if coded.is_sure else max(coded.sigma, coded.high))
+    level = scale * coded.sigma
     ratio = sigma / max(level, 1e-9)
     return measured if INTACT[0] < ratio < INTACT[1] else Gaussian(level)
 

@@ -90,11 +90,7 @@ def _describe_model(look: PlaneLook) -> str:
     """Name the noise; for coded video, that before encoding and the share of repeated blocks."""
     if look.coded is None:
         return f"noise: {look.noise.describe()}"
-    level, repeated = 255 * look.coded.sigma, 100 * look.coded.copied_share
-    return (
-        f"noise: {look.coding}: {repeated:.0f} % of the blocks repeat the frame before; noise of "
-        f"about {level:.0f} of 255 before encoding"
-    )
+    return f"noise: {look.coding}: {look.coded.describe()}"
 
 
 def describe_repair(repair: Repair) -> str:
