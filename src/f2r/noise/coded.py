@@ -26,8 +26,8 @@ GREY = 1.5 / 255
 """Standard deviation of the chroma below which a clip counts as grey or toned."""
 
 FREE = 0.8
-"""Probability above which a clip counts as noise-free. On held-out scenes, no noise of which a
-tenth or more survived the codec exceeds it (docs/weights.md)."""
+"""Probability above which a clip counts as noise-free. On held-out scenes, no noise above 8 of
+which three tenths survived the codec exceeds it (docs/weights.md)."""
 
 DOUBT = 0.02
 """Probability above which the low end of the level is removed: it improves frames with and without
