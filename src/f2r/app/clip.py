@@ -59,7 +59,8 @@ def open_clip(name: str) -> OpenClip:
     with open_reader(path, counts_to_nominal=True) as reader:
         lines = [describe_input(reader.info)]
         for plane in inspect_reader(reader):
-            lines += [f"{plane.name}: {plane.estimate.model.describe()}", plane.advice()]
+            failed = [found.text for found in plane.diagnosis.findings if not found.holds]
+            lines += [f"{plane.name}: {plane.estimate.model.describe()}", *failed, plane.advice()]
         return OpenClip(path, reader.info, "\n".join(dict.fromkeys(lines)))
 
 
