@@ -44,7 +44,7 @@ def look(
     with clock.stage("read sample"):
         sample = take_sample(reader, setup.config)
     with clock.stage("estimate noise"):
-        looks = [look_at_plane(seen, setup, networks) for seen in _first_stretch(sample, setup)]
+        looks = [look_at_plane(seen, setup, networks) for seen in first_stretch(sample, setup)]
     keep = choose_keep(checkpoints, setup.device)
     clips: list[list[PreparedClip]] = [[] for _ in looks]
     with clock.stage("prior and flow"):
@@ -65,7 +65,7 @@ def look(
     return Looked(setup.info.frames or sample.frames, sample, looks, clips, seconds)
 
 
-def _first_stretch(sample: Sample, setup: Setup) -> Iterator[list[Tensor]]:
+def first_stretch(sample: Sample, setup: Setup) -> Iterator[list[Tensor]]:
     """Give per plane the frames of the first stretch, without padding and repeated channels."""
     height, width = sample.layout.height, sample.layout.width
     for k in range(len(setup.layout.groups)):

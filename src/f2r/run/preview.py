@@ -7,10 +7,18 @@ from f2r.config import DenoiseConfig
 from f2r.io.clip import Closing, Frame, FrameReader
 from f2r.io.excerpt import ExcerptReader, frame_at
 from f2r.isp.show import render_alike
+from f2r.method.networks import load_networks
 from f2r.method.strength import Strength
+from f2r.run.decide import decide_plane
 from f2r.run.fit import fit_reader
-from f2r.run.model import Model
+from f2r.run.given_noise import given_noise
+from f2r.run.judge import PlaneJudgement
+from f2r.run.look import look_at_plane
+from f2r.run.look_at_clip import first_stretch
+from f2r.run.model import Model, Subject
 from f2r.run.result import Result
+from f2r.run.sampling import take_sample
+from f2r.run.setup import set_up
 from f2r.system.progress import StageClock
 
 AROUND = 5
@@ -87,11 +95,26 @@ def preview(
     number = last // 2 if at is None else min(frame_at(reader.info, at), last)
     around = range(max(number - AROUND, 0), min(number + AROUND, last) + 1)
     part = MiddleReader(ExcerptReader(reader, around))
-    model = fit_reader(part, config, clock)
+    model = (
+        fit_reader(part, config, clock) if config.trains else _model_of_noise(part, config, clock)
+    )
     with clock.stage("denoise"):
         _, results = model.denoise_reader(part)
         result = next(islice(results, number - around.start, None))
     return Preview(number, result, model)
+
+
+def _model_of_noise(reader: FrameReader, config: DenoiseConfig, clock: StageClock) -> Model:
+    """Fit the noise only: no errors are estimated, refined frames are not fused."""
+    setup = set_up(reader.info, given_noise(config, reader.info), config)
+    networks = load_networks(config.weights, setup.device, setup.weight_set)
+    with clock.stage("estimate noise"):
+        frames = first_stretch(take_sample(reader, config), setup)
+        looks = [look_at_plane(seen, setup, networks) for seen in frames]
+    decisions = [decide_plane(PlaneJudgement(look, (), None)) for look in looks]
+    subject = Subject(setup.layout.groups, reader.info.mosaic)
+    report = {"noise": [look.to_dict() for look in looks]}
+    return Model(config, subject, decisions, networks, report)
 
 
 class MiddleReader(Closing):
