@@ -19,6 +19,9 @@ from f2r.system.progress import StageClock
 
 Pixels = NDArray[np.uint8]
 
+SIDE = 640
+"""Rows and columns that the noise is measured on, in the middle of larger frames."""
+
 
 @dataclass(frozen=True)
 class OpenClip:
@@ -58,7 +61,7 @@ def open_clip(name: str) -> OpenClip:
     path = Path(name.strip()).expanduser()
     with open_reader(path, counts_to_nominal=True) as reader:
         lines = [describe_input(reader.info)]
-        for plane in inspect_reader(reader):
+        for plane in inspect_reader(reader, side=SIDE):
             failed = [found.text for found in plane.diagnosis.findings if not found.holds]
             lines += [f"{plane.name}: {plane.estimate.model.describe()}", *failed, plane.advice()]
         return OpenClip(path, reader.info, "\n".join(dict.fromkeys(lines)))
