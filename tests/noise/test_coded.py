@@ -105,7 +105,9 @@ def test_noise_in_texture_is_found(coding: Coding) -> None:
     assert 0.5 * 15 <= 255 * found.sigma <= 1.6 * 15
 
 
-@pytest.mark.parametrize(("free", "expected"), [(0.01, 5.0), (0.03, 2.0), (0.79, 2.0), (0.81, 0.0)])
+@pytest.mark.parametrize(
+    ("free", "expected"), [(0.01, 5.0), (0.03, 4.0), (0.51, 2.0), (0.79, 2.0), (0.81, 0.0)]
+)
 def test_doubtful_noise_is_removed_mildly_and_none_not_at_all(free: float, expected: float) -> None:
     class Fixed(NoiseLevelNet):
         def forward(self, patches: Tensor) -> NoiseLevels:

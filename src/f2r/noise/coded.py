@@ -30,6 +30,9 @@ FREE = 0.8
 which three tenths survived the codec exceeds it (docs/weights.md)."""
 
 DOUBT = 0.02
+"""Probability above which the median of the level is removed."""
+
+STRONG_DOUBT = 0.5
 """Probability above which the low end of the level is removed: it improves frames with and without
 noise."""
 
@@ -39,9 +42,9 @@ class CodedEstimate:
     """Noise of a clip before encoding; levels in nominal units."""
 
     sigma: float
-    """Standard deviation to remove: the 65 % quantile, or the 10 % quantile where there may be no
-    noise, or 0 without noise. For colour it is that of each channel, assuming independent channels;
-    it follows from the noise of the luma, because a codec keeps little of the chroma's.
+    """Standard deviation to remove: the 65 % quantile; the median or the 10 % quantile where there
+    may be no noise; 0 without noise. For colour it is that of each channel, assuming independent
+    channels; it follows from the noise of the luma, because a codec keeps little of the chroma's.
     """
     low: float
     """Level that the noise exceeds in nine of ten cases."""
@@ -104,10 +107,10 @@ def luma_scale(clip: Tensor) -> float:
 
 
 def _conclude(said: NoiseLevels, scale: float, copied: float) -> CodedEstimate:
-    low, _, likely, high = (scale * 2.0 ** float(level) / 255 for level in said.levels[0])
+    low, median, likely, high = (scale * 2.0 ** float(level) / 255 for level in said.levels[0])
     free = float(torch.sigmoid(said.free[0]))
     return CodedEstimate(
-        sigma=_level(low, likely, free),
+        sigma=_level(low, median, likely, free),
         low=0.0 if free > DOUBT else low,
         high=high,
         remaining=max(0.0, (2.0 ** float(said.remaining[0]) - LEAST_LEVEL) / 255),
@@ -116,7 +119,7 @@ def _conclude(said: NoiseLevels, scale: float, copied: float) -> CodedEstimate:
     )
 
 
-def _level(low: float, likely: float, free: float) -> float:
+def _level(low: float, median: float, likely: float, free: float) -> float:
     """Choose the level to remove.
 
     Where there is noise, a low level costs several dB, and one that is 30 % too high 0.1 dB. Where
@@ -124,7 +127,9 @@ def _level(low: float, likely: float, free: float) -> float:
     """
     if free > FREE:
         return 0.0
-    return low if free > DOUBT else likely
+    if free > STRONG_DOUBT:
+        return low
+    return median if free > DOUBT else likely
 
 
 @lru_cache(maxsize=1)
