@@ -106,7 +106,7 @@ def test_noise_in_texture_is_found(coding: Coding) -> None:
 
 
 @pytest.mark.parametrize(
-    ("free", "expected"), [(0.01, 5.0), (0.03, 4.0), (0.51, 2.0), (0.79, 2.0), (0.81, 0.0)]
+    ("free", "expected"), [(0.01, 5.0), (0.03, 4.0), (0.51, 2.0), (0.89, 2.0), (0.91, 0.0)]
 )
 def test_doubtful_noise_is_removed_mildly_and_none_not_at_all(free: float, expected: float) -> None:
     class Fixed(NoiseLevelNet):

@@ -25,7 +25,7 @@ COLOUR_LUMA = math.sqrt(0.299**2 + 0.587**2 + 0.114**2)
 GREY = 1.5 / 255
 """Standard deviation of the chroma below which a clip counts as grey or toned."""
 
-FREE = 0.8
+FREE = 0.9
 """Probability above which a clip counts as noise-free. On held-out scenes, no noise above 8 of
 which three tenths survived the codec exceeds it (docs/weights.md)."""
 
