@@ -19,10 +19,10 @@ demo: $(READY)
 
 # What continuous integration runs; `make test-all` adds the slow tests: kills, load, the comparison.
 test: lint
-	$(BIN)/python -m pytest -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -m "not slow"
 
 test-all: lint
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 
 lint: $(READY)
 	$(BIN)/ruff check $(SOURCES)
