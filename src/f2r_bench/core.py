@@ -22,9 +22,7 @@ from f2r.method.preprocess import PreparedFrame, Preprocessor
 from f2r.method.stage_2 import refine_by_draws
 from f2r.method.stream import Estimate, PlaneStream, run_through
 from f2r.method.two_pass_flow import Linker
-from f2r.models.refiner import SpatialRefiner
-from f2r.models.temporal import RADIUS, TemporalEstimator
-from f2r.models.weights import load_prior, load_shipped
+from f2r.models.temporal import RADIUS
 from f2r.noise.models import NoiseModel
 from f2r.run.arrays import Denoised, denoise
 from f2r.run.files import denoise_file
@@ -74,13 +72,9 @@ ALPHA = Tuning.alpha
 """Usual strength of the recorruption in stage 2's training."""
 
 
-def load_networks(device: torch.device) -> Networks:
-    """Load the three shipped networks, ready for inference."""
-    return Networks(
-        load_prior(device),
-        load_shipped(TemporalEstimator, device).eval(),
-        load_shipped(SpatialRefiner, device).eval(),
-    )
+def load_networks(device: torch.device, weights: str | None = None) -> Networks:
+    """Load three shipped networks for pictures, ready for inference; None is the default set."""
+    return networks_of(weights, device)
 
 
 def link_frames(frames: Sequence[PreparedFrame], flow: FlowEstimator) -> None:

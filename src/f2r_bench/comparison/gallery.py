@@ -12,6 +12,7 @@ import numpy as np
 from f2r.io.images.picture import read_picture, write_picture
 from f2r.pictures.before_after import INK, MARKER, PAPER, Pixels, Tone, to_pixels
 from f2r_bench.comparison.case import Scene
+from f2r_bench.methods.method import Learning
 
 PATCH_WIDTH = 240
 """Width of a patch in the picture."""
@@ -47,7 +48,7 @@ def write_gallery(
 def _name(case: Mapping[str, Any]) -> str:
     """Mark supervised methods; OpenCV's letters know no dagger."""
     name = str(case["identity"]["method"])
-    return f"{name} (supervised)" if case["learning"] == "supervised" else name
+    return f"{name} (supervised)" if Learning(case["learning"]).saw_clean_frames else name
 
 
 def _figures(patch: Mapping[str, Any]) -> str:

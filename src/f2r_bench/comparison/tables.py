@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from f2r_bench.methods.method import Learning
+
 Content = Mapping[str, Any]
 """Content of `benchmark.json`."""
 
@@ -157,15 +159,15 @@ def _by_sigma(
 
 
 def _label(name: str, entry: Mapping[str, Any]) -> str:
-    """Mark supervised methods as the paper does."""
-    return f"{name} †" if entry["learning"] == "supervised" else name
+    """Mark methods that were trained with clean frames."""
+    return f"{name} †" if Learning(entry["learning"]).saw_clean_frames else name
 
 
 def _cost(content: Content) -> Table:
     caption = (
         "Cost: parameters, multiply-accumulates per pixel (convolutions only), seconds per frame "
         "without training, seconds and steps of training per clip, largest memory of the process. "
-        "† supervised."
+        "† saw clean frames of other clips."
     )
     header = ("method", "learns", "M parameters", "kMAC/pixel", "s/frame", "training s", "steps")
     rows = []

@@ -18,17 +18,20 @@ class FramesToResidual:
 
     Args:
         device: where to compute.
-        trains: False takes the shipped weights as they are.
+        trains: False takes the weights as they are.
+        weights: name of a shipped set; None takes the default one, trained with clean frames.
     """
 
-    learning = Learning.SELF_SUPERVISED
     takes_grey = True
     least_steps = 0  # its shipped weights serve as they are
 
-    def __init__(self, device: torch.device, trains: bool = True) -> None:
-        self.device, self.trains = device, trains
-        self.name = "f2r" if trains else "f2r-fast"
-        self.shipped = load_networks(device)
+    def __init__(
+        self, device: torch.device, trains: bool = True, weights: str | None = None
+    ) -> None:
+        self.device, self.trains, self.weights = device, trains, weights
+        self.name = "-".join(filter(None, ["f2r", "" if trains else "fast", weights]))
+        self.learning = learning_of(trains, weights)
+        self.shipped = load_networks(device, weights)
 
     def networks(self) -> Sequence[nn.Module]:
         """Give prior, temporal estimator and refiner."""
@@ -43,6 +46,7 @@ class FramesToResidual:
             preset="fast",
             time_budget=seconds if trains else None,
             device=self.device.type,
+            weights=self.weights,
             seed=seed,
         )
         frames = torch.from_numpy(np.ascontiguousarray(result.frames)).permute(0, 3, 1, 2)
@@ -56,3 +60,10 @@ class FramesToResidual:
         preprocessor = Preprocessor(self.shipped.prior, noise, DisFlow())
         estimates = estimate_clip(self.shipped, preprocessor, pad_sides(noisy, 8))
         return torch.stack([e.refined.cpu() for e in estimates])[..., :height, :width]
+
+
+def learning_of(trains: bool, weights: str | None) -> Learning:
+    """Say where the knowledge of F2R comes from."""
+    if weights is not None:
+        return Learning.SELF_SUPERVISED
+    return Learning.ADAPTED if trains else Learning.SUPERVISED

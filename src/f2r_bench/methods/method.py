@@ -29,7 +29,14 @@ class Learning(StrEnum):
     SUPERVISED = "supervised"
     """From pairs of clean and noisy pictures, never from the clip."""
     SELF_SUPERVISED = "self-supervised"
-    """From the noisy clip; its starting weights may be supervised."""
+    """From noisy clips."""
+    ADAPTED = "supervised, then self-supervised"
+    """From pairs of clean and noisy pictures, then from the noisy clip."""
+
+    @property
+    def saw_clean_frames(self) -> bool:
+        """Whether the method is marked with a dagger in tables."""
+        return self in {Learning.SUPERVISED, Learning.ADAPTED}
 
 
 @dataclass(frozen=True)

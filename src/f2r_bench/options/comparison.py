@@ -19,8 +19,8 @@ class CompareArgs:
     """Set8, DAVIS 2017, any folder of clips (folders of frames or files), or one clip."""
     methods: str = "noisy,prior,video-noise2noise,udvd,udvd-slim,tap,f2r"
     """Separated by commas. Without files of weights: noisy, prior, f2r, f2r-fast,
-    video-noise2noise, udvd, udvd-slim, tap; with --weights: dvdnet, dvdnet-frames,
-    dvdnet-deepflow, fastdvdnet, flornn, nafnet; with their packages: bm3d, bm4d."""
+    f2r-self-supervised, f2r-fast-self-supervised, video-noise2noise, udvd, udvd-slim, tap;
+    with --weights: dvdnet, dvdnet-frames, dvdnet-deepflow, fastdvdnet, flornn, nafnet; with their packages: bm3d, bm4d."""
     sigma: tuple[float, ...] = (10.0, 20.0, 30.0, 40.0, 50.0)
     """Standard deviations of the noise in 8-bit units."""
     frames: int = 85
