@@ -20,7 +20,8 @@ class CompareArgs:
     methods: str = "noisy,prior,video-noise2noise,udvd,udvd-slim,tap,f2r"
     """Separated by commas. Without files of weights: noisy, prior, f2r, f2r-fast,
     f2r-self-supervised, f2r-fast-self-supervised, video-noise2noise, udvd, udvd-slim, tap;
-    with --weights: dvdnet, dvdnet-frames, dvdnet-deepflow, fastdvdnet, flornn, nafnet; with their packages: bm3d, bm4d."""
+    with --weights: dvdnet, dvdnet-frames, dvdnet-deepflow, fastdvdnet, flornn, nafnet; with their
+    packages: bm3d, bm4d."""
     sigma: tuple[float, ...] = (10.0, 20.0, 30.0, 40.0, 50.0)
     """Standard deviations of the noise in 8-bit units."""
     frames: int = 85
