@@ -175,7 +175,7 @@ def check_installation(python: str, package: Path, version: str, torch: str) -> 
 def psnr(inside: Path, clean: Path, other: Path) -> float:
     """PSNR of a clip against the clean one, averaged over frames."""
     figures = WORK / "figures.json"
-    run(inside / "f2r", "evaluate", clean, other, "--json", figures)
+    run(inside / "f2r", "evaluate", clean, other, "--json", figures, "--overwrite")
     return float(json.loads(figures.read_text())["mean"]["psnr"])
 
 
