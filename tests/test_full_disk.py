@@ -1,13 +1,10 @@
 """A full disk is one line and no traceback, wherever it strikes; what was done is kept."""
 
-import resource
-import signal
-from contextlib import contextmanager
-
 import numpy as np
 import pytest
 import torch
 
+from disk import full
 from f2r.cli.main import main
 from f2r.errors import F2RError
 from f2r.models.prior import ImagePrior
@@ -20,19 +17,6 @@ from f2r.train.checkpoint import save_checkpoint
 from synthetic import moving_clip
 
 FAST = ["--sigma", "20", "--preset", "fast"]
-
-
-@contextmanager
-def full(size):
-    """Let no file grow beyond a size, for a moment: the log of the tests may grow again."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, handler)
 
 
 @pytest.fixture

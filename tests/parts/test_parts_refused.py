@@ -1,14 +1,13 @@
 """What cannot be divided, made or joined ends in one line that says what to do."""
 
 import os
-import resource
 import shutil
 import signal
-from contextlib import contextmanager
 
 import pytest
 from parts_samples import FAST, step, write_npy
 
+from disk import full
 from f2r.cli.main import main
 from f2r.run.parts import make
 from f2r.run.parts.part import Part
@@ -31,19 +30,6 @@ def prepared(tmp_path_factory):
 def work(prepared, tmp_path):
     shutil.copytree(prepared, tmp_path / "work")
     return tmp_path / "work"
-
-
-@contextmanager
-def full(size):
-    """Let no file grow beyond a size, for a moment: the log of the tests may grow again."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, handler)
 
 
 def content(folder):

@@ -116,7 +116,13 @@ def describe_networks(
             described[name] = {"origin": "own", "function": type(denoise).__name__}
             continue
         path = own.get(name, shipped(kind, of))
-        origin = "own" if name in own else f"shipped for {of}" if of else "shipped"
-        origin = "shipped, self-supervised" if given == WeightSet.SELF_SUPERVISED else origin
+        origin = _origin(given if name in own else None, of)
         described[name] = {"file": path.name, "origin": origin, "sha256": sha256_of(path)}
     return described
+
+
+def _origin(given: str | Path | None, of: WeightSet) -> str:
+    """Name the set of weights that a file belongs to."""
+    if given is None:
+        return f"shipped for {of}" if of else "shipped"
+    return "shipped, self-supervised" if given == WeightSet.SELF_SUPERVISED else "own"

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from f2r.errors import InputError
+from f2r.models.weights import WeightSet
 from f2r_bench.methods.classical import Classical
 from f2r_bench.methods.deepflow import DeepFlow
 from f2r_bench.methods.dvdnet import DvdFrames, DvdNet
@@ -45,16 +46,15 @@ class Resources:
         return self.device, self.need("dvdnet-spatial"), self.need("dvdnet-temporal")
 
 
-SELF_SUPERVISED = "self-supervised"
-"""Shipped weights whose stages saw no clean frame."""
-
 METHODS: dict[str, Callable[[Resources], Method]] = {
     "noisy": lambda _: Noisy(),
     "prior": lambda r: Prior(r.device, r.weights.get("prior")),
     "f2r": lambda r: FramesToResidual(r.device),
     "f2r-fast": lambda r: FramesToResidual(r.device, trains=False),
-    "f2r-self-supervised": lambda r: FramesToResidual(r.device, weights=SELF_SUPERVISED),
-    "f2r-fast-self-supervised": lambda r: FramesToResidual(r.device, False, SELF_SUPERVISED),
+    "f2r-self-supervised": lambda r: FramesToResidual(r.device, weights=WeightSet.SELF_SUPERVISED),
+    "f2r-fast-self-supervised": lambda r: FramesToResidual(
+        r.device, False, WeightSet.SELF_SUPERVISED
+    ),
     "video-noise2noise": lambda r: VideoNoise2Noise(r.device),
     "udvd": lambda r: Udvd(r.device, WIDTH, r.weights.get("udvd")),
     "udvd-slim": lambda r: Udvd(r.device, SLIM_WIDTH),
