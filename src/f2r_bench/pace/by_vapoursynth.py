@@ -48,6 +48,7 @@ def vbm3d(clip: Any, sigma: float, strength: float) -> Any:
     """Two steps of V-BM3D, with one frame on either side."""
     options = {"sigma": [strength * sigma] * 3, "profile": "fast", "radius": 1}
     basic = core.bm3d.VAggregate(core.bm3d.VBasic(clip, **options), radius=1)
+    basic = core.resize.Point(basic, format=clip.format.id)
     return core.bm3d.VAggregate(core.bm3d.VFinal(clip, basic, **options), radius=1)
 
 
