@@ -19,9 +19,9 @@ from f2r.io.clip import (
     check_frame_count,
     check_frame_size,
     sample_type,
+    stack_info,
     to_nominal,
     to_samples,
-    white,
     written_scale,
 )
 from f2r.io.gaps import fill_from
@@ -102,17 +102,8 @@ def _describe(array: NDArray[Any], name: object, path: Path | None) -> ClipInfo:
             f"{name}: has {channels} channels: the axes are (T, H, W, C) with 1 to {MOST_LAST} "
             "channels last; name others by --axes"
         )
-    return ClipInfo(
-        frames=frames,
-        height=height,
-        width=width,
-        channels=channels,
-        is_colour=channels == 3,
-        bit_depth=32 if dtype == "float32" else 8 * array.dtype.itemsize,
-        dtype=dtype,
-        scale=white(dtype),
-        source=_describe_source(array, path),
-    )
+    source = _describe_source(array, path)
+    return stack_info(frames, (height, width, channels), dtype, source, is_colour=channels == 3)
 
 
 def _describe_source(array: NDArray[Any], path: Path | None) -> ArraySource:

@@ -18,8 +18,8 @@ from f2r.io.clip import (
     check_frame_count,
     check_frame_size,
     sample_type,
+    stack_info,
     to_nominal,
-    white,
 )
 from f2r.io.gaps import fill_from
 from f2r.io.recognise import ARRAY_SUFFIXES, TIFF_SUFFIXES
@@ -89,18 +89,10 @@ class AxesReader(Indexed):
         dtype = sample_type(array.dtype, self._path)
         has_channels = bool(set(self._axes) & set(CHANNELS) - {self._axes[self._time or 0]})
         written = "TYX" + ("C" if has_channels else "")
-        return ClipInfo(
-            frames=frames,
-            height=height,
-            width=width,
-            channels=channels,
-            is_colour=sides.get("S") == 3 and channels == 3,
-            bit_depth=32 if dtype == "float32" else 8 * array.dtype.itemsize,
-            dtype=dtype,
-            scale=white(dtype),
-            source=ArraySource(
-                self._path,
-                (f"The axes {self._axes} are written as {written}, without other metadata.",),
-                has_channel_axis=has_channels,
-            ),
+        source = ArraySource(
+            self._path,
+            (f"The axes {self._axes} are written as {written}, without other metadata.",),
+            has_channel_axis=has_channels,
         )
+        is_colour = sides.get("S") == 3 and channels == 3
+        return stack_info(frames, (height, width, channels), dtype, source, is_colour=is_colour)

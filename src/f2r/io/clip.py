@@ -209,6 +209,16 @@ def bare_piece(source: Source, frames: range) -> Source:
     return Source(source.path, unread, doubts=source.doubts, gaps=gaps)
 
 
+def stack_info(
+    frames: int, shape: tuple[int, int, int], dtype: SampleType, source: Source, *, is_colour: bool
+) -> ClipInfo:
+    """Describe frames of (height, width, channels) samples, all bits of which count."""
+    height, width, channels = shape
+    bits = 8 * np.dtype(dtype).itemsize
+    size = (frames, height, width, channels)
+    return ClipInfo(*size, is_colour, bits, dtype, white(dtype), source=source)
+
+
 def sample_type(dtype: np.dtype[Any], name: object) -> SampleType:
     """Name the type in which samples of `dtype` are kept.
 

@@ -23,9 +23,9 @@ from f2r.io.clip import (
     check_frame_count,
     check_frame_size,
     sample_type,
+    stack_info,
     to_nominal,
     to_samples,
-    white,
     written_scale,
 )
 from f2r.io.gaps import fill_from
@@ -140,17 +140,7 @@ def _describe(source: ZarrSource, dtype: np.dtype[Any]) -> ClipInfo:
     channels = prod(source.shape) // (height * width * frames)
     if not 1 <= channels <= MAX_CHANNELS or channels * height * width > 2**30:
         raise InputError(f"{source.path}: {channels} planes per frame are too many: split the file")
-    return ClipInfo(
-        frames=frames,
-        height=height,
-        width=width,
-        channels=channels,
-        is_colour=False,
-        bit_depth=32 if kind == "float32" else 8 * dtype.itemsize,
-        dtype=kind,
-        scale=white(kind),
-        source=source,
-    )
+    return stack_info(frames, (height, width, channels), kind, source, is_colour=False)
 
 
 class ZarrWriter(FileWriter):

@@ -233,19 +233,21 @@ def is_folder_of_clips(path: Path) -> bool:
     return not has_pictures and bool(list_clips(path))
 
 
-def default_output(path: str | Path, *, is_piece: bool = False) -> Path:
+def default_output(path: str | Path, label: str | None = None) -> Path:
     """Name the output beside the input: `clip.mp4` gives `clip.f2r.mp4`, a folder `clip.f2r`.
 
-    A piece gives `clip.piece.f2r.mp4`, so that it takes no other name.
+    Args:
+        path: the input.
+        label: tells outputs of one clip apart: 'piece' gives `clip.piece.f2r.mp4`.
     """
     path = Path(path)
     if str(path) == "-":
         return path
     whole = _whole_output(path)
-    if not is_piece:
+    if label is None:
         return whole
     name, _, ending = whole.name.rpartition(".f2r")
-    return whole.with_name(f"{name}.piece.f2r{ending}")
+    return whole.with_name(f"{name}.{label}.f2r{ending}")
 
 
 def _whole_output(path: Path) -> Path:

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from f2r.errors import InputError
 from f2r.io.clip import (
-    COUNTED,
     ClipInfo,
     Frame,
     FrameReader,
@@ -17,9 +16,9 @@ from f2r.io.clip import (
     Source,
     check_frame_size,
     sample_type,
+    stack_info,
     to_nominal,
     to_samples,
-    white,
 )
 from f2r.io.gaps import fill_from
 from f2r.io.guard import GuardedReader
@@ -53,17 +52,8 @@ class LayerReader(Indexed):
         if is_colour and (planes != 1 or channels != 3):
             raise InputError("layer: colours need the axes T, Y, X and three colours")
         dtype = sample_type(np.dtype(data.dtype), "layer")
-        self.info = ClipInfo(
-            frames=shape[time],
-            height=height,
-            width=width,
-            channels=channels,
-            is_colour=is_colour,
-            bit_depth=32 if dtype in COUNTED else 8 * np.dtype(dtype).itemsize,
-            dtype=dtype,
-            scale=white(dtype),
-            source=Source(None),
-        )
+        size = (height, width, channels)
+        self.info = stack_info(shape[time], size, dtype, Source(None), is_colour=is_colour)
 
     def starting_at(self, start: int) -> Iterator[Frame]:
         """Read the frames from `start` on."""

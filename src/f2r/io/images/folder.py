@@ -5,8 +5,6 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from f2r.errors import InputError
 from f2r.io.clip import (
     ClipInfo,
@@ -18,6 +16,7 @@ from f2r.io.clip import (
     Source,
     check_frame_size,
     sample_type,
+    stack_info,
     to_nominal,
     to_samples,
     white,
@@ -114,21 +113,12 @@ class FolderReader(Indexed):
         if damaged:
             names = ", ".join(file.name for file in damaged)
             unread.append(f"Damaged pictures are left out: {names}.")
-        return ClipInfo(
-            frames=len(self._files),
-            height=self._size[0],
-            width=self._size[1],
-            channels=frame.shape[2],
-            is_colour=frame.shape[2] == 3,
-            bit_depth=32 if dtype == "float32" else 8 * np.dtype(dtype).itemsize,
-            dtype=dtype,
-            scale=white(dtype),
-            chroma_subsampled=_kind(self._files[0]) == ".jpg" and frame.shape[2] == 3,
-            coding="JPEG" if _kind(self._files[0]) == ".jpg" else None,
-            source=FolderSource(
-                self._path, tuple(unread), tuple(file.name for file in self._files)
-            ),
-        )
+        source = FolderSource(self._path, tuple(unread), tuple(file.name for file in self._files))
+        is_colour, shape = frame.shape[2] == 3, (*self._size, frame.shape[2])
+        info = stack_info(len(self._files), shape, dtype, source, is_colour=is_colour)
+        if _kind(self._files[0]) != ".jpg":
+            return info
+        return replace(info, chroma_subsampled=is_colour, coding="JPEG")
 
 
 def _layout(shape: tuple[int, ...]) -> str:

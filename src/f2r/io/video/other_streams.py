@@ -12,6 +12,7 @@ from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 
 from f2r.errors import InputError
+from f2r.io.video.cut import Cut
 from f2r.io.video.video_reader import open_video
 from f2r.io.video.video_source import OtherStream, VideoSource
 
@@ -27,10 +28,14 @@ class Passengers:
     Args:
         source: the input.
         output: the output, before its header is written.
+        cut: the time of a piece; None copies all.
     """
 
-    def __init__(self, source: VideoSource, output: OutputContainer) -> None:
+    def __init__(
+        self, source: VideoSource, output: OutputContainer, cut: Cut | None = None
+    ) -> None:
         assert source.path is not None
+        self._muxer = output.format.name
         if source.others and not source.path.is_file():
             raise InputError(f"{source.path}: is gone, its sound cannot be copied: put it back")
         self._input: InputContainer | None = open_video(source.path) if source.others else None
@@ -48,7 +53,7 @@ class Passengers:
                     f"Stream {other.index} ({other.kind}, {other.codec}) does not fit into "
                     f"{output.format.name} and is left out."
                 )
-        self._packets = self._read()
+        self._packets = self._read() if cut is None else self._read_piece(cut)
         self._pending: Packet[Any] | None = next(self._packets, None)
 
     def _add(self, stream: Any, other: OtherStream, output: OutputContainer) -> bool:
@@ -84,6 +89,13 @@ class Passengers:
                 waiting.clear()
         for waiting in held.values():
             yield from _with_times(waiting)
+
+    def _read_piece(self, cut: Cut) -> Iterator[Packet[Any]]:
+        for packet in self._read():
+            if cut.is_past(packet):
+                return
+            if cut.take(packet, packet.stream.type, self._muxer):
+                yield packet
 
     def copy_until(self, time: Fraction | None, output: OutputContainer) -> None:
         """Write the packets that belong before `time` seconds, all of them for None."""

@@ -51,6 +51,11 @@ class Timeline:
         steps = [b - a for a, b in zip(self._ticks, self._ticks[1:], strict=False)]
         return bool(steps) and max(steps) - min(steps) > 1
 
+    @property
+    def cut(self) -> tuple[int, int | None] | None:
+        """Timestamps in the file of the first frame and of the one after the last; None uncut."""
+        return None
+
     def needs_finer(self, unit: Fraction, time_base: Fraction) -> bool:
         """Whether some timestamps are no multiples of `unit` seconds."""
         return any((tick * time_base / unit).denominator != 1 for tick in self._ticks[:1000])
@@ -103,6 +108,12 @@ class PieceOfTimeline(Timeline):
         first = self._whole.at(self._frames.start)
         ticks = self._whole.at(self._frames.start + frame)
         return None if first is None or ticks is None else ticks - first
+
+    @property
+    def cut(self) -> tuple[int, int | None] | None:
+        """Timestamps in the file of the first frame and of the one after the last."""
+        first = self._whole.at(self._frames.start)
+        return None if first is None else (first, self._whole.at(self._frames.stop))
 
 
 def scan(

@@ -27,6 +27,9 @@ NOT_METADATA = {
 }
 """Metadata that describe the file itself rather than the clip."""
 
+OF_PIECES = {"audio", "subtitle", "attachment"}
+"""Kinds of streams that a piece of a clip keeps."""
+
 
 @dataclass(frozen=True)
 class OtherStream:
@@ -65,12 +68,14 @@ class VideoSource(Source):
 
     def piece(self, frames: range) -> "VideoSource":
         """Describe some consecutive frames; the first is shown at time 0."""
-        left_out = ("A piece of a clip is written without sound and other streams.",)
+        others = tuple(other for other in self.others if other.kind in OF_PIECES)
+        is_whole = len(others) == len(self.others) and not self.chapters
+        left_out = ("A piece of a clip is written without chapters and data streams.",)
         return replace(
             self,
-            unread=self.unread + (left_out if self.others else ()),
+            unread=self.unread + (() if is_whole else left_out),
             chapters=(),
-            others=(),
+            others=others,
             timeline=PieceOfTimeline(self.timeline, frames),
             gaps=self.gaps.from_frame(frames.start),
         )

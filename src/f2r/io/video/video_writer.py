@@ -13,6 +13,7 @@ from av.video.stream import VideoStream
 from f2r.errors import InputError
 from f2r.io.clip import ClipInfo, EncodeOptions, Frame, Samples
 from f2r.io.output import FileWriter
+from f2r.io.video.cut import Cut
 from f2r.io.video.encoders import Encoding, choose_encoding, clock
 from f2r.io.video.losses import PLAIN, container_losses
 from f2r.io.video.other_streams import Passengers
@@ -87,7 +88,7 @@ class VideoWriter(FileWriter):
         )
         self._stream = self._add_stream()
         self._aspect = self._make_tagger()
-        self._passengers = Passengers(self._source, self._output) if self._source else None
+        self._passengers = self._take_passengers()
         if self._source is not None:
             self._output.metadata.update(self._source.metadata)
             if self._source.chapters and self._encoding.muxer not in PLAIN:
@@ -132,6 +133,17 @@ class VideoWriter(FileWriter):
             if source.display_matrix is not None and hasattr(stream, "set_display_matrix"):
                 stream.set_display_matrix(source.display_matrix)
         return stream
+
+    def _take_passengers(self) -> Passengers | None:
+        """Open the further streams of the input; of a piece, from its first to its last frame."""
+        source, tick = self._source, self.info.time_base
+        if source is None:
+            return None
+        cut = None if tick is None else source.timeline.cut
+        if cut is None or tick is None:
+            return Passengers(source, self._output)
+        stop = None if cut[1] is None else cut[1] * tick
+        return Passengers(source, self._output, Cut(cut[0] * tick, stop))
 
     def _make_tagger(self) -> AspectTagger | None:
         """FFV1 takes the aspect ratio from its frames, the other encoders from their context."""
