@@ -139,7 +139,8 @@ def _fields(kind: Any) -> str:
     rows = ["| field | type | default | meaning |", "|---|---|---|---|"]
     for one in fields(kind):
         default = "" if one.default is MISSING else f"`{one.default!s}`"
-        text = " ".join(texts.get((kind.__name__, one.name), [])).strip()
+        lines = (texts.get((base.__name__, one.name)) for base in kind.__mro__)
+        text = " ".join(next(filter(None, lines), [])).strip()
         kinds = _type_name(hints[one.name]).replace("|", "\\|")
         rows.append(f"| `{one.name}` | {kinds} | {default} | {text} |")
     return "\n".join(rows) + "\n"

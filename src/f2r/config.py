@@ -5,9 +5,10 @@ The command line, the Python interface, the report and the reference page are ge
 
 import math
 import re
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
 from tyro.conf import arg
 from tyro.constructors import PrimitiveConstructorSpec
@@ -127,8 +128,8 @@ DEFAULT_TUNING = Tuning()
 
 
 @dataclass(frozen=True)
-class DenoiseConfig:
-    """Options that decide the result of a run."""
+class EstimateConfig:
+    """Options that decide the estimate of the clean frames; a preview takes these."""
 
     preset: Preset = Preset.BALANCED
     """fast: no training on the clip. balanced: up to 2 minutes of it. best: up to 15."""
@@ -144,11 +145,6 @@ class DenoiseConfig:
     steps: int | None = None
     """Optimiser steps of each stage instead of a training time; the same seed then gives the same
     result on the same machine. Default: limited by time."""
-    strength: float = 1.0
-    """Share of the estimated noise that is removed: 0 returns the input, 1 the estimate; in
-    [0, 1.5]."""
-    chroma_strength: float | None = None
-    """The same for the chroma of colour clips; in [0, 1.5]. Default: as strength."""
     hot_pixels: Literal["keep", "remove"] = "keep"
     """remove: first replace hot and dead pixels by the median of their neighbours."""
     fixed_pattern: Literal["keep", "remove"] = "keep"
@@ -202,11 +198,35 @@ class DenoiseConfig:
         check_seed(self.seed)
 
     def _check_amounts(self) -> None:
-        for name in ("strength", "chroma_strength"):
-            value = getattr(self, name)
-            if value is not None and not 0 <= value <= 1.5:
-                raise InputError(f"{name} must lie in [0, 1.5], not {value:g}")
         if self.memory_gib is not None and not self.memory_gib > 0:
             raise InputError(f"memory must be positive, not {self.memory_gib:g} GiB")
         if not self.sample_gib > 0:
             raise InputError(f"sample memory must be positive, not {self.sample_gib:g} GiB")
+
+
+@dataclass(frozen=True)
+class DenoiseConfig(EstimateConfig):
+    """Options that decide the result of a run: those of the estimate, and its strength."""
+
+    strength: float = 1.0
+    """Share of the estimated noise that is removed: 0 returns the input, 1 the estimate; in
+    [0, 1.5]."""
+    chroma_strength: float | None = None
+    """The same for the chroma of colour clips; in [0, 1.5]. Default: as strength."""
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Build the options from those that `dataclasses.asdict` gave."""
+        return cls(**{**values, "tuning": Tuning(**values["tuning"])})
+
+    @classmethod
+    def of(cls, config: EstimateConfig) -> Self:
+        """Take the options of an estimate, at full strength."""
+        return cls(**{one.name: getattr(config, one.name) for one in fields(EstimateConfig)})
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("strength", "chroma_strength"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value <= 1.5:
+                raise InputError(f"{name} must lie in [0, 1.5], not {value:g}")

@@ -8,10 +8,13 @@ import tifffile
 
 import f2r
 from f2r.cli.main import main
+from f2r.config import EstimateConfig
 from f2r.io import open_reader, open_writer
 from f2r.io.clip import ClipInfo
 from f2r.io.excerpt import Piece, parse_piece
 from f2r.io.images.picture import read_picture
+from f2r.run.preview import preview
+from f2r.system.progress import StageClock
 from synthetic import moving_clip
 
 FPS = 10
@@ -131,3 +134,29 @@ def test_a_preview_refuses_what_is_no_picture_or_no_time(video, tmp_path):
     assert main(["preview", str(video), "-o", str(tmp_path / "look.txt")]) == 2
     assert main(["preview", str(video), "-o", str(tmp_path / "a.png"), "--at", "noon"]) == 2
     assert not list(tmp_path.iterdir())
+
+
+def test_a_preview_takes_no_strength_because_it_shows_several(video, tmp_path, capsys):
+    for option in ("--strength", "--chroma-strength"):
+        command = ["preview", str(video), "-o", str(tmp_path / "a.png"), option, "0.5"]
+        assert usage(command) == 2
+        assert option in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def usage(command):
+    try:
+        return main(command)
+    except SystemExit as stop:
+        return stop.code
+
+
+def test_a_preview_repairs_hot_pixels_as_a_run_does(tmp_path, frames):
+    hot = frames[:12].copy()
+    row, column = np.unravel_index(hot.mean((0, 3)).argmin(), hot.shape[1:3])
+    hot[:, row, column] = 1.0
+    np.save(tmp_path / "hot.npy", hot)
+    with open_reader(tmp_path / "hot.npy") as reader:
+        options = EstimateConfig(preset="fast", sigma=0.08, hot_pixels="remove")
+        seen = preview(reader, None, options, StageClock())
+    assert seen.noisy()[row, column].max() < 0.9

@@ -69,7 +69,7 @@ def denoise_command(args: DenoiseArgs) -> None:
         return
     keep_freed_memory()
     source, files = args.inputs[0], _file_options(args)
-    target = args.output or default_output(source, is_piece=files.piece is not None)
+    target = args.output or default_output(source, files.label)
     order = Order(source, target, args.config, files)
     step = step_of(args.parts)
     with _claimed_table(args) as table, Display() as display:
@@ -119,7 +119,7 @@ def _denoise_batch(args: DenoiseArgs) -> None:
         denoise_command(replace(args, inputs=inputs, output=task.output, resume=resume))
 
     say = Display().say
-    tasks = plan_batch(args.inputs, args.output, is_piece=piece_of(args.piece) is not None)
+    tasks = plan_batch(args.inputs, args.output, _file_options(args).label)
     summary = run_batch(tasks, denoise, say, resume=args.resume)
     if summary.failed:
         raise F2RError(summary.describe())

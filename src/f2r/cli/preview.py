@@ -7,7 +7,7 @@ from typing import Annotated
 import tyro
 
 from f2r.cli.raw import NOT_RAW, MosaicOptions, mosaic_of
-from f2r.config import DenoiseConfig, Preset
+from f2r.config import EstimateConfig, Preset
 from f2r.errors import InputError
 
 STRENGTHS = (0.5, 0.8, 1.0)
@@ -16,8 +16,8 @@ STRENGTHS = (0.5, 0.8, 1.0)
 PICTURE_SUFFIXES = {".png", ".jpg", ".jpeg"}
 
 
-def _without_training() -> DenoiseConfig:
-    return DenoiseConfig(preset=Preset.FAST)
+def _without_training() -> EstimateConfig:
+    return EstimateConfig(preset=Preset.FAST)
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class PreviewArgs:
     """The picture, .png or .jpg. Default: NAME.preview.png beside the input."""
     at: str | None = None
     """Time of the frame, such as 00:01:12 or 72, in seconds. Default: the middle of the clip."""
-    config: Annotated[DenoiseConfig, tyro.conf.arg(name="")] = field(
+    config: Annotated[EstimateConfig, tyro.conf.arg(name="")] = field(
         default_factory=_without_training
     )
     skip_corrupt: bool = False
@@ -46,7 +46,7 @@ def preview_command(args: PreviewArgs) -> None:
     """Run `f2r preview`."""
     from f2r.cli.display import Display
     from f2r.io import open_reader
-    from f2r.io.excerpt import parse_place
+    from f2r.io.excerpt import frame_at, parse_place
     from f2r.io.output import claim_file
     from f2r.pictures.preview_picture import write_preview
     from f2r.run.preview import preview
@@ -65,7 +65,8 @@ def preview_command(args: PreviewArgs) -> None:
     )
     with claim_file(output, args.input, overwrite=args.overwrite) as claim:
         with opened as reader, Display() as display:
-            seen = preview(reader, at, args.config, StageClock(display.update))
+            number = None if at is None else frame_at(reader.info, at)
+            seen = preview(reader, number, args.config, StageClock(display.update))
             for sentence in seen.sentences():
                 display.say(sentence)
         noisy = seen.noisy()

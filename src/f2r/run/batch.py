@@ -45,13 +45,13 @@ def is_batch(inputs: Sequence[str]) -> bool:
     return len(inputs) > 1 or any(is_folder_of_clips(Path(name)) for name in inputs)
 
 
-def plan_batch(inputs: Sequence[str], folder: Path | None, *, is_piece: bool = False) -> list[Task]:
+def plan_batch(inputs: Sequence[str], folder: Path | None, label: str | None = None) -> list[Task]:
     """List the clips and where each goes.
 
     Args:
         inputs: clips, and folders of video files.
         folder: where to write, made if missing; None puts each output beside its input.
-        is_piece: only a piece of each clip is denoised, and its name contains that.
+        label: of the outputs; see `default_output`.
 
     Raises:
         InputError: the folder cannot be one, or two outputs would have one name.
@@ -65,7 +65,7 @@ def plan_batch(inputs: Sequence[str], folder: Path | None, *, is_piece: bool = F
     ]
     if "-" in sources:
         raise InputError("a pipe cannot be part of several inputs: pass it alone")
-    outputs = [default_output(source, is_piece=is_piece) for source in sources]
+    outputs = [default_output(source, label) for source in sources]
     outputs = outputs if folder is None else [folder / output.name for output in outputs]
     twice = next((output for i, output in enumerate(outputs) if output in outputs[:i]), None)
     if twice is not None:

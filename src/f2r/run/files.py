@@ -38,7 +38,7 @@ def denoise_file(
     Raises:
         InputError: input, output or options cannot be used.
     """
-    target = output or default_output(source, is_piece=files.piece is not None)
+    target = output or default_output(source, files.label)
     return denoise_order(Order(source, target, config, files), announce, progress)
 
 

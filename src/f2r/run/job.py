@@ -39,6 +39,11 @@ class FileOptions:
     piece: Piece | None = None
     """Which frames, if not all."""
 
+    @property
+    def label(self) -> str | None:
+        """Label of the default output: a piece takes a name of its own."""
+        return None if self.piece is None else "piece"
+
 
 @dataclass(frozen=True)
 class Order:

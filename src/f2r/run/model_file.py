@@ -14,7 +14,7 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from f2r import __version__
-from f2r.config import DenoiseConfig, Tuning
+from f2r.config import DenoiseConfig
 from f2r.errors import InputError, reading
 from f2r.io.output import claim_file
 from f2r.io.raw.mosaic import Mosaic
@@ -94,7 +94,7 @@ def load_model(
                 f"{path}: was fitted with {'a' if content['needs_prior'] else 'no'} prior of the "
                 "user's own: load it the same way"
             )
-        config = _config(content["config"], device)
+        config = DenoiseConfig.from_dict({**content["config"], "device": device})
         networks = _networks(path, metadata, tensors, prior, choose_device(device))
         decisions = [PlaneDecision.from_dict(one) for one in content["decisions"]]
         subject = _subject(content["subject"], tensors)
@@ -157,10 +157,6 @@ def _read_file(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     if hashlib.sha256(blank).hexdigest() != digest:
         raise InputError(f"{path}: is damaged (its checksum is wrong): {ADVICE}")
     return metadata, load_tensors(content)
-
-
-def _config(values: dict[str, Any], device: str) -> DenoiseConfig:
-    return DenoiseConfig(**values | {"tuning": Tuning(**values["tuning"]), "device": device})
 
 
 def _networks(

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from f2r.config import DenoiseConfig
+from f2r.config import DenoiseConfig, EstimateConfig
 from f2r.io.clip import Closing, Frame, FrameReader
-from f2r.io.excerpt import ExcerptReader, frame_at
+from f2r.io.excerpt import ExcerptReader
 from f2r.isp.show import render_alike
 from f2r.method.networks import load_networks
 from f2r.method.strength import Strength
@@ -16,6 +16,7 @@ from f2r.run.judge import PlaneJudgement
 from f2r.run.look import look_at_plane
 from f2r.run.look_at_clip import first_stretch
 from f2r.run.model import Model, Subject
+from f2r.run.repair import RepairedReader, find_defects
 from f2r.run.result import Result
 from f2r.run.sampling import take_sample
 from f2r.run.setup import set_up
@@ -76,23 +77,25 @@ class Preview:
 
 def preview(
     reader: FrameReader,
-    at: float | None,
-    config: DenoiseConfig,
+    number: int | None,
+    options: EstimateConfig,
     clock: StageClock,
 ) -> Preview:
-    """Denoise the frame at a moment by a model of its surroundings.
+    """Denoise a frame by a model of its surroundings.
 
     Args:
         reader: the clip.
-        at: seconds after the first frame; None takes the middle of the clip.
-        config: the options of the run.
+        number: of the frame, counted from 0; None takes the middle of the clip, and a number
+            beyond its end the last frame.
+        options: options of the estimate; the preview has all strengths.
         clock: measures the stages.
 
     Raises:
-        InputError: the clip has no such frame, or cannot be read.
+        InputError: the clip cannot be read.
     """
+    config = DenoiseConfig.of(options)
     last = max((reader.info.frames or 1) - 1, 0)
-    number = last // 2 if at is None else min(frame_at(reader.info, at), last)
+    number = last // 2 if number is None else min(number, last)
     around = range(max(number - AROUND, 0), min(number + AROUND, last) + 1)
     part = MiddleReader(ExcerptReader(reader, around))
     model = (
@@ -106,13 +109,15 @@ def preview(
 
 def _model_of_noise(reader: FrameReader, config: DenoiseConfig, clock: StageClock) -> Model:
     """Fit the noise only: no errors are estimated, refined frames are not fused."""
+    defects = find_defects(reader, config)
+    source = reader if defects is None else RepairedReader(reader, defects)
     setup = set_up(reader.info, given_noise(config, reader.info), config)
     networks = load_networks(config.weights, setup.device, setup.weight_set)
     with clock.stage("estimate noise"):
-        frames = first_stretch(take_sample(reader, config), setup)
+        frames = first_stretch(take_sample(source, config), setup)
         looks = [look_at_plane(seen, setup, networks) for seen in frames]
     decisions = [decide_plane(PlaneJudgement(look, (), None)) for look in looks]
-    subject = Subject(setup.layout.groups, reader.info.mosaic)
+    subject = Subject(setup.layout.groups, reader.info.mosaic, defects=defects)
     report = {"noise": [look.to_dict() for look in looks]}
     return Model(config, subject, decisions, networks, report)
 
