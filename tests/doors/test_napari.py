@@ -11,6 +11,9 @@ from f2r.errors import InputError
 from f2r.napari.layer import LayerReader
 from synthetic import moving_clip
 
+PATIENCE = 300
+"""Seconds that the widget may take for one step."""
+
 
 @pytest.fixture(scope="module")
 def stack():
@@ -75,7 +78,7 @@ def window():
 def wait_for(condition):
     from qtpy.QtWidgets import QApplication
 
-    end = time.monotonic() + 120
+    end = time.monotonic() + PATIENCE
     while not condition() and time.monotonic() < end:
         QApplication.processEvents()
         time.sleep(0.01)

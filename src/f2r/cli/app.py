@@ -15,7 +15,7 @@ class AppArgs:
 
 def app_command(args: AppArgs) -> None:
     """Run `f2r app`."""
-    from f2r.app.page import HOST, serve
+    from f2r.app.server import HOST, serve
     from f2r.cli.display import Display
 
     Display().say(f"page: http://{HOST}:{args.port} (Ctrl-C ends it)")

@@ -5,6 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 from f2r.errors import InputError
@@ -12,12 +13,15 @@ from f2r.noise.blocks import Curve
 from f2r.noise.correlated import Correlated
 from f2r.noise.models import NoiseModel
 from f2r.noise.plane_noise import PlaneNoise
+from f2r.pictures.before_after import Pixels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 CHART_WIDTH, CHART_HEIGHT = 13.6, 9.6
 """Size of the four panels of a plane, inches at 100 dots."""
+PAGE_SIZE = (7.6, 3.1)
+"""Size of the two panels of `draw_noise`, inches at 150 dots."""
 CURVE_POINTS = 60
 """Points of a drawn curve."""
 MEASURED_INK, MODEL_INK, SIGNED_COLOURS = "#26639f", "#ce4a28", "RdBu_r"
@@ -55,6 +59,26 @@ def write_noise_picture(path: Path, planes: Sequence[PlaneNoise]) -> None:
         _frames(panels[row + 1, 0], plane)
         _standing(panels[row + 1, 1], plane)
     figure.savefig(path)
+
+
+def draw_noise(plane: PlaneNoise) -> Pixels:
+    """Draw variance and spatial correlation of one plane, for a page.
+
+    Raises:
+        InputError: matplotlib is not installed.
+    """
+    check_charts()
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(PAGE_SIZE, dpi=150, layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=(3, 2))
+    _variance(left, plane)
+    _neighbours(right, plane)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    pixels: Pixels = np.asarray(canvas.buffer_rgba())[..., :3].copy()
+    return pixels
 
 
 def _variance(panel: "Axes", plane: PlaneNoise) -> None:

@@ -49,14 +49,17 @@ def _gib(config: DenoiseConfig) -> float:
     return config.sample_gib if config.trains else min(config.sample_gib, JUDGED_GIB)
 
 
+def sample_size(info: ClipInfo, config: DenoiseConfig) -> tuple[int, int]:
+    """Give the frames of the sample, at most, and the pixels of each."""
+    size = _region(info, config)
+    most = _most_frames(info, size, config)
+    return most if info.frames is None else min(info.frames, most), size[0] * size[1]
+
+
 def sample_bytes(info: ClipInfo, config: DenoiseConfig) -> float:
     """Give the memory of the sample while it is judged, in bytes."""
-    size = _region(info, config)
-    frames = _most_frames(info, size, config)
-    frames = frames if info.frames is None else min(info.frames, frames)
-    return int(
-        size[0] * size[1] * colour_frames_worth(info) * (BYTES_PER_PIXEL * frames + JUDGING_BYTES)
-    )
+    frames, pixels = sample_size(info, config)
+    return int(pixels * colour_frames_worth(info) * (BYTES_PER_PIXEL * frames + JUDGING_BYTES))
 
 
 def _region(info: ClipInfo, config: DenoiseConfig) -> tuple[int, int]:

@@ -14,7 +14,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from f2r import __version__
-from f2r.errors import InputError
+from f2r.config import DenoiseConfig
+from f2r.errors import InputError, reading
 from f2r.method.networks import describe_networks
 from f2r.run.resume.fingerprint import fingerprint_of
 from f2r.run.resume.kept import DECISIONS
@@ -149,6 +150,21 @@ def seal_picture(path: Path, write: Callable[[Path], None]) -> None:
 def has_progress(folder: Path) -> bool:
     """Whether a folder holds progress that --resume can use."""
     return any((folder / name).exists() for name in (DECISIONS, "temporal.ckpt"))
+
+
+def interrupted_config(output: Path) -> DenoiseConfig | None:
+    """Give the options of the interrupted run of an output; None without one that can go on.
+
+    Raises:
+        InputError: its folder is damaged, or was not made by F2R.
+    """
+    folder = state_folder(output)
+    found = read_stamp(folder) if has_progress(folder) else None
+    if found is None:
+        return None
+    check_stamp(folder, found)
+    with reading(folder, "move it away, or denoise with --overwrite"):
+        return DenoiseConfig.from_dict(found["config"])
 
 
 def state_ledger(output: Path) -> Path:

@@ -1,1 +1,0 @@
-"""PSNR against the time that a user waits: whole processes on the same file."""
