@@ -12,7 +12,15 @@ READY := $(VENV)/.ready
 DOCS_READY := $(VENV)/.docs-ready
 SOURCES := src tests demo docs
 
-.PHONY: demo test test-all lint format docs house fuzz clean
+# The page, the browser, napari and VapourSynth, in an environment that adds them to the one above.
+# VapourSynth has wheels for Python 3.12 and newer; the browser test needs chromium and chromedriver,
+# that of napari a display or xvfb-run; what is missing is skipped.
+DOORS := build/doors
+DOORS_BIN := $(DOORS)/$(notdir $(BIN))
+DOORS_READY := $(DOORS)/.ready
+SITE := -c "import sysconfig; print(sysconfig.get_path('purelib'))"
+
+.PHONY: demo test test-all test-doors lint format docs house fuzz clean
 
 demo: $(READY)
 	PATH="$(CURDIR)/$(BIN):$$PATH" demo/run.sh
@@ -23,6 +31,9 @@ test: lint
 
 test-all: lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
+
+test-doors: $(DOORS_READY)
+	OMP_NUM_THREADS=1 $(if $(shell command -v xvfb-run),xvfb-run -a) $(DOORS_BIN)/python -m pytest tests/doors
 
 lint: $(READY)
 	$(BIN)/ruff check $(SOURCES)
@@ -54,6 +65,13 @@ $(READY): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet "$(TORCH)" || echo "$(TORCH) is not to be had here: taking any torch"
 	$(BIN)/python -m pip install --quiet --editable ".[dev]"
+	touch $@
+
+$(DOORS_READY): $(READY)
+	test -x $(DOORS_BIN)/python || $(BIN)/python -m venv $(DOORS)
+	$(BIN)/python $(SITE) > "$$($(DOORS_BIN)/python $(SITE))/core.pth"
+	$(DOORS_BIN)/python -m pip install --quiet --editable ".[app,napari]" pyqt6 selenium
+	$(DOORS_BIN)/python -m pip install --quiet --only-binary :all: "vapoursynth>=70" || echo "no wheel of VapourSynth here"
 	touch $@
 
 $(DOCS_READY): $(READY)
