@@ -87,6 +87,14 @@ def test_memory(tmp_path):
     assert 0.1 < record["cases"][0]["peak_gib"] < 4
 
 
+def test_a_run_beside_others_is_held_against_its_fair_share(tmp_path):
+    record = measured("busy", "64x48x3", "--others", 1, output=tmp_path / "busy.json")
+    threads = record["processors"]
+    fair = record["alone_seconds"] * (threads + 1) / threads
+    assert record["fair_seconds"] == pytest.approx(fair, abs=0.02)
+    assert record["times_fair"] == pytest.approx(record["busy_seconds"] / fair, rel=0.02)
+
+
 def test_a_killed_run_goes_on(tmp_path):
     options = ("--kinds", ".npy", "--kills", 1, "--frames", 6)
     runs = measured("kill", *options, output=tmp_path / "kill.json")["runs"]
@@ -112,6 +120,7 @@ def test_ablations(data, tmp_path):
     ("arguments", "said"),
     [
         (["memory", "large"], "'large' is no clip"),
+        (["busy", "64x48x3", "--variables", "OMP"], "'OMP' is no variable"),
         (["real-noise"], "nothing to denoise"),
         (["flow", "nowhere"], "no such folder"),
     ],

@@ -8,6 +8,7 @@ from tyro.conf import subcommand
 from f2r.cli.app import AppArgs, app_command
 from f2r.cli.denoise import DenoiseArgs, denoise_command
 from f2r.cli.evaluate import EvaluateArgs, evaluate_command
+from f2r.cli.export import ExportArgs, export_command
 from f2r.cli.fit import FitArgs, fit_command
 from f2r.cli.grain import GrainArgs, grain_command
 from f2r.cli.info import InfoArgs, info_command
@@ -35,6 +36,7 @@ Command = (
     | Annotated[SimulateArgs, subcommand("simulate", prefix_name=False)]
     | Annotated[EvaluateArgs, subcommand("evaluate", prefix_name=False)]
     | Annotated[RenderArgs, subcommand("render", prefix_name=False)]
+    | Annotated[ExportArgs, subcommand("export", prefix_name=False)]
     | Annotated[InfoArgs, subcommand("info", prefix_name=False)]
     | Annotated[Train, subcommand("train", prefix_name=False, description=TRAIN)]
 )
@@ -49,6 +51,7 @@ COMMANDS: dict[type, Callable[[Any], None]] = {
     SimulateArgs: simulate_command,
     EvaluateArgs: evaluate_command,
     RenderArgs: render_command,
+    ExportArgs: export_command,
     InfoArgs: info_command,
     TrainPriorArgs: train_prior_command,
     TrainClipsArgs: train_clips_command,

@@ -9,6 +9,7 @@ from typing import Any
 import tyro
 
 from f2r.errors import F2RError, InputError
+from f2r.system.processor import share_processor
 from f2r.system.signals import describe_interrupt, exit_code, stoppable
 
 DONE, FAILED, BAD_INPUT = 0, 1, 2
@@ -41,6 +42,7 @@ class Program:
             command: 130 Ctrl-C, 143 SIGTERM, 129 SIGHUP.
         """
         args: Any = None
+        share_processor()
         try:
             with stoppable():
                 args = self._read(arguments)

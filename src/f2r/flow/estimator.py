@@ -109,13 +109,13 @@ class DisFlow(FlowEstimator):
 
     def estimate(self, target: Tensor, neighbour: Tensor) -> Tensor:
         """Estimate V_{neighbour->target}; see `FlowEstimator`."""
-        pair = _as_searched(target), _as_searched(neighbour)
-        return _searched(self._search(target), *pair, target.shape[-2:])
+        first, last = _as_searched(target, neighbour)
+        return _searched(self._search(target), first, last, target.shape[-2:])
 
     def estimate_both(self, earlier: Tensor, later: Tensor) -> tuple[Tensor, Tensor]:
         """Estimate V_{later->earlier} and V_{earlier->later} with one search object."""
         search, size = self._search(earlier), earlier.shape[-2:]
-        first, last = _as_searched(earlier), _as_searched(later)
+        first, last = _as_searched(earlier, later)
         return _searched(search, first, last, size), _searched(search, last, first, size)
 
     def _search(self, frame: Tensor) -> Any:
@@ -133,8 +133,8 @@ class DisFlow(FlowEstimator):
         return search
 
 
-def _as_searched(frame: Tensor) -> np.ndarray:
-    return luma_bytes(frame, coarseness((frame.shape[-2], frame.shape[-1])))
+def _as_searched(*frames: Tensor) -> list[np.ndarray]:
+    return luma_bytes(*frames, factor=coarseness((frames[0].shape[-2], frames[0].shape[-1])))
 
 
 def _searched(search: Any, target: np.ndarray, neighbour: np.ndarray, size: torch.Size) -> Tensor:
@@ -145,10 +145,13 @@ def _searched(search: Any, target: np.ndarray, neighbour: np.ndarray, size: torc
     return factor * functional.interpolate(flow[None], size=size, mode="bilinear")[0]
 
 
-def luma_bytes(frame: Tensor, factor: int = 1) -> np.ndarray:
-    """Convert (C, H, W) to 8-bit luma, (ceil(H / factor), ceil(W / factor))."""
-    level = luma(frame)
+def luma_bytes(*frames: Tensor, factor: int = 1) -> list[np.ndarray]:
+    """Convert (C, H, W) frames of one size to 8-bit lumas, (ceil(H / factor), ceil(W / factor)).
+
+    They come from the device in one piece, so that the host waits once.
+    """
+    levels = [luma(frame) for frame in frames]
     if factor > 1:
-        level = functional.avg_pool2d(level, factor, ceil_mode=True)
-    proxy: np.ndarray = (level[0] * 255).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
-    return proxy
+        levels = [functional.avg_pool2d(level, factor, ceil_mode=True) for level in levels]
+    counts = [(level[0] * 255).round().clamp(0, 255).to(torch.uint8) for level in levels]
+    return list(torch.stack(counts).cpu().numpy())

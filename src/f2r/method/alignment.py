@@ -46,7 +46,7 @@ class Neighbourhood:
     visible: Tensor
     """(N, 1, H, W) in [0, 1]."""
     present: Tensor
-    """(N,) bool."""
+    """(N,) bool, in host memory: reading it never waits for the device."""
 
     def in_half_precision(self) -> "Neighbourhood":
         """Give the same in float16; flows are exact to 1/64 at 16 pixels."""
@@ -74,7 +74,7 @@ def neighbourhood(
     nowhere = frames[target].noisy.new_zeros((2, *frames[target].noisy.shape[-2:]))
     absent = Alignment(nowhere, nowhere[:1])
     flows, seen = zip(*(absent if one is None else one for one in found), strict=True)
-    present = torch.tensor([one is not None for one in found], device=nowhere.device)
+    present = torch.tensor([one is not None for one in found])
     return Neighbourhood(torch.stack(flows), torch.stack(seen), present)
 
 

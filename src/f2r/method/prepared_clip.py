@@ -32,7 +32,8 @@ class PreparedClip:
     anchors: Sequence[Tensor] = ()
     """T anchors (C, H, W), once stage 1 has predicted them."""
     held_out: Tensor | None = None
-    """(T, rows, columns) bool: tiles that are never a target of training; None: no tile."""
+    """(T, rows, columns) bool in host memory: tiles that are never a target of training; None: no
+    tile."""
     keep: Keep = in_memory
     """Where frames, flows, warped neighbours and anchors are kept."""
     clean: Sequence[Tensor] = ()
@@ -90,7 +91,7 @@ class PreparedClip:
 
     @cached_property
     def present(self) -> list[list[bool]]:
-        """Which neighbours each frame has, on the host."""
+        """Which neighbours each frame has."""
         return [around.present.tolist() for around in self.neighbours]
 
     @cached_property

@@ -62,7 +62,8 @@ def anchor_of_frame(
     flow, visible = around.flow[None].float(), around.visible[None].float()
     scales = zip(*(features[i] for i in indices), strict=True)
     stacked = tuple(_stack(scale)[None] for scale in scales)
-    aligned = align(warp_pixels(joint, flow), stacked, flow, visible, around.present[None])
+    present = around.present[None].to(flow.device)
+    aligned = align(warp_pixels(joint, flow), stacked, flow, visible, present)
     return predict_anchor(estimator, aligned)[0]
 
 

@@ -178,8 +178,8 @@ class Gamma:
 
 
 def _draw_poisson(rate: Tensor, generator: torch.Generator) -> Tensor:
-    rate = rate.clamp(min=0.0).to(generator.device)
-    return torch.poisson(rate, generator=generator).to(rate)
+    drawn = torch.poisson(rate.clamp(min=0.0).to(generator.device), generator=generator)
+    return drawn.to(rate)
 
 
 def draw_gamma(shape: Tensor, generator: torch.Generator) -> Tensor:

@@ -41,9 +41,10 @@ def describe_device(device: torch.device) -> str:
 def branch(generator: torch.Generator, device: torch.device) -> torch.Generator:
     """Derive a generator on `device` from `generator`, so that draws need no copy.
 
-    On the device of the generator, that is the generator itself.
+    On the device of the generator, that is the generator itself; so on MPS, which has no Poisson
+    and no gamma draws: values are drawn on the CPU there.
     """
-    if generator.device.type == device.type:
+    if device.type in {generator.device.type, "mps"}:
         return generator
     seed = int(torch.randint(2**62, (1,), generator=generator))
     return torch.Generator(device).manual_seed(seed)

@@ -49,7 +49,7 @@ def hold_out(
     of_targets.flatten()[chosen] = True
     held_out = torch.zeros(len(clip.frames), rows, columns, dtype=torch.bool)
     held_out[clip.targets] = of_targets
-    return clip.with_held_out(held_out.to(clip.frames[0].noisy.device))
+    return clip.with_held_out(held_out)
 
 
 def held_out_places(clip: PreparedClip) -> tuple[list[list[Place]], int]:

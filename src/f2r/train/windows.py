@@ -124,7 +124,8 @@ def trained_pixels(clip: PreparedClip, place: Place, side: int) -> Tensor:
     if clip.held_out is None:
         return clip.frames[0].noisy.new_ones((1, side, side), dtype=torch.bool)
     rows, columns = ((start + torch.arange(side)) // TILE for start in (place.top, place.left))
-    return ~clip.held_out[place.frame][rows][:, columns][None]
+    trained = ~clip.held_out[place.frame][rows][:, columns][None]
+    return trained.to(clip.frames[0].noisy.device)
 
 
 def _keep_some(present: Tensor, kept: Tensor) -> Tensor:
@@ -178,7 +179,7 @@ def _crop_window(
         torch.stack(sigmas),
         flow + into,
         around.visible[here].float(),
-        around.present,
+        around.present.to(flow.device),
     )
 
 

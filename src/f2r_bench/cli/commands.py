@@ -7,7 +7,9 @@ from f2r.config import seconds_of
 from f2r.errors import InputError
 from f2r_bench.options.comparison import AblationsArgs, CompareArgs, CrvdArgs, RawArgs
 from f2r_bench.options.compressed import CompressedArgs
+from f2r_bench.options.pace import PaceArgs
 from f2r_bench.options.studies import (
+    BusyArgs,
     FlowArgs,
     KillArgs,
     MemoryArgs,
@@ -37,6 +39,13 @@ def compare(args: CompareArgs) -> None:
     dataset = find_dataset(args.data, args.clips)
     methods = build_methods(_names(args.methods), Resources(device, weights))
     _run_plan(Plan(dataset, methods, args.sigma, conditions, weights), args.output)
+
+
+def pace(args: PaceArgs) -> None:
+    """Run `f2r-bench pace`."""
+    from f2r_bench.pace.measure import measure_pace
+
+    measure_pace(args, _say)
 
 
 def ablations(args: AblationsArgs) -> None:
@@ -127,6 +136,13 @@ def memory(args: MemoryArgs) -> None:
     from f2r_bench.studies.memory import measure_memory
 
     measure_memory(args, _say)
+
+
+def busy(args: BusyArgs) -> None:
+    """Run `f2r-bench busy`."""
+    from f2r_bench.studies.busy import measure_busy
+
+    measure_busy(args, _say)
 
 
 def kill(args: KillArgs) -> None:

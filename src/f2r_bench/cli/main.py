@@ -9,7 +9,9 @@ from f2r.cli.program import Program
 from f2r_bench.cli import commands
 from f2r_bench.options.comparison import AblationsArgs, CompareArgs, CrvdArgs, RawArgs
 from f2r_bench.options.compressed import CompressedArgs
+from f2r_bench.options.pace import PaceArgs
 from f2r_bench.options.studies import (
+    BusyArgs,
     FlowArgs,
     KillArgs,
     MemoryArgs,
@@ -22,6 +24,7 @@ from f2r_bench.options.studies import (
 
 Command = (
     Annotated[CompareArgs, subcommand("compare", prefix_name=False)]
+    | Annotated[PaceArgs, subcommand("pace", prefix_name=False)]
     | Annotated[AblationsArgs, subcommand("ablations", prefix_name=False)]
     | Annotated[CrvdArgs, subcommand("crvd", prefix_name=False)]
     | Annotated[RawArgs, subcommand("raw", prefix_name=False)]
@@ -33,11 +36,13 @@ Command = (
     | Annotated[FlowArgs, subcommand("flow", prefix_name=False)]
     | Annotated[SpeedArgs, subcommand("speed", prefix_name=False)]
     | Annotated[MemoryArgs, subcommand("memory", prefix_name=False)]
+    | Annotated[BusyArgs, subcommand("busy", prefix_name=False)]
     | Annotated[KillArgs, subcommand("kill", prefix_name=False)]
 )
 
 COMMANDS: dict[type, Callable[[Any], None]] = {
     CompareArgs: commands.compare,
+    PaceArgs: commands.pace,
     AblationsArgs: commands.ablations,
     CrvdArgs: commands.crvd,
     RawArgs: commands.raw,
@@ -49,6 +54,7 @@ COMMANDS: dict[type, Callable[[Any], None]] = {
     FlowArgs: commands.flow,
     SpeedArgs: commands.speed,
     MemoryArgs: commands.memory,
+    BusyArgs: commands.busy,
     KillArgs: commands.kill,
 }
 

@@ -1,5 +1,6 @@
 """Noisy videos that are made by formula: a moving texture with noise of sd 20, FFV1, 4:2:0."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,12 +8,26 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from f2r.errors import InputError
+
 STRENGTH = 20
 """Standard deviation of the noise in 8-bit units."""
 BORDER = 64
 """How much larger than a frame the field is from which its noise is cut."""
 RATE = 25
 """Frames a second."""
+
+
+def sizes_of(case: str) -> tuple[int, int, int]:
+    """Read width, height and number of frames from WIDTHxHEIGHTxFRAMES.
+
+    Raises:
+        InputError: the text is no such thing.
+    """
+    match = re.fullmatch(r"(\d+)x(\d+)x(\d+)", case)
+    if match is None:
+        raise InputError(f"'{case}' is no clip: give WIDTHxHEIGHTxFRAMES, for example 480x270x100")
+    return int(match[1]), int(match[2]), int(match[3])
 
 
 def write_made_clip(

@@ -32,5 +32,5 @@ class DeepFlow(FlowEstimator):
 
     def estimate(self, target: Tensor, neighbour: Tensor) -> Tensor:
         """Estimate V_{neighbour->target}; see `FlowEstimator`."""
-        found = self._search.calc(luma_bytes(target), luma_bytes(neighbour), None)
+        found = self._search.calc(*luma_bytes(target, neighbour), None)
         return torch.from_numpy(found).permute(2, 0, 1).contiguous()

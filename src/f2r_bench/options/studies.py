@@ -149,6 +149,23 @@ class MemoryArgs:
 
 
 @dataclass(frozen=True)
+class BusyArgs:
+    """Time `f2r denoise` beside other computing processes, against its fair share."""
+
+    case: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="CASE")] = "416x240x10"
+    """Clip made by formula, as WIDTHxHEIGHTxFRAMES."""
+    others: int = 4
+    """Processes that compute beside the run."""
+    rounds: int = 1
+    """Runs alone and beside the others, in turns; medians count."""
+    variables: tuple[str, ...] = ()
+    """Environment variables of the runs as NAME=VALUE; GOMP_SPINCOUNT=300000 lets waiting threads
+    spin, as OpenMP does by default."""
+    output: File = Path("busy.json")
+    """File for all figures."""
+
+
+@dataclass(frozen=True)
 class KillArgs:
     """Kill `f2r denoise` at random instants and compare the resumed output with a whole run's."""
 

@@ -7,7 +7,6 @@ A run is a process of its own, and its peak is what the operating system reports
 import json
 import multiprocessing
 import os
-import re
 import shlex
 import subprocess
 import sys
@@ -17,8 +16,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import monotonic
 
-from f2r.errors import F2RError, InputError
-from f2r_bench.clips.made import write_made_clip
+from f2r.errors import F2RError
+from f2r_bench.clips.made import sizes_of, write_made_clip
 from f2r_bench.options.studies import MemoryArgs
 from f2r_bench.record import write_record
 
@@ -50,18 +49,11 @@ def measure_memory(args: MemoryArgs, say: Callable[[str], None]) -> None:
     peaks: list[Peak] = []
     say("| clip | peak GiB | planned GiB | s a frame | tile |\n|---|---|---|---|---|")
     for case in args.cases:
-        peak = _measure(_sizes(case), shlex.split(args.options))
+        peak = _measure(sizes_of(case), shlex.split(args.options))
         peaks.append(peak)
         figures = f"{peak.peak_gib:.2f} | {peak.planned_gib:.2f} | {peak.seconds_per_frame:.2f}"
         say(f"| {case} | {figures} | {peak.tile_side or 'whole'} |")
         write_record(args.output, args, {"cases": [asdict(peak) for peak in peaks]})
-
-
-def _sizes(case: str) -> tuple[int, int, int]:
-    match = re.fullmatch(r"(\d+)x(\d+)x(\d+)", case)
-    if match is None:
-        raise InputError(f"'{case}' is no clip: give WIDTHxHEIGHTxFRAMES, for example 480x270x100")
-    return int(match[1]), int(match[2]), int(match[3])
 
 
 def _measure(sizes: tuple[int, int, int], options: Sequence[str]) -> Peak:
