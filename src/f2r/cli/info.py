@@ -15,7 +15,7 @@ class InfoArgs:
 def info_command(args: InfoArgs) -> None:
     """Run `f2r info`."""
     from f2r.method.networks import own_weights
-    from f2r.models.weights import KINDS, WeightSet, describe_file, shipped
+    from f2r.models.weights import WeightSet, describe_file, shipped_set
     from f2r.system.device import choose_device, describe_device
     from f2r.system.environment import environment
 
@@ -27,10 +27,11 @@ def info_command(args: InfoArgs) -> None:
         {"own weights": own.values()}
         if own
         else {
-            "weights": map(shipped, KINDS),
-            "weights for coded video": (shipped(kind, WeightSet.CODED) for kind in KINDS),
-            "weights for raw": (shipped(kind, WeightSet.RAW) for kind in KINDS),
-            "self-supervised weights": (shipped(kind, WeightSet.SELF_SUPERVISED) for kind in KINDS),
+            "weights": shipped_set(WeightSet.PICTURES).values(),
+            "weights for coded video": shipped_set(WeightSet.CODED).values(),
+            "weights for raw": shipped_set(WeightSet.RAW).values(),
+            "self-supervised weights": shipped_set(WeightSet.SELF_SUPERVISED).values(),
+            "weights of drafts": shipped_set(WeightSet.DRAFT).values(),
         }
     )
     for name, files in sets.items():

@@ -37,6 +37,9 @@ estimated, merged, packed and encoded."""
 WORK = 1150
 """Bytes per pixel of a tile: aligned neighbours and the largest layers."""
 
+DRAFT = 12 * 6 + 160
+"""Bytes per pixel of a plane in a draft: frames and states, and the features of the network."""
+
 DEFAULT = 2.5 * 2**30
 """Budget on a processor, in bytes."""
 
@@ -65,6 +68,13 @@ class MemoryPlan:
     def total(self) -> float:
         """Sum, with the program itself."""
         return PROGRAM + self.window + self.work
+
+
+def plan_draft_memory(layout: PlaneLayout) -> MemoryPlan:
+    """Expect the memory of a draft, which always computes whole frames."""
+    height, width = layout.padded
+    border = BORDER * height * width * max(sum(map(len, layout.groups)) / 3, 1)
+    return MemoryPlan(border, DRAFT * height * width, max(height, width), True)
 
 
 def plan_memory(layout: PlaneLayout, device: torch.device, gib: float | None) -> MemoryPlan:

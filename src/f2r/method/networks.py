@@ -7,6 +7,7 @@ import torch
 
 from f2r.errors import InputError
 from f2r.method.two_pass_flow import LATE
+from f2r.models.draft import DraftDenoiser
 from f2r.models.given_prior import DenoiseImages, GivenPrior
 from f2r.models.layers import Network, channels_last
 from f2r.models.prior import ImagePrior, Prior
@@ -20,13 +21,14 @@ from f2r.models.weights import (
     load_network,
     sha256_of,
     shipped,
+    shipped_set,
 )
 from f2r.models.widen import widen
 
 
 @dataclass(frozen=True)
 class Networks:
-    """The three networks of the method."""
+    """The networks of a run."""
 
     prior: Prior
     """D, frozen."""
@@ -34,6 +36,8 @@ class Networks:
     """f_theta, stage 1."""
     refiner: SpatialRefiner
     """g_phi, stage 2."""
+    draft: DraftDenoiser | None = None
+    """The network of the draft preset, which replaces the three; None for other presets."""
 
     @property
     def lookahead(self) -> int:
@@ -42,10 +46,10 @@ class Networks:
 
 
 def own_weights(given: str | Path | None) -> dict[str, Path]:
-    """Find the weight files that were asked for, by kind: 'prior', 'temporal', 'refiner'.
+    """Find the weight files that were asked for, by kind: 'prior', 'temporal', 'refiner', 'draft'.
 
     Args:
-        given: one file, or a folder that holds PRIOR, TEMPORAL or REFINER.safetensors; or
+        given: one file, or a folder that holds files of these names, `.safetensors`; or
             'self-supervised' for the shipped set of that name; None gives no files.
 
     Raises:
@@ -54,7 +58,7 @@ def own_weights(given: str | Path | None) -> dict[str, Path]:
     if given is None:
         return {}
     if given == WeightSet.SELF_SUPERVISED:
-        return {name: shipped(kind, WeightSet.SELF_SUPERVISED) for kind, name in KINDS.items()}
+        return shipped_set(WeightSet.SELF_SUPERVISED)
     path = Path(given)
     if not path.is_dir():
         return {kind_of(path): path}
@@ -87,9 +91,13 @@ def load_networks(
         InputError: a file cannot be read or does not fit.
     """
     own, raw = own_weights(given), of is WeightSet.RAW
+    is_draft = of is WeightSet.DRAFT
+    stages = WeightSet.PICTURES if is_draft else of
+    if is_draft and own and KINDS[DraftDenoiser] not in own:
+        raise InputError(f"{given}: holds no weights for a draft: leave them out, or use fast")
 
     def load(kind: type[Network]) -> Network:
-        path = own.get(KINDS[kind], shipped(kind, of))
+        path = own.get(KINDS[kind], shipped(kind, of if kind is DraftDenoiser else stages))
         network = load_network(path, kind)
         network = widen(network) if raw and widens else network
         check_weights_fit(network, path, raw=raw)
@@ -100,7 +108,8 @@ def load_networks(
         prior = load(ImagePrior).requires_grad_(False)
     else:
         prior = GivenPrior(denoise).to(device)
-    return Networks(prior, load(TemporalEstimator), load(SpatialRefiner))
+    draft = load(DraftDenoiser) if is_draft else None
+    return Networks(prior, load(TemporalEstimator), load(SpatialRefiner), draft)
 
 
 def describe_networks(
@@ -111,11 +120,11 @@ def describe_networks(
     """List the file of each network: name and SHA-256, by kind."""
     own = own_weights(given)
     described = {}
-    for kind, name in KINDS.items():
-        if kind is ImagePrior and denoise is not None:
+    for name, file in shipped_set(of).items():
+        if name == KINDS[ImagePrior] and denoise is not None:
             described[name] = {"origin": "own", "function": type(denoise).__name__}
             continue
-        path = own.get(name, shipped(kind, of))
+        path = own.get(name, file)
         origin = _origin(given if name in own else None, of)
         described[name] = {"file": path.name, "origin": origin, "sha256": sha256_of(path)}
     return described

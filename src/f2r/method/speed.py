@@ -3,13 +3,17 @@
 import time
 
 import torch
+from torch import Tensor
 
 from f2r.flow.warp import visibility, warp_backward
+from f2r.method.draft import DraftStream
 from f2r.method.fusion import fuse
 from f2r.method.networks import Networks
 from f2r.method.prepared_clip import PreparedClip
 from f2r.method.stage_1 import anchor_of_frame, encode_frame
 from f2r.method.stage_2 import refine_frame
+from f2r.models.draft import DraftDenoiser
+from f2r.noise.models import NoiseModel
 
 
 def seconds_of_stages(networks: Networks, clip: PreparedClip) -> float:
@@ -33,5 +37,15 @@ def seconds_of_stages(networks: Networks, clip: PreparedClip) -> float:
         aligned = warp_backward(refined.expand(len(flows), -1, -1, -1), flows, "bicubic")
         neighbours = zip(aligned, visibility(flows, flows), strict=True)
         fuse(refined, neighbours, torch.ones_like(refined[:1]))
+        seconds = time.monotonic() - start
+    return seconds
+
+
+def seconds_of_draft(network: DraftDenoiser, noise: NoiseModel, frame: Tensor) -> float:
+    """Measure the draft of one (C, H, W) frame, in seconds."""
+    stream, seconds = DraftStream(network, noise), 0.0
+    for _ in range(3):  # the first two rounds warm up
+        start = time.monotonic()
+        stream.push(stream.prepare(frame))
         seconds = time.monotonic() - start
     return seconds

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, repeat
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -64,6 +64,25 @@ class Stage(Protocol[In_contra, Out_co]):
 
     def push(self, value: In_contra | None) -> Out_co | None:
         """Take the next input, None after the last one; give the next output, if it is complete."""
+
+
+class FrameEstimator(Protocol):
+    """Estimates the frames of a stream, in order, with a delay."""
+
+    @property
+    def lookahead(self) -> int:
+        """Delay in frames."""
+
+    def prepare(self, noisy: Tensor, gain: float = 1.0) -> Any:
+        """Make a (C, H, W) frame ready for `push`.
+
+        Args:
+            noisy: the frame.
+            gain: factor by which its exposure was matched.
+        """
+
+    def push(self, frame: Any) -> Estimate | None:
+        """Take the next frame that `prepare` gave, None after the last; give the next estimate."""
 
 
 def run_through(stage: Stage[In_contra, Out_co], values: Iterable[In_contra]) -> Iterator[Out_co]:

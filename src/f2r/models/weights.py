@@ -14,6 +14,7 @@ from torch import nn
 
 from f2r.errors import InputError
 from f2r.models.compact import compact, expand, stored_layout
+from f2r.models.draft import DraftDenoiser
 from f2r.models.layers import PICTURE, RAW, Network, channels_last
 from f2r.models.prior import ImagePrior
 from f2r.models.refiner import SpatialRefiner
@@ -24,6 +25,7 @@ KINDS: dict[type[nn.Module], str] = {
     ImagePrior: "prior",
     TemporalEstimator: "temporal",
     SpatialRefiner: "refiner",
+    DraftDenoiser: "draft",
 }
 """Name of each network in the metadata and of its shipped file."""
 
@@ -164,6 +166,15 @@ class WeightSet(StrEnum):
     """Packed raw frames."""
     SELF_SUPERVISED = "self-supervised"
     """Pictures; both stages never saw a clean frame. Taken only when asked for."""
+    DRAFT = "draft"
+    """Pictures, coded or not: the one network of the draft preset."""
+
+
+def shipped_set(of: WeightSet) -> dict[str, Path]:
+    """Give the files of a set of shipped weights by kind: 'draft' alone, or the three others."""
+    is_draft = of is WeightSet.DRAFT
+    kinds = [kind for kind in KINDS if (kind is DraftDenoiser) is is_draft]
+    return {KINDS[kind]: shipped(kind, of) for kind in kinds}
 
 
 def shipped(kind: type[nn.Module], of: WeightSet = WeightSet.PICTURES) -> Path:

@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from f2r.config import Tuning
+from f2r.method.draft import DraftStream
 from f2r.method.fusion import TemporalFusion
 from f2r.method.networks import Networks
 from f2r.method.preprocess import Preprocessor
-from f2r.method.stream import Estimate, PlaneStream
+from f2r.method.stream import Estimate, FrameEstimator, PlaneStream
 from f2r.noise.blocks import Limits
 from f2r.noise.clipping import clip_noise, unclip
 from f2r.noise.models import NoiseModel
@@ -62,8 +63,16 @@ class PlaneDecision:
         noise = scale_noise(self.noise, 1 / self.scale)
         return float(noise.variance(torch.full((1, 3, 1, 1), 0.5)).mean().sqrt())
 
-    def stream(self, networks: Networks, setup: Setup) -> PlaneStream:
-        """Start a stream that runs both stages as decided."""
+    def stream(self, networks: Networks, setup: Setup, first: int = 0) -> FrameEstimator:
+        """Start a stream that runs both stages, or the draft, as decided.
+
+        Args:
+            networks: the networks of the run.
+            setup: what the run works with.
+            first: number of the first frame of the stream in the clip.
+        """
+        if networks.draft is not None:
+            return DraftStream(networks.draft, self.working_noise, first)
         preprocessor = Preprocessor(networks.prior, self.working_noise, setup.flow, setup.tiling)
         return PlaneStream(networks, preprocessor, self.prior_share)
 

@@ -5,10 +5,11 @@ from itertools import chain, islice, repeat
 from typing import NamedTuple, Self
 
 from f2r.io.clip import Frame
+from f2r.method.draft import DRAFT_HISTORY
 from f2r.method.exposure import EXPOSURE_REACH, match_exposure
 from f2r.method.fusion import TemporalFusion
 from f2r.method.networks import Networks
-from f2r.method.stream import Estimate, PlaneStream
+from f2r.method.stream import Estimate, FrameEstimator
 from f2r.quality.estimated_errors import Output
 from f2r.run.decide import PlaneDecision
 from f2r.run.result import PlaneEstimate, Result
@@ -16,22 +17,31 @@ from f2r.run.setup import Setup
 
 
 class _Plane(NamedTuple):
-    """The steps of one plane: both stages, then fusion."""
+    """The steps of one plane: both stages or the draft, then fusion."""
 
     decision: PlaneDecision
-    stream: PlaneStream
+    stream: FrameEstimator
     fusion: TemporalFusion
 
     @classmethod
-    def start(cls, decision: PlaneDecision, networks: Networks, setup: Setup) -> Self:
-        stream = decision.stream(networks, setup)
+    def start(cls, decision: PlaneDecision, networks: Networks, setup: Setup, first: int) -> Self:
+        stream = decision.stream(networks, setup, first)
+        if networks.draft is not None:
+            return cls(decision, stream, TemporalFusion(decision.noise, radius=0, error_share=0.0))
         return cls(decision, stream, decision.fusion(networks.temporal.radius, setup.config.tuning))
 
 
 def frames_before(decisions: Sequence[PlaneDecision], networks: Networks) -> int:
     """Say how many frames before a frame its result depends on."""
     matches = any(decision.matches_exposure for decision in decisions)
-    return networks.lookahead + networks.temporal.radius + (EXPOSURE_REACH if matches else 0)
+    return _history(networks) + (EXPOSURE_REACH if matches else 0)
+
+
+def _history(networks: Networks) -> int:
+    """Say how many matched frames before a frame its result depends on."""
+    if networks.draft is not None:
+        return DRAFT_HISTORY
+    return networks.lookahead + networks.temporal.radius
 
 
 def denoise_frames(
@@ -55,9 +65,9 @@ def denoise_frames(
     if all(decision.output is Output.NOISY for decision in decisions):
         yield from _untouched(islice(frames, start - first, None), decisions, setup)
         return
-    planes = [_Plane.start(decision, networks, setup) for decision in decisions]
+    unwanted = min(start, _history(networks))
+    planes = [_Plane.start(one, networks, setup, start - unwanted) for one in decisions]
     lookahead = planes[0].stream.lookahead + planes[0].fusion.lookahead
-    unwanted = min(start, lookahead)
     matches = any(decision.matches_exposure for decision in decisions)
     matched = match_exposure(frames) if matches else ((frame, 1.0) for frame in frames)
     needed = islice(matched, start - unwanted - first, None)

@@ -9,8 +9,9 @@ from torch import Tensor
 from f2r.io.clip import FrameReader
 from f2r.method.networks import Networks
 from f2r.method.prepared_clip import PreparedClip, prepare_clip
-from f2r.method.speed import seconds_of_stages
+from f2r.method.speed import seconds_of_draft, seconds_of_stages
 from f2r.method.storage import choose_keep
+from f2r.models.draft import DraftDenoiser
 from f2r.run.look import PlaneLook, look_at_plane
 from f2r.run.sampling import Sample, take_sample
 from f2r.run.setup import Setup
@@ -45,11 +46,15 @@ def look(
         sample = take_sample(reader, setup.config)
     with clock.stage("estimate noise"):
         looks = [look_at_plane(seen, setup, networks) for seen in first_stretch(sample, setup)]
+    frames = setup.info.frames or sample.frames
+    if networks.draft is not None:
+        seconds = _seconds_of_draft(networks.draft, setup, sample, looks)
+        return Looked(frames, sample, looks, [[] for _ in looks], seconds)
     keep = choose_keep(checkpoints, setup.device)
     clips: list[list[PreparedClip]] = [[] for _ in looks]
     with clock.stage("prior and flow"):
         total, done = sample.frames * len(looks), 0
-        for k, frames in _planes_of_stretches(sample, looks):
+        for k, stretch in _planes_of_stretches(sample, looks):
             if looks[k].is_noise_free:
                 continue
 
@@ -58,11 +63,11 @@ def look(
 
             grey, radius = setup.layout.is_grey(k), networks.temporal.radius
             clips[k].append(
-                prepare_clip(frames, looks[k].preprocessor, grey, count, keep=keep, radius=radius)
+                prepare_clip(stretch, looks[k].preprocessor, grey, count, keep=keep, radius=radius)
             )
-            done += len(frames)
+            done += len(stretch)
     seconds = _seconds_per_frame(clips, networks, setup, sample, clock)
-    return Looked(setup.info.frames or sample.frames, sample, looks, clips, seconds)
+    return Looked(frames, sample, looks, clips, seconds)
 
 
 def first_stretch(sample: Sample, setup: Setup) -> Iterator[list[Tensor]]:
@@ -93,5 +98,21 @@ def _seconds_per_frame(
     """Measure inference on one frame of the sample and scale it to whole frames."""
     prepared = clock.seconds["prior and flow"] / sample.frames
     stages = sum(seconds_of_stages(networks, of_plane[0]) for of_plane in clips if of_plane)
+    return _for_whole_frames(prepared + stages, setup, sample)
+
+
+def _seconds_of_draft(
+    network: DraftDenoiser, setup: Setup, sample: Sample, looks: Sequence[PlaneLook]
+) -> float:
+    """Measure the draft of one frame of the sample and scale it to whole frames."""
+    seconds = sum(
+        seconds_of_draft(network, look.preprocessor.noise, look.scale * plane)
+        for plane, look in zip(sample.stretches[0][0], looks, strict=True)
+        if not look.is_noise_free
+    )
+    return _for_whole_frames(seconds, setup, sample)
+
+
+def _for_whole_frames(seconds: float, setup: Setup, sample: Sample) -> float:
     whole, seen = setup.layout.padded, sample.layout.padded
-    return round((prepared + stages) * (whole[0] * whole[1]) / (seen[0] * seen[1]), 4)
+    return round(seconds * (whole[0] * whole[1]) / (seen[0] * seen[1]), 4)

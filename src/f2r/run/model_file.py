@@ -19,6 +19,7 @@ from f2r.errors import InputError, reading
 from f2r.io.output import claim_file
 from f2r.io.raw.mosaic import Mosaic
 from f2r.method.networks import Networks
+from f2r.models.draft import DraftDenoiser
 from f2r.models.given_prior import DenoiseImages, GivenPrior
 from f2r.models.layers import Network, channels_last
 from f2r.models.prior import ImagePrior
@@ -120,7 +121,7 @@ def _content(model: Model) -> dict[str, Any]:
 
 def _stored(networks: Networks) -> dict[str, Any]:
     """Give the networks whose weights go into the file; a user's own prior does not."""
-    found = (networks.prior, networks.temporal, networks.refiner)
+    found: tuple[Any, ...] = (networks.prior, networks.temporal, networks.refiner, networks.draft)
     return {KINDS[type(one)]: one for one in found if type(one) in KINDS}
 
 
@@ -183,7 +184,8 @@ def _networks(
         chosen: Any = build(ImagePrior).requires_grad_(False)
     else:
         chosen = GivenPrior(prior).to(device)
-    return Networks(chosen, build(TemporalEstimator), build(SpatialRefiner))
+    draft = build(DraftDenoiser) if f"{KINDS[DraftDenoiser]}.config" in metadata else None
+    return Networks(chosen, build(TemporalEstimator), build(SpatialRefiner), draft)
 
 
 def _subject(content: dict[str, Any], tensors: Mapping[str, Tensor]) -> Subject:

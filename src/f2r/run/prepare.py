@@ -18,7 +18,12 @@ from f2r.run.decide import PlaneDecision, after_training, complete_errors, decid
 from f2r.run.judge import PlaneJudgement, judge_plane
 from f2r.run.look_at_clip import Looked, look
 from f2r.run.report import preparation_report
-from f2r.run.sentences import describe_judgements, describe_looks, describe_quality
+from f2r.run.sentences import (
+    describe_draft,
+    describe_judgements,
+    describe_looks,
+    describe_quality,
+)
 from f2r.run.setup import Setup
 from f2r.system.progress import StageClock
 from f2r.train.adapt import Adaptation, AdaptConfig, adapt
@@ -75,7 +80,8 @@ def prepare(
     with clock.stage("choose output"):
         judgements = [complete_errors(one, networks, tuning, generator) for one in judgements]
         decisions = [decide_plane(one) for one in judgements]
-    for sentence in [*describe_judgements(judgements), *describe_quality(decisions, judgements)]:
+    quality = describe_draft if networks.draft is not None else describe_quality
+    for sentence in [*describe_judgements(judgements), *quality(decisions, judgements)]:
         announce(sentence)
     report = preparation_report(looked, planned, judgements, adaptation, decisions)
     return Prepared(decisions, networks, report)

@@ -132,6 +132,15 @@ def describe_quality(
     return ["no frame has a neighbour: only the image prior is used"] if works_alone else said
 
 
+def describe_draft(
+    decisions: Sequence[PlaneDecision], judgements: Sequence[PlaneJudgement]
+) -> list[str]:
+    """Say that the quality of a draft is not estimated; nothing about a clip that is copied."""
+    if all(one.look.is_noise_free for one in judgements):
+        return []
+    return [f"estimated PSNR: unknown for a draft; output: {decisions[0].output}"]
+
+
 def figures_of(errors: Errors) -> str:
     """Write the estimated PSNRs with their 95 % confidence intervals."""
     estimates = errors.psnr()

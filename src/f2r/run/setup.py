@@ -4,11 +4,12 @@ from dataclasses import dataclass
 
 import torch
 
-from f2r.config import DenoiseConfig
+from f2r.config import DenoiseConfig, Preset
+from f2r.errors import InputError
 from f2r.flow.choice import choose_flow
 from f2r.flow.estimator import FlowEstimator
 from f2r.io.clip import ClipInfo
-from f2r.method.memory_plan import MemoryPlan, plan_memory
+from f2r.method.memory_plan import MemoryPlan, plan_draft_memory, plan_memory
 from f2r.method.planes import PlaneLayout, layout_of
 from f2r.method.strength import Strength
 from f2r.method.tiles import Tiling
@@ -41,6 +42,8 @@ class Setup:
     @property
     def weight_set(self) -> WeightSet:
         """Which of the shipped weights suit the clip."""
+        if self.config.preset is Preset.DRAFT:
+            return WeightSet.DRAFT
         if self.is_raw:
             return WeightSet.RAW
         return WeightSet.PICTURES if self.info.coding is None else WeightSet.CODED
@@ -61,9 +64,14 @@ def set_up(info: ClipInfo, noise: NoiseModel | None, config: DenoiseConfig) -> S
     """Choose device, tiles and flow estimator for a clip.
 
     Raises:
-        InputError: the device or the flow estimator is not available.
+        InputError: the device or the flow estimator is not available, or a draft of raw is wanted.
     """
+    if config.preset is Preset.DRAFT and info.mosaic is not None:
+        raise InputError("raw has no draft: use --preset fast")
     device, layout = choose_device(config.device), layout_of(info)
-    memory = plan_memory(layout, device, config.memory_gib)
+    is_draft = config.preset is Preset.DRAFT
+    memory = (
+        plan_draft_memory(layout) if is_draft else plan_memory(layout, device, config.memory_gib)
+    )
     flow = choose_flow(config.flow)
     return Setup(info, config, noise, device, layout, memory, Tiling(memory.side), flow)

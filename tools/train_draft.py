@@ -1,0 +1,89 @@
+"""Train the shipped weights of the draft preset on clean clips, on one core.
+
+CLIPS holds one folder of frames per clip, PHOTOS photographs at two thirds of their size. Noise is
+added once per clip; a share of the clips goes through a video codec then. The shipped weights took
+two runs, of 17 and 72 minutes on one core (docs/weights.md).
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from train_pictures import SPREAD, make_clips, read
+
+from f2r.models.draft import DraftDenoiser
+from f2r.models.layers import channels_last
+from f2r.models.weights import load_network, save_network
+from f2r.system.progress import Progress
+from f2r.train.corpus.coded_noise import CodedNoise
+from f2r.train.corpus.footage import Footage
+from f2r.train.corpus.photos import find_photos
+from f2r.train.corpus.shards import add_noise
+from f2r.train.draft_loss import DraftClip, DraftWindows, draft_loss, prepare_draft_clip
+from f2r.train.loop import FitConfig, Trainer
+
+FOOTAGE = Footage(
+    (), add_noise=True, clean_targets=True, spread=SPREAD, coded=CodedNoise(share=0.35)
+)
+
+
+def prepare(clips: Sequence[np.ndarray], seed: int) -> list[DraftClip]:
+    """Add the noise of each (T, H, W, 3) clip of bytes, and estimate its flow."""
+    prepared = []
+    for index, clip in enumerate(clips):
+        generator = torch.Generator().manual_seed(seed * 100_003 + index)
+        clean = torch.from_numpy(clip).permute(0, 3, 1, 2).float() / 255
+        if FOOTAGE.spread.is_grey(index):
+            clean = clean.mean(1, keepdim=True)
+        [noisy], noise = add_noise([clean], index, FOOTAGE, generator)
+        shown = (frames.expand(-1, 3, -1, -1) for frames in (noisy, clean))
+        prepared.append(prepare_draft_clip(*shown, noise))
+    return prepared
+
+
+def report(progress: Progress) -> None:
+    """Write the progress to standard error."""
+    sys.stderr.write(f"\r{progress.fraction:.1%}, {progress.step} steps, loss {progress.loss:.5f}")
+
+
+def main() -> None:
+    """Train and write the file."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("clips", type=Path)
+    parser.add_argument("photos", type=Path)
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument("--init", type=Path, help="weights to start from; default: random ones")
+    parser.add_argument("--checkpoint", type=Path, help="file from which a stopped run goes on")
+    parser.add_argument("--seconds", type=float, default=5000)
+    parser.add_argument("--seed", type=int, default=1)
+    args = parser.parse_args()
+    cv2.setNumThreads(1)
+    torch.manual_seed(args.seed)
+    films = [[read(p) for p in sorted(d.iterdir())] for d in sorted(args.clips.iterdir())]
+    windows = DraftWindows()
+    made = make_clips(films, find_photos([args.photos]), np.random.default_rng(args.seed))
+    clips = prepare([clip for clip in made if len(clip) >= windows.frames], args.seed)
+    network = DraftDenoiser() if args.init is None else load_network(args.init, DraftDenoiser)
+    network = channels_last(network)
+    config = FitConfig(args.seconds, learning_rate=8e-4, ema_decay=0.999)
+    trainer = Trainer(
+        "draft",
+        network,
+        partial(draft_loss, network, clips, windows),
+        config,
+        torch.Generator().manual_seed(args.seed),
+        args.checkpoint,
+    )
+    trainer.run(report)
+    facts = {"targets": "clean", "seed": str(args.seed), "steps": str(trainer.step)}
+    args.output.parent.mkdir(parents=True, exist_ok=True)
+    save_network(args.output, network, facts)
+
+
+if __name__ == "__main__":
+    main()
