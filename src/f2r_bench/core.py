@@ -13,6 +13,7 @@ from f2r.config import DenoiseConfig, Preset, Tuning
 from f2r.flow.estimator import FlowEstimator
 from f2r.io.clip import FrameReader
 from f2r.method.alignment import chained_flow
+from f2r.method.draft import DraftStream
 from f2r.method.fusion import TemporalFusion
 from f2r.method.networks import Networks
 from f2r.method.networks import load_networks as networks_of
@@ -22,7 +23,9 @@ from f2r.method.preprocess import PreparedFrame, Preprocessor
 from f2r.method.stage_2 import refine_by_draws
 from f2r.method.stream import Estimate, PlaneStream, run_through
 from f2r.method.two_pass_flow import Linker
+from f2r.models.draft import DraftDenoiser
 from f2r.models.temporal import RADIUS
+from f2r.models.weights import WeightSet
 from f2r.noise.models import NoiseModel
 from f2r.run.arrays import Denoised, denoise
 from f2r.run.files import denoise_file
@@ -55,12 +58,14 @@ __all__ = [
     "constant_quantiser",
     "denoise",
     "denoise_coded",
+    "draft_clip",
     "encode",
     "estimate_clip",
     "facts_of",
     "fit_network",
     "inspect_noise",
     "link_frames",
+    "load_draft",
     "load_networks",
     "refine_by_draws",
     "run_reader",
@@ -75,6 +80,20 @@ ALPHA = Tuning.alpha
 def load_networks(device: torch.device, weights: str | None = None) -> Networks:
     """Load three shipped networks for pictures, ready for inference; None is the default set."""
     return networks_of(weights, device)
+
+
+def load_draft(device: torch.device) -> DraftDenoiser:
+    """Load the shipped network of the draft preset, ready for inference."""
+    network = networks_of(None, device, WeightSet.DRAFT).draft
+    assert network is not None
+    return network
+
+
+def draft_clip(network: DraftDenoiser, noise: NoiseModel, frames: Tensor) -> Tensor:
+    """Give the draft of (T, 3, H, W) frames whose sides are multiples of 8, on the CPU."""
+    stream = DraftStream(network, noise)
+    estimates = run_through(stream, map(stream.prepare, frames))
+    return torch.stack([estimate.refined.cpu() for estimate in estimates])
 
 
 def link_frames(frames: Sequence[PreparedFrame], flow: FlowEstimator) -> None:
@@ -225,7 +244,7 @@ def denoise_coded(
         source: the clip.
         output: where to write; replaced if it exists.
         sigma: standard deviation of Gaussian noise, nominal units; None estimates the noise.
-        preset: 'fast', 'balanced' or 'best'.
+        preset: 'draft', 'fast', 'balanced' or 'best'.
         seed: seed of all randomness.
     """
     config = DenoiseConfig(Preset(preset), sigma=sigma, seed=seed)

@@ -152,7 +152,7 @@ def test_trained_weights_have_a_far_lower_loss_than_random_ones(networks):
         draft_loss(network, clips, windows, torch.Generator().manual_seed(0))
         for network in (networks.draft, DraftDenoiser())
     )
-    assert float(trained.detach()) < 0.7 * float(random.detach())
+    assert float(trained.detach()) < 0.85 * float(random.detach())
 
 
 @pytest.mark.parametrize("turn", [(1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 1)])

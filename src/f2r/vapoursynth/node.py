@@ -86,6 +86,8 @@ def denoise(
         raise InputError(f"{next(iter(options))}: a model that is given was fitted before")
     elif not isinstance(model, Model):
         model = load_model(model, prior=prior)
+    if model.networks.draft is not None:
+        raise InputError("a draft needs too many frames at once here: fit with --preset fast")
     model.check(reader.info)
     window = Window(model, reader)
     around = _shifted(clip, window.reach)

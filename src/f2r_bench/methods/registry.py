@@ -10,6 +10,7 @@ from f2r.errors import InputError
 from f2r.models.weights import WeightSet
 from f2r_bench.methods.classical import Classical
 from f2r_bench.methods.deepflow import DeepFlow
+from f2r_bench.methods.draft import Draft
 from f2r_bench.methods.dvdnet import DvdFrames, DvdNet
 from f2r_bench.methods.fastdvdnet import FastDvdNet
 from f2r_bench.methods.flornn import FloRnn
@@ -51,6 +52,7 @@ METHODS: dict[str, Callable[[Resources], Method]] = {
     "prior": lambda r: Prior(r.device, r.weights.get("prior")),
     "f2r": lambda r: FramesToResidual(r.device),
     "f2r-fast": lambda r: FramesToResidual(r.device, trains=False),
+    "f2r-draft": lambda r: Draft(r.device),
     "f2r-self-supervised": lambda r: FramesToResidual(r.device, weights=WeightSet.SELF_SUPERVISED),
     "f2r-fast-self-supervised": lambda r: FramesToResidual(
         r.device, False, WeightSet.SELF_SUPERVISED

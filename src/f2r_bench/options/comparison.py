@@ -18,7 +18,7 @@ class CompareArgs:
     data: Data
     """Set8, DAVIS 2017, any folder of clips (folders of frames or files), or one clip."""
     methods: str = "noisy,prior,video-noise2noise,udvd,udvd-slim,tap,f2r"
-    """Separated by commas. Without files of weights: noisy, prior, f2r, f2r-fast,
+    """Separated by commas. Without files of weights: noisy, prior, f2r, f2r-fast, f2r-draft,
     f2r-self-supervised, f2r-fast-self-supervised, video-noise2noise, udvd, udvd-slim, tap;
     with --weights: dvdnet, dvdnet-frames, dvdnet-deepflow, fastdvdnet, flornn, nafnet; with their
     packages: bm3d, bm4d."""
@@ -100,7 +100,7 @@ class RawArgs:
     """ISO settings of CRVD's camera."""
     frames: int = 7
     """Frames of each clip, at most."""
-    presets: tuple[Literal["fast", "balanced", "best"], ...] = ("fast",)
+    presets: tuple[Literal["draft", "fast", "balanced", "best"], ...] = ("fast",)
     """Presets of F2R."""
     auto: bool = False
     """Also run with the noise estimated."""

@@ -39,7 +39,7 @@ class CompressedArgs:
     """WIDTHxHEIGHT of the part that is taken from the centre, at most."""
     frames: int = 12
     """Frames of each clip, at most."""
-    preset: Literal["fast", "balanced", "best"] = "fast"
+    preset: Literal["draft", "fast", "balanced", "best"] = "fast"
     """Preset of F2R."""
     told: tuple[float, ...] = ()
     """Noise levels that are given to F2R in 8-bit units. Default: 0.5, 0.75, 1 and 1.25 times the

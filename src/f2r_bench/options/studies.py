@@ -69,7 +69,7 @@ class UnknownNoiseArgs:
     level."""
     frames: int = 20
     """Frames of each clip, at most."""
-    preset: Literal["fast", "balanced", "best"] = "fast"
+    preset: Literal["draft", "fast", "balanced", "best"] = "fast"
     """Preset of F2R."""
     seed: int = 2026
     """Seed of the noise."""
@@ -85,7 +85,7 @@ class RealNoiseArgs:
     """Noisy clips: files or folders of frames."""
     frames: int = 20
     """Frames of each clip, at most."""
-    preset: Literal["fast", "balanced", "best"] = "fast"
+    preset: Literal["draft", "fast", "balanced", "best"] = "fast"
     """Preset of F2R."""
     pictures: Path | None = None
     """Folder for pictures of noise and result."""
