@@ -2,6 +2,8 @@
 
 import itertools
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -53,6 +55,15 @@ def test_bad_options_are_one_line(data, tmp_path, capsys, options, said):
     assert main(["pace", str(data), "-o", str(tmp_path / "out"), *options]) == 2
     assert said in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_filter_of_ffmpeg_loads_nothing_that_would_count_as_its_time():
+    code = (
+        "import sys, f2r_bench.pace.by_ffmpeg; "
+        "print([m for m in ('torch', 'cv2', 'scipy', 'skimage') if m in sys.modules])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
 
 
 @pytest.mark.slow

@@ -27,6 +27,9 @@ MULTIPLE = 8
 EXAMPLE = {"batch": 2, "height": 4 * MULTIPLE, "width": 6 * MULTIPLE}
 """Sizes with which a network is traced; no two are alike, and none is one."""
 
+SHORT = {"batch": "batch", "height": "h", "width": "w"}
+"""Names of the free lengths in a graph, where an axis is for example 8 * h."""
+
 
 @dataclass(frozen=True)
 class Axis:
@@ -87,7 +90,7 @@ class Graph:
 
         Needs the packages onnx and onnxscript.
         """
-        sizes = {name: torch.export.Dim(name) for name in EXAMPLE}
+        sizes = {axis: torch.export.Dim(name) for axis, name in SHORT.items()}
         with _quiet():
             torch.onnx.export(
                 _Traced(self),

@@ -16,7 +16,7 @@ WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
 
 SLICE = 200_000
 """Nanoseconds that a thread computes at a time where others wait. A thread with a short slice
-starts soon after it is woken, and its share of the processor stays the same."""
+starts sooner when it is woken, and its share of the processor stays the same."""
 
 SYSTEM_CALLS = {"x86_64": 314, "aarch64": 274}
 """Number of `sched_setattr` on Linux, by machine."""
@@ -25,9 +25,9 @@ SYSTEM_CALLS = {"x86_64": 314, "aarch64": 274}
 def share_processor(variables: MutableMapping[str, str] = os.environ) -> None:
     """Prepare this process and those that it starts for a machine that also runs other programs.
 
-    Threads of OpenMP that wait for each other sleep instead of spinning, and start soon after they
-    are woken. Under a quota of a container there are no more threads than it pays for. Neither
-    changes the variables that the user has set.
+    Threads of OpenMP that wait for each other sleep instead of spinning, and start sooner when they
+    are woken. Under the quota of a container there are no more threads than it pays for. Variables
+    that the user has set stay.
 
     Args:
         variables: environment variables that are read and set.

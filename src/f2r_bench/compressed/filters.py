@@ -8,7 +8,7 @@ import av
 from av.container import InputContainer
 from av.filter import Filter, Graph
 
-from f2r_bench.compressed.codecs import write_lossless
+from f2r_bench.compressed.lossless import write_lossless
 
 SETTINGS: Mapping[str, Sequence[str]] = {
     "nlmeans": [f"s={s:g}:p=7:r=9" for s in (1.5, 2.5, 3.5, 5, 6.5, 8, 10, 13)],

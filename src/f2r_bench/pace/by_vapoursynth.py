@@ -14,6 +14,9 @@ import vapoursynth
 
 core = vapoursynth.core
 
+MOST_SAD = 8 * 8 * 255
+"""Largest sum of differences of a block; as the threshold of scene changes, noise is none."""
+
 
 def read(path: str) -> list[Any]:
     """Read the planes of a YUV 4:4:4 video, (3, H, W) uint8 a frame."""
@@ -61,7 +64,8 @@ def degrain(clip: Any, sigma: float, strength: float) -> Any:
         for delta in (1, 2, 3)
         for isb in (True, False)
     ]
-    return core.mv.Degrain3(clip, pyramid, *vectors, thsad=round(strength * sigma))
+    thresholds = {"thsad": min(round(strength * sigma), MOST_SAD), "thscd1": MOST_SAD}
+    return core.mv.Degrain3(clip, pyramid, *vectors, **thresholds)
 
 
 def write(clip: Any, path: str) -> None:

@@ -94,12 +94,13 @@ def _by_vapoursynth(python: str, setting: tuple[str, ...]) -> Job:
 
 
 def _nlmeans(sigma: float) -> Sequence[str]:
-    strengths = dict.fromkeys(min(max(round(share * sigma, 1), 1), 30) for share in SHARES)
+    shares = (0.3, 0.35, 0.42, 0.5, 0.7)
+    strengths = dict.fromkeys(min(max(round(share * sigma, 1), 1), 30) for share in shares)
     return [f"s={s:g}:p={p}:r=9" for s in strengths for p in (5, 7)]
 
 
 def _bm3d(sigma: float) -> Sequence[str]:
-    return [f"sigma={share * sigma:g}" for share in (0.7, 1.0, 1.4, 2.0)]
+    return [f"sigma={share * sigma:g}" for share in (1.0, 1.5, 2.0, 2.5, 3.0, 4.0)]
 
 
 def _hqdn3d(sigma: float) -> Sequence[str]:
@@ -122,6 +123,6 @@ FILTERS: Mapping[str, Callable[[float], Sequence[str]]] = {
 
 SCRIPTS: Mapping[str, Sequence[tuple[str, str]]] = {
     "vs-bm3d": [(part, value) for part in ("bm3d", "vbm3d") for value in ("0.8", "1", "1.25")],
-    "vs-mvtools": [("degrain", value) for value in ("8", "12", "16", "24")],
+    "vs-mvtools": [("degrain", value) for value in ("30", "60", "120", "240")],
 }
 """Scripts of VapourSynth: the filter and its strength relative to the noise."""

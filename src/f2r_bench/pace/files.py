@@ -7,7 +7,7 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace
 from numpy.typing import NDArray
 
-from f2r_bench.compressed.codecs import write_lossless
+from f2r_bench.compressed.lossless import write_lossless
 
 
 def write_clip(path: Path, frames: NDArray[np.uint8]) -> None:
