@@ -29,8 +29,8 @@ def lie_in(root, *lines):
 def test_the_smallest_quota_of_all_groups_above_counts(tmp_path):
     lie_in(tmp_path, "0::/pod/box")
     put(tmp_path, "pod/box", cpu__max="max 100000")
-    put(tmp_path, "pod", cpu__max="150000 100000")
-    put(tmp_path, ".", cpu__max="400000 100000")
+    put(tmp_path, "pod", cpu__max="400000 100000")
+    put(tmp_path, ".", cpu__max="150000 100000")
     assert quota(tmp_path) == 1.5
 
 
@@ -66,13 +66,13 @@ def test_threads_of_a_command_sleep_and_keep_to_its_processors():
     one = min(os.sched_getaffinity(0))
     run = subprocess.run(
         [sys.executable, "-m", "f2r", "info"],
-        env=unset | {"OMP_DISPLAY_ENV": "true"},
+        env=unset | {"OMP_DISPLAY_ENV": "verbose"},
         preexec_fn=lambda: os.sched_setaffinity(0, {one}),
         capture_output=True,
         text=True,
         check=True,
     )
-    assert "OMP_WAIT_POLICY = 'PASSIVE'" in run.stderr
+    assert "GOMP_SPINCOUNT = '0'" in run.stderr  # the policy itself is shown so in any case
     assert "cpu_threads: 1\n" in run.stdout
 
 

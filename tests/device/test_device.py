@@ -18,6 +18,8 @@ from f2r.io.raw.mosaic import Mosaic
 from f2r.method.networks import load_networks
 from f2r.method.prepared_clip import anchors_of_clip, prepare_clip
 from f2r.method.preprocess import Preprocessor
+from f2r.models.temporal import TemporalEstimator
+from f2r.models.weights import load_network, load_shipped
 from f2r.noise.blocks import Limits
 from f2r.noise.models import Gaussian
 from f2r.noise.parse import parse_noise
@@ -28,7 +30,10 @@ from f2r.run.prepare import prepare
 from f2r.run.setup import set_up
 from f2r.system.device import branch
 from f2r.system.progress import StageClock
+from f2r.train.corpus.footage import Footage
+from f2r.train.corpus.stages_training import train_on_clips
 from f2r.train.holdout import hold_out
+from f2r.train.options import StagesConfig
 from f2r.train.refiner_loss import refiner_loss
 from f2r.train.temporal_loss import temporal_loss
 from f2r.train.windows import CropConfig, CropSampler
@@ -124,6 +129,19 @@ def test_ten_steps_of_both_stages_run_on_the_device(noise):
     steps = [report["training"][f"{stage}_steps"] for stage in ("temporal", "refiner")]
     assert all(3 <= count <= 10 for count in steps)  # training may stop early
     assert np.abs(found - expected).mean() < 0.01
+
+
+@pytest.mark.slow
+def test_ten_steps_on_many_clips_write_weights_that_load(tmp_path):
+    np.save(tmp_path / "noisy.npy", np.stack(list(noisy_clip())))
+    config = StagesConfig(steps=10, batch=2, time_budget=600.0)
+    train_on_clips(
+        Footage((tmp_path / "noisy.npy",)), config, tmp_path / "weights", device=fake.DEVICE
+    )
+    before = load_shipped(TemporalEstimator)
+    after = load_network(tmp_path / "weights" / "temporal.safetensors", TemporalEstimator)
+    pairs = zip(before.parameters(), after.parameters(), strict=True)
+    assert not all(torch.equal(*pair) for pair in pairs)
 
 
 def documented(kind):
