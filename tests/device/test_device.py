@@ -60,8 +60,8 @@ def noisy_clip(frames=6, grey=False):
     return ArrayReader(samples[..., 0] if grey else samples)
 
 
-def start(reader, device, noise=NOISE, **options):
-    setup = set_up(reader.info, noise, DenoiseConfig("fast", **options))
+def start(reader, device, noise=NOISE, preset="fast", **options):
+    setup = set_up(reader.info, noise, DenoiseConfig(preset, **options))
     setup = replace(setup, device=device)
     return setup, load_networks(None, device, setup.weight_set)
 
@@ -94,6 +94,14 @@ def test_frames_have_the_cpus_result_in_bfloat16(flow):
     assert_near(found, expected)
     others = {torch.float32} if flow == "variational" else set()  # its blur is no network
     assert set(fake.CONVOLUTIONS) == {torch.bfloat16} | others
+
+
+def test_drafts_have_the_cpus_result():
+    found, expected = (
+        infer(noisy_clip(5), device, preset="draft") for device in (fake.DEVICE, fake.HOST)
+    )
+    assert_near(found, expected, 0.02)
+    assert set(fake.CONVOLUTIONS) == {torch.bfloat16}
 
 
 @pytest.mark.slow
@@ -144,21 +152,25 @@ def test_ten_steps_on_many_clips_write_weights_that_load(tmp_path):
     assert not all(torch.equal(*pair) for pair in pairs)
 
 
-def documented(kind):
+def documented(option):
     """Read how often a frame waits, by the table of the documentation."""
     text = PERFORMANCE.read_text(encoding="utf-8")
-    return int(re.search(rf"^\| `--flow {kind}` \| (\d+) \|", text, re.MULTILINE)[1])
+    return int(re.search(rf"^\| `{option}` \| (\d+) \|", text, re.MULTILINE)[1])
 
 
-@pytest.mark.parametrize("flow", ["dis", pytest.param("variational", marks=pytest.mark.slow)])
-def test_a_frame_waits_for_the_device_no_more_often_than_documented(flow):
+@pytest.mark.parametrize(
+    "option",
+    ["--flow dis", pytest.param("--flow variational", marks=pytest.mark.slow), "--preset draft"],
+)
+def test_a_frame_waits_for_the_device_no_more_often_than_documented(option):
     """The difference between two lengths leaves out what happens once a clip."""
+    name, value = option.removeprefix("--").split()
     waits = []
     for frames in (6, 7):
         fake.WAITS.clear()
-        assert len(infer(noisy_clip(frames), fake.DEVICE, flow=flow)) == frames
+        assert len(infer(noisy_clip(frames), fake.DEVICE, **{name: value})) == frames
         waits.append(sum(fake.WAITS.values()))
-    assert waits[1] - waits[0] == documented(flow), fake.WAITS
+    assert waits[1] - waits[0] == documented(option), fake.WAITS
 
 
 @pytest.mark.slow

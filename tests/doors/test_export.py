@@ -9,7 +9,9 @@ import torch
 
 from f2r.cli.main import main
 from f2r.method.networks import load_networks
+from f2r.models.draft import DraftState
 from f2r.models.temporal import Aligned
+from f2r.models.weights import WeightSet
 from outputs import assert_one_line, content, put
 
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -114,6 +116,24 @@ def test_weights_that_do_not_fit_are_one_line_and_leave_nothing(work, capsys, ar
     assert main(["export", "-o", str(work / "networks"), *arguments]) == 2
     assert_one_line(capsys, said)
     assert list(work.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_the_network_of_drafts_gives_what_torch_gives(work):
+    assert main(["export", "-o", str(work / "draft"), "--kind", "draft"]) == 0
+    described = json.loads((work / "draft" / "networks.json").read_text())
+    session = onnxruntime.InferenceSession(
+        work / "draft" / "draft.onnx", providers=["CPUExecutionProvider"]
+    )
+    network = load_networks(None, torch.device("cpu"), WeightSet.DRAFT).draft
+    for sizes in SIZES:
+        noisy, level, *state = drawn(described, "draft", *sizes).values()
+        names = [port.name for port in session.get_inputs()]
+        values = dict(zip(names, (x.numpy() for x in (noisy, level, *state)), strict=True))
+        with torch.no_grad():
+            expected = network(noisy, level, DraftState(*state))
+        for one, other in zip(session.run(None, values), expected, strict=True):
+            assert np.abs(one - other.numpy()).max() < 1e-3
 
 
 @pytest.mark.slow

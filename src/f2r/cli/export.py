@@ -16,8 +16,9 @@ class ExportArgs:
     weights: str | None = None
     """Folder or file of weights, or 'self-supervised' for shipped weights whose stages never saw a
     clean frame. Default: shipped ones."""
-    kind: Literal["pictures", "coded", "raw"] = "pictures"
-    """Clips that the networks are for: pictures with unprocessed noise, compressed video, raw."""
+    kind: Literal["pictures", "coded", "raw", "draft"] = "pictures"
+    """What the networks are for: pictures with unprocessed noise, compressed video, raw; or the
+    network of the preset draft."""
     overwrite: bool = False
     """Replace an earlier export."""
 

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from f2r.models.draft import FOLD, DraftDenoiser, DraftState
 from f2r.models.prior import Prior
 from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import Aligned, TemporalEstimator
@@ -150,6 +151,31 @@ def graphs_of(
         ),
         Graph("refiner", "stage 2", refiner, refiner, (anchor, joint, sigma), (refined,)),
     ]
+
+
+def draft_graph(network: DraftDenoiser, channels: int) -> Graph:
+    """Give the graph of the draft preset, which takes the aligned state of the frame before.
+
+    Args:
+        network: the recurrent network.
+        channels: C, 3.
+    """
+
+    def compute(noisy: Tensor, level: Tensor, denoised: Tensor, memory: Tensor) -> DraftState:
+        return network(noisy, level, DraftState(denoised, memory))
+
+    aligned = "of the frame before, aligned to this one"
+    inputs = (
+        _image("noisy", channels, "y, nominal range [0, 1], not clipped"),
+        _image("level", 1, "standard deviation of the noise, nominal units, >= 0", FOLD),
+        _image("previous", channels, f"result {aligned}; y at the start of a shot"),
+        _image("memory", network.memory, f"features {aligned}; 0 at the start of a shot", FOLD),
+    )
+    outputs = (
+        _image("denoised", channels, "result, nominal range [0, 1], in [-0.5, 1.5]"),
+        _image("next_memory", network.memory, "features for the next frame", FOLD),
+    )
+    return Graph("draft", "one frame from the result before", network, compute, inputs, outputs)
 
 
 def _neighbours(joint: Port, encoded: Sequence[Port], count: int) -> Iterator[Port]:

@@ -11,7 +11,7 @@ from f2r import __version__
 from f2r.errors import InputError
 from f2r.io.output import check_output
 from f2r.method.networks import Networks, describe_networks, load_networks
-from f2r.models.onnx_graphs import MULTIPLE, OPSET, Graph, graphs_of
+from f2r.models.onnx_graphs import MULTIPLE, OPSET, Graph, draft_graph, graphs_of
 from f2r.models.temporal import offsets_within
 from f2r.models.weights import WeightSet
 from f2r.system.claim import Claim
@@ -33,7 +33,7 @@ def export_networks(
     overwrite: bool,
     progress: ProgressCallback = lambda _: None,
 ) -> None:
-    """Write prior, stage 1 and stage 2 as ONNX graphs, with a description.
+    """Write prior, stage 1 and stage 2, or the network of a draft, as ONNX with a description.
 
     Args:
         folder: where to write; it appears when all files are complete.
@@ -71,6 +71,8 @@ def export_networks(
 
 def _graphs(networks: Networks) -> list[Graph]:
     options: Any = networks.temporal.config
+    if networks.draft is not None:
+        return [draft_graph(networks.draft.requires_grad_(False), options["channels"])]
     for network in (networks.prior, networks.temporal, networks.refiner):
         network.requires_grad_(False)
     return graphs_of(networks.prior, networks.temporal, networks.refiner, options["channels"])

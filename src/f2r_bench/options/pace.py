@@ -12,7 +12,7 @@ class PaceArgs:
 
     data: Data
     """Folder of clean clips, or one clip."""
-    methods: str = "f2r-fast,nlmeans,bm3d"
+    methods: str = "f2r-draft,f2r-fast,nlmeans,bm3d"
     """Separated by commas: f2r-PRESET; nlmeans, bm3d, hqdn3d, atadenoise (FFmpeg, the best of
     several settings); vs-bm3d, vs-mvtools (VapourSynth); any method of f2r-bench compare that does
     not train, such as prior or dvdnet."""
