@@ -81,7 +81,7 @@ def _state(run: Running) -> str:
     if run.outcome is None:
         return run.error or "stopped"
     spent = describe_seconds(run.outcome.report["seconds"]["total"])
-    return f"done in {spent}: {run.outcome.output}"
+    return f"done in {spent}: {run.outcome.output.name}, beside the clip"
 
 
 def _bar(run: Running) -> str:
