@@ -21,6 +21,7 @@ from f2r.config import DenoiseConfig, Preset
 from f2r.errors import InputError
 from f2r.io import open_reader, open_writer
 from f2r.io.clip import ClipInfo
+from f2r.pictures.noise_picture import draw_noise
 from f2r.system.claim import Claim
 from f2r.system.progress import Progress, StageClock
 from synthetic import moving_clip
@@ -61,6 +62,9 @@ def test_an_open_clip_says_what_noise_it_has(video):
     assert "Gaussian noise, sd" in clip.findings()[0]
     assert interrupted(video) is None
     assert "night.mkv" in fragments.findings(clip)
+    chart = draw_noise(clip.planes[0])
+    assert chart.shape[1] > 1000
+    assert 0.02 < np.mean(chart.min(axis=2) < 128) < 0.5
 
 
 def test_sliders_only_mix_and_the_frame_is_the_one_that_was_chosen(video):
