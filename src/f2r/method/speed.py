@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from f2r.flow.warp import visibility, warp_backward
-from f2r.method.draft import DraftStream
+from f2r.method.draft import AHEAD, DraftStream
 from f2r.method.fusion import fuse
 from f2r.method.networks import Networks
 from f2r.method.prepared_clip import PreparedClip
@@ -44,7 +44,7 @@ def seconds_of_stages(networks: Networks, clip: PreparedClip) -> float:
 def seconds_of_draft(network: DraftDenoiser, noise: NoiseModel, frame: Tensor) -> float:
     """Measure the draft of one (C, H, W) frame, in seconds."""
     stream, seconds = DraftStream(network, noise), 0.0
-    for _ in range(3):  # the first two rounds warm up
+    for _ in range(AHEAD + 3):  # the first estimate comes after AHEAD frames and is made from them
         start = time.monotonic()
         stream.push(stream.prepare(frame))
         seconds = time.monotonic() - start
