@@ -1,6 +1,9 @@
 """What stands behind the page: open, preview, queue, cancel, go on, play; errors in one line."""
 
+import asyncio
+import errno
 import json
+import os
 import shutil
 import socket
 import time
@@ -16,7 +19,7 @@ from f2r.app.clip import free_output, interrupted, open_clip, preview_clip, show
 from f2r.app.forecast import Countdown, Forecast, forecast_of
 from f2r.app.player import is_played, make_players
 from f2r.app.running import Running, Runs, Stand
-from f2r.app.server import HOST, serve
+from f2r.app.server import HOST, Border, serve
 from f2r.config import DenoiseConfig, Preset
 from f2r.errors import InputError
 from f2r.io import open_reader, open_writer
@@ -249,3 +252,20 @@ def test_a_port_in_use_is_said_in_one_line():
         other.listen()
         with pytest.raises(InputError, match="is in use"):
             serve(other.getsockname()[1], opens_browser=False)
+
+
+def test_an_upload_without_space_is_said_in_one_line():
+    sent = []
+
+    async def upload(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    async def send(message):
+        sent.append(message)
+
+    asyncio.run(Border(upload)({"type": "http"}, None, send))
+    start, body = sent
+    assert start["status"] == 507
+    assert b"No space left on device" in body["body"]
+    assert b"\n" not in body["body"]
+    assert b"content-security-policy" in dict(start["headers"])
