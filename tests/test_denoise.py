@@ -14,8 +14,8 @@ from f2r.io.array import ArrayReader
 from f2r.method.networks import load_networks
 from f2r.noise.models import Gaussian
 from f2r.run.look_at_clip import look
-from f2r.run.prepare import training_seconds
 from f2r.run.setup import set_up
+from f2r.run.time_plan import plan_time
 from f2r.system.progress import Progress, StageClock
 
 STREET = Path(__file__).parent.parent / "demo" / "street.mkv"
@@ -83,7 +83,9 @@ def test_training_gets_what_preparation_and_inference_leave_of_the_budget(street
         networks, clock = load_networks(None, setup.device), StageClock()
         looked = look(reader, networks, setup, clock)
         clock.go_on({}, spent)
-        left.append(training_seconds(looked, networks, setup, clock))
+        plan = plan_time(looked, networks, setup, clock)
+        left.append(plan.train)
+        assert plan.total < max(budget, plan.total - plan.train) + 0.1
         inference = looked.frames * looked.seconds_per_frame
         assert left[-1] < max(budget - spent - inference, 0.1)
     assert left[0] - left[1] == pytest.approx(100, abs=20)

@@ -8,7 +8,7 @@ import torch
 
 from f2r.quality.error_estimation import as_correlation, means_of_all, standard_errors
 from f2r.quality.estimated_errors import Errors
-from f2r.quality.sample_tiles import CROP, VISITS, typical_targets, visits
+from f2r.quality.sample_tiles import JUDGED, JUDGED_SIDE, parts, typical_targets, views, visits
 
 
 def test_an_interval_holds_its_estimate_and_widens_with_the_spread() -> None:
@@ -98,14 +98,25 @@ def test_a_leak_is_a_correlation_even_if_hardly_any_error_was_found() -> None:
 
 @pytest.mark.parametrize(("frames", "size"), [(20, (480, 720)), (8, (184, 320)), (3, (64, 64))])
 def test_all_frames_and_all_parts_are_judged_alike(frames: int, size: tuple[int, int]) -> None:
-    chosen = visits(range(frames), size, torch.Generator().manual_seed(0))
-    parts = {(rows.start, columns.start) for _, (rows, columns) in chosen}
-    rows, columns = (-(-side // CROP) for side in size)
-    assert len(chosen) == min(VISITS, frames * rows * columns)
+    chosen = visits(range(frames), size, torch.Generator().manual_seed(0), 24, 256)
+    places = parts(size, 256)
+    seen = {(rows.start, columns.start) for _, (rows, columns) in chosen}
+    assert len(chosen) == min(24, frames * len(places))
     assert len({(t, p[0].start, p[1].start) for t, p in chosen}) == len(chosen)
-    assert len(parts) == rows * columns
-    assert len({t for t, _ in chosen}) >= min(frames, VISITS) - 3
+    assert len(seen) == len(places)
+    assert len({t for t, _ in chosen}) >= min(frames, 24) - 3
     covered = torch.zeros(size)
     for _, part in chosen:
         covered[part] += 1
     assert bool((covered > 0).all())
+
+
+@pytest.mark.parametrize("targets", [1, 3, JUDGED, 11, 40])
+def test_no_frame_is_judged_twice_and_each_part_as_often(targets: int) -> None:
+    size = (JUDGED_SIDE + 8, JUDGED_SIDE)
+    for seed in range(20):
+        chosen = views(targets, size, torch.Generator().manual_seed(seed))
+        assert len({target for target, _ in chosen}) == len(chosen) == min(targets, JUDGED)
+        assert all(0 <= target < targets for target, _ in chosen)
+        upper = sum(rows.start == 0 for _, (rows, _) in chosen)
+        assert abs(2 * upper - len(chosen)) <= 1

@@ -1,13 +1,36 @@
 """Display of a running command: decisions line by line, one progress bar per stage."""
 
+import math
 from contextlib import suppress
+from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 from f2r.system.progress import Progress as Report
+
+
+class TimeLeft(TimeRemainingColumn):
+    """Expected time until the run ends; until the run is planned, until its stage ends."""
+
+    def render(self, task: Task) -> Text:
+        """Draw the time of one stage; nothing after it."""
+        left = task.fields["left"]
+        if left is None:
+            return super().render(task)
+        if task.finished:
+            return Text("")
+        return Text(str(timedelta(seconds=math.ceil(left))), style="progress.remaining")
 
 
 class Display:
@@ -21,7 +44,7 @@ class Display:
             TextColumn("{task.percentage:>3.0f}%"),
             TimeElapsedColumn(),
             TextColumn("left"),
-            TimeRemainingColumn(),
+            TimeLeft(),
             TextColumn("{task.fields[note]}"),
             console=self.console,
         )
@@ -35,10 +58,14 @@ class Display:
     def update(self, report: Report) -> None:
         """Show the progress of a stage."""
         if report.stage not in self.tasks:
-            self.tasks[report.stage] = self.bars.add_task(report.stage, total=1.0, note="")
+            self.tasks[report.stage] = self.bars.add_task(
+                report.stage, total=1.0, note="", left=None
+            )
         note = "" if report.loss is None else f"loss {report.loss:.4f}, step {report.step}"
         task = self.tasks[report.stage]
-        self.bars.update(self.bars.task_ids[task], completed=report.fraction, note=note)
+        self.bars.update(
+            self.bars.task_ids[task], completed=report.fraction, note=note, left=report.left
+        )
 
     def __enter__(self) -> Self:
         self.bars.start()

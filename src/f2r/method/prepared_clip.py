@@ -38,6 +38,8 @@ class PreparedClip:
     """Where frames, flows, warped neighbours and anchors are kept."""
     clean: Sequence[Tensor] = ()
     """T clean frames (C, H, W) where training has them as targets; empty where y itself is."""
+    aims: Sequence[int] | None = None
+    """Frames that anchors are wanted of; None: all."""
     _warped: dict[int, Tensor] = field(default_factory=dict, repr=False)
 
     def with_anchors(self, anchors: Sequence[Tensor]) -> Self:
@@ -101,8 +103,9 @@ class PreparedClip:
 
     @cached_property
     def targets(self) -> list[int]:
-        """Frames that have at least one neighbour."""
-        return [t for t, present in enumerate(self.present) if any(present)]
+        """Frames that have at least one neighbour, of those that anchors are wanted of."""
+        wanted = range(len(self.frames)) if self.aims is None else self.aims
+        return [t for t in wanted if any(self.present[t])]
 
 
 def prepare_clip(
@@ -149,7 +152,8 @@ def prepare_again(clip: PreparedClip, preprocessor: Preprocessor) -> PreparedCli
         again = preprocessor.prepare(frame.noisy)
         kept = clip.keep(again.denoised), clip.keep(again.sigma)
         frames.append(replace(frame, denoised=kept[0], sigma=kept[1]))
-    return PreparedClip(frames, clip.neighbours, preprocessor.noise, clip.grey, keep=clip.keep)
+    noise, grey = preprocessor.noise, clip.grey
+    return PreparedClip(frames, clip.neighbours, noise, grey, keep=clip.keep, aims=clip.aims)
 
 
 def _kept_frame(frame: PreparedFrame, keep: Keep) -> PreparedFrame:
@@ -167,19 +171,19 @@ def anchors_of_clip(
 ) -> list[Tensor]:
     """Run stage 1 over a prepared clip: (C, H, W) float32 per frame.
 
-    A frame without neighbours takes the prior's estimate.
+    A frame that is no target takes the prior's estimate.
     """
     frames = dict(enumerate(clip.frames))
     features: dict[int, Features] = {}
     radius, anchors = estimator.radius, []
     for t, around in enumerate(clip.neighbours):
-        for i in range(max(t - radius, 0), min(t + radius + 1, len(frames))):
-            if i not in features:
-                features[i] = encode_frame(estimator, frames[i])
-        features.pop(t - radius - 1, None)
         anchor = clip.frames[t].denoised
         if t in clip.targets:
+            for i in range(max(t - radius, 0), min(t + radius + 1, len(frames))):
+                if i not in features:
+                    features[i] = encode_frame(estimator, frames[i])
             anchor = anchor_of_frame(estimator, frames, features, around, t)
+        features.pop(t - radius, None)
         anchors.append(clip.keep(anchor))
         if on_frame:
             on_frame(t + 1)

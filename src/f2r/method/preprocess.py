@@ -58,6 +58,11 @@ class PreparedFrame:
         """(2C, H, W) z_i = cat(D(y_i), y_i - D(y_i))."""
         return joint_input(self.noisy[None], self.denoised[None])[0]
 
+    def part(self, rows: slice, columns: slice) -> "PreparedFrame":
+        """Cut a part out of the frame, without flows."""
+        here = (..., rows, columns)
+        return PreparedFrame(self.noisy[here], self.denoised[here], self.sigma[here], self.gain)
+
 
 @dataclass(frozen=True)
 class Preprocessor:

@@ -1,7 +1,7 @@
 """Estimate the errors of prior, anchor and refined frame on parts of a clip."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -10,16 +10,32 @@ from torch import Tensor
 from f2r.method.networks import Networks
 from f2r.method.noise_map import sigma_map
 from f2r.method.prepared_clip import PreparedClip
-from f2r.method.preprocess import Preprocessor, observe
-from f2r.method.stage_2 import refine
+from f2r.method.preprocess import PreparedFrame, Preprocessor, apply_prior
+from f2r.method.speed import Steps
+from f2r.method.stage_2 import refine_frame
+from f2r.method.tiles import Box, Tile
 from f2r.noise.models import NoiseModel
 from f2r.quality.estimated_errors import Errors
 from f2r.quality.leak import Leaked, leaked_noise
-from f2r.quality.sample_tiles import typical_targets, visits
-from f2r.quality.stein import Blend, Seen, blend_terms, blind_error, draw_probe, see, seen_error
-
-Method = Callable[[Tensor], Tensor]
-"""Noisy frames in, denoised frames out."""
+from f2r.quality.sample_tiles import (
+    CELL,
+    parts,
+    typical_targets,
+    viewed_pixels,
+    views,
+    visited_pixels,
+    visits,
+)
+from f2r.quality.stein import (
+    PROBE,
+    Blend,
+    Seen,
+    blend_terms,
+    blind_error,
+    copied_noise,
+    draw_probe,
+    seen_error,
+)
 
 LEAK_PARTS = 2
 """Parts of frames on which the leak is measured; each takes ten flows and two anchors."""
@@ -58,13 +74,14 @@ def estimate_errors(
     truth = shots[0].noise if noise is None else noise
     seen = [(clip, t) for clip in shots for t in typical_targets(clip, frames)]
     rows = []
-    for k, part in visits(range(len(seen)), shots[0].size, generator):
-        clip, here = seen[k][0], (..., *part)
-        noisy, anchor = (kept[here][None] for kept in _noisy_and_anchor(*seen[k]))
-        rows.append(_frame_errors(networks, noisy, anchor, clip, truth, generator))
-    table = torch.tensor(rows, dtype=torch.float64)
+    for k, part in views(len(seen), shots[0].size, generator):
+        clip, target = seen[k]
+        rows.append(
+            _part_errors(networks, clip, target, _tile(part, clip, networks), truth, generator)
+        )
+    table = torch.cat(rows).double()
     slope, curvature = table[:, 3:].mean(0).tolist()
-    blind = torch.tensor([_whole_blind_error(*pair, truth) for pair in seen], dtype=torch.float64)
+    blind = torch.stack([_blind_error(*pair, truth).mean() for pair in seen]).double().cpu()
     (prior, anchor_error, refined), scatter = means_of_all(table[:, :3], blind)
     power = _noise_power(shots[0], truth)
     spread = tuple(math.hypot(error, doubt * power) for error in scatter)
@@ -72,14 +89,29 @@ def estimate_errors(
     return Errors(prior, anchor_error, refined, 0.0, spread, blend, power)
 
 
-def _noisy_and_anchor(clip: PreparedClip, target: int) -> tuple[Tensor, Tensor]:
-    return clip.frames[target].noisy, clip.anchors[target]
+def judging_steps(networks: Networks, size: tuple[int, int], targets: int) -> Steps:
+    """Give the pixels that `estimate_errors` applies each step to.
+
+    Args:
+        networks: the three networks.
+        size: rows and columns of the sample.
+        targets: frames of the sample that have a neighbour.
+    """
+    pixels = viewed_pixels(targets, size, networks.prior.reach)
+    return Steps(prior=pixels, stage_2=2 * pixels)
 
 
-def _whole_blind_error(clip: PreparedClip, target: int, noise: NoiseModel) -> float:
-    """Give the error of an anchor, the whole frame."""
-    noisy, anchor = (kept[None, : clip.channels] for kept in _noisy_and_anchor(clip, target))
-    return blind_error(anchor, noisy, noise)
+def leak_steps(networks: Networks, size: tuple[int, int], targets: int) -> Steps:
+    """Give the pixels that `add_leak` applies each step to; arguments as in `judging_steps`."""
+    pixels = visited_pixels(targets, size, LEAK_PARTS, LEAK_SIDE)
+    pairs = 2 * networks.lookahead
+    return Steps(pixels, 2 * pairs * pixels, 2 * pixels, 2 * pixels)
+
+
+def _blind_error(clip: PreparedClip, target: int, noise: NoiseModel) -> Tensor:
+    """Give the squared error of an anchor, (1, C, H, W)."""
+    noisy, anchor = clip.frames[target].noisy, clip.anchors[target]
+    return blind_error(anchor[None, : clip.channels], noisy[None, : clip.channels], noise)
 
 
 def means_of_all(table: Tensor, blind: Tensor) -> tuple[list[float], list[float]]:
@@ -119,7 +151,7 @@ def add_leak(
 ) -> Errors:
     """Measure how much of a frame's noise reaches its anchor, and correct the errors for it."""
     copies = [
-        leaked_noise(networks, preprocessor, clip, target, (..., *place), generator)
+        leaked_noise(networks, preprocessor, clip, target, place, generator)
         for target, place in visits(clip.targets, clip.size, generator, LEAK_PARTS, LEAK_SIDE)
     ]
     copied = Leaked(*torch.tensor(copies).mean(0).tolist())
@@ -154,38 +186,58 @@ def standard_errors(table: Tensor) -> list[float]:
     return [float(value) for value in table.std(0) / len(table) ** 0.5]
 
 
-def _frame_errors(
+def _part_errors(
     networks: Networks,
-    noisy: Tensor,
-    anchor: Tensor,
     clip: PreparedClip,
+    target: int,
+    tile: Tile,
     noise: NoiseModel,
     generator: torch.Generator,
-) -> tuple[float, float, float, float, float]:
-    """Give the errors of prior, anchor and refined frame, and the means of `blend_terms`."""
-    noisy, blind = noisy[:, : clip.channels], anchor[:, : clip.channels]
-    probe = draw_probe(noise, blind.clamp(0, 1), generator)
-    both = see(_estimates(networks, anchor, clip), noisy, probe)
-    first, last = (Seen(both.estimate[k : k + 1], both.copied[k : k + 1]) for k in (0, 1))
-    slope, curvature = blend_terms(last, first, noisy)
-    return (
-        seen_error(first, noisy, noise),
-        blind_error(blind, noisy, noise),
-        seen_error(last, noisy, noise),
-        float(slope.mean()),
-        float(curvature.mean()),
+) -> Tensor:
+    """Judge a part of a frame by cells, (K, 5).
+
+    The columns are the errors of prior, anchor and refined frame and the terms of `blend_terms`.
+    """
+    box = tile.outer
+    frame = clip.frames[target].part(slice(box.top, box.bottom), slice(box.left, box.right))
+    anchor = box.cut(clip.anchors[target])
+    noisy, level = (image[None, : clip.channels] for image in (frame.noisy, anchor))
+    probe = draw_probe(noise, level.clamp(0, 1), generator)
+    shaken = _shake(networks, clip.noise, frame, probe[0])
+    before, after = (_estimates(networks, one, anchor, clip.grey) for one in (frame, shaken))
+    first, last = (
+        Seen(before[k : k + 1], copied_noise(probe, PROBE, before[k : k + 1], after[k : k + 1]))
+        for k in (0, 1)
     )
+    maps = (
+        seen_error(first, noisy, noise),
+        blind_error(level, noisy, noise),
+        seen_error(last, noisy, noise),
+        *blend_terms(last, first, noisy),
+    )
+    table = tile.trim(torch.cat(maps).mean(1))
+    return torch.stack(
+        [table[..., *cell].mean((-2, -1)) for cell in parts(tile.inner.size, CELL)]
+    ).cpu()
 
 
-def _estimates(networks: Networks, anchor: Tensor, clip: PreparedClip) -> Method:
-    """Give prior and stage 2 together as a function of (1, C, H, W) noisy frames: (2, C, H, W)."""
+def _tile(part: tuple[slice, slice], clip: PreparedClip, networks: Networks) -> Tile:
+    """Surround a part of a frame by what the prior sees of the frame."""
+    rows, columns = part
+    inner = Box(rows.start, columns.start, rows.stop, columns.stop)
+    return Tile(inner, inner.grown(networks.prior.reach, *clip.size))
 
-    def apply(noisy: Tensor) -> Tensor:
-        frames = noisy.expand_as(anchor)
-        sigma = sigma_map(clip.noise, frames)
-        joint = observe(networks.prior, frames, sigma)
-        denoised, _ = joint.chunk(2, dim=1)
-        both = torch.cat((denoised, refine(networks.refiner, anchor, joint, sigma)))
-        return both.mean(1, keepdim=True) if clip.grey else both
 
-    return apply
+def _shake(
+    networks: Networks, noise: NoiseModel, frame: PreparedFrame, probe: Tensor
+) -> PreparedFrame:
+    """Add a little noise to a frame and apply the prior again."""
+    noisy = (frame.noisy + PROBE * probe)[None]
+    sigma = sigma_map(noise, noisy)
+    return PreparedFrame(noisy[0], apply_prior(networks.prior, noisy, sigma)[0], sigma[0])
+
+
+def _estimates(networks: Networks, frame: PreparedFrame, anchor: Tensor, is_grey: bool) -> Tensor:
+    """Give the estimates of prior and stage 2, (2, C, H, W)."""
+    both = torch.stack((frame.denoised, refine_frame(networks.refiner, frame, anchor)))
+    return both.mean(1, keepdim=True) if is_grey else both

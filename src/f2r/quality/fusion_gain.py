@@ -16,14 +16,15 @@ from f2r.config import DEFAULT_TUNING, Tuning
 from f2r.method.fusion import fuse_frame
 from f2r.method.networks import Networks
 from f2r.method.prepared_clip import PreparedClip
-from f2r.method.preprocess import PreparedFrame, Preprocessor
+from f2r.method.preprocess import Preprocessor
+from f2r.method.speed import Steps
 from f2r.method.stream import PlaneStream, run_through
 from f2r.quality.error_estimation import standard_errors
 from f2r.quality.estimated_errors import Errors
-from f2r.quality.sample_tiles import visits
+from f2r.quality.sample_tiles import visited_pixels, visits
 from f2r.quality.stein import copied_noise, draw_probe
 
-PARTS = 4
+PARTS = 2
 """Parts of the clip that are measured."""
 
 PART_SIDE = 160
@@ -34,16 +35,19 @@ FUSION_PROBE = 0.1
 rounding of bfloat16 is visible."""
 
 
-def frames_worth(size: tuple[int, int], reach: int) -> float:
-    """Give the cost of `add_fusion` in frames of inference.
+def fusion_steps(networks: Networks, size: tuple[int, int], targets: int) -> Steps:
+    """Give the pixels that `add_fusion` applies each step to.
 
     Args:
-        size: rows and columns of a frame.
-        reach: frames on either side that a fused frame depends on.
+        networks: the three networks.
+        size: rows and columns of the sample.
+        targets: frames of the sample that have a neighbour.
     """
-    height, width = size
-    part = min(PART_SIDE, height) * min(PART_SIDE, width)
-    return 2 * PARTS * (2 * reach + 1) * part / (height * width)
+    pixels = visited_pixels(targets, size, PARTS, PART_SIDE)
+    radius = networks.temporal.radius
+    window = 2 * (2 * radius + 1) * pixels
+    pairs = 2 * 2 * (networks.lookahead + radius) * pixels
+    return Steps(2 * pixels, pairs, window, window, 2 * pixels)
 
 
 @torch.no_grad()
@@ -65,12 +69,10 @@ def add_fusion(
         generator: randomness of parts and probe.
         tuning: weights of the fusion.
     """
-    gains, parts = list[float](), dict[tuple[tuple[int, int], ...], _Part]()
-    for target, place in visits(clip.targets, clip.size, generator, PARTS, PART_SIDE):
-        key = tuple((one.start, one.stop) for one in place)
-        if key not in parts:  # its visits follow each other
-            parts = {key: _Part(networks, preprocessor, errors, clip, place, tuning)}
-        gains.append(parts[key].gain(target, generator))
+    gains = [
+        _Part(networks, preprocessor, errors, clip, place, tuning).gain(target, generator)
+        for target, place in visits(clip.targets, clip.size, generator, PARTS, PART_SIDE)
+    ]
     doubt = standard_errors(torch.tensor(gains)[:, None])[0]
     fused = replace(errors, fusion=fmean(gains), fusion_spread=doubt)
     if not fused.fuses:
@@ -80,7 +82,7 @@ def add_fusion(
 
 
 class _Part:
-    """One part of the clip; the prior is applied once to each of its frames.
+    """One part of the clip.
 
     Args:
         networks: the three networks.
@@ -101,13 +103,12 @@ class _Part:
         tuning: Tuning,
     ) -> None:
         self._networks, self._preprocessor, self._errors = networks, preprocessor, errors
-        self._clip, self._here, self._tuning = clip, (..., *place), tuning
-        self._ready: dict[int, PreparedFrame] = {}
+        self._clip, self._place, self._tuning = clip, place, tuning
 
     def gain(self, target: int, generator: torch.Generator) -> float:
         """Estimate by how much the squared error of a frame of this part falls."""
-        frame = self._clip.frames[target]
-        noisy, level = frame.noisy[self._here], frame.denoised[: self._clip.channels][self._here]
+        frame = self._clip.frames[target].part(*self._place)
+        noisy, level = frame.noisy, frame.denoised[: self._clip.channels]
         shake = draw_probe(self._clip.noise, level, generator).expand_as(noisy)
         refined, fused = self._refine_and_fuse(target, noisy)
         refined_then, fused_then = self._refine_and_fuse(target, noisy + FUSION_PROBE * shake)
@@ -124,14 +125,9 @@ class _Part:
         wanted = range(middle - radius, middle + radius + 1)
         stream = PlaneStream(self._networks, self._preprocessor, self._errors.blend.weight, wanted)
         prepared = (
-            stream.prepare(noisy) if i == target else self._prepared(stream, i) for i in around
+            stream.prepare(noisy) if i == target else self._clip.frames[i].part(*self._place)
+            for i in around
         )
         frames = dict(enumerate(run_through(stream, prepared)))
         share, refined = self._errors.share, frames[middle].refined
         return refined, fuse_frame(frames, middle, radius, noise, share, self._tuning)
-
-    def _prepared(self, stream: PlaneStream, index: int) -> PreparedFrame:
-        """Give a frame with the prior's estimate and without flows."""
-        if index not in self._ready:
-            self._ready[index] = stream.prepare(self._clip.frames[index].noisy[self._here])
-        return replace(self._ready[index], to_previous=None, to_next=None)

@@ -6,7 +6,7 @@ Stage 1 does not receive frame t, but the flow is estimated on D(y_t), which con
 """
 
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 
@@ -38,7 +38,7 @@ def leaked_noise(
     preprocessor: Preprocessor,
     clip: PreparedClip,
     target: int,
-    place: tuple[Any, ...],
+    place: tuple[slice, slice],
     generator: torch.Generator,
 ) -> Leaked:
     """Estimate the covariances of anchor and refined frame with n_t by way of the flow.
@@ -48,12 +48,12 @@ def leaked_noise(
         preprocessor: prior, noise model and flow of the clip.
         clip: prepared frames.
         target: a frame that has neighbours.
-        place: index of the part of the frame that is measured, sides multiples of 8.
+        place: rows and columns that are measured, sides multiples of 8.
         generator: randomness of n'.
     """
     reach = networks.lookahead
     around = range(max(target - reach, 0), min(target + reach + 1, len(clip.frames)))
-    frames = {i: _cut(clip.frames[i], place) for i in around}
+    frames = {i: clip.frames[i].part(*place) for i in around}
     frame = frames[target]
     level = frame.denoised[: clip.channels]
     shake = draw_probe(clip.noise, level, generator).expand_as(frame.denoised)
@@ -64,11 +64,6 @@ def leaked_noise(
     refined = [refine_frame(networks.refiner, frame, anchor) for anchor in anchors]
     pairs = (anchors, refined)
     return Leaked(*(float(copied_noise(shake, LEAK_PROBE, *pair).mean()) for pair in pairs))
-
-
-def _cut(frame: PreparedFrame, place: tuple[Any, ...]) -> PreparedFrame:
-    noisy, denoised, sigma = (image[place] for image in (frame.noisy, frame.denoised, frame.sigma))
-    return PreparedFrame(noisy, denoised, sigma, frame.gain)
 
 
 def _anchor(

@@ -4,7 +4,6 @@ Source: Ramani, Blu, Unser 2008, "Monte-Carlo SURE".
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -16,12 +15,12 @@ PROBE = 0.04
 """Monte-Carlo probe relative to the noise. At 0.1 the nonlinearity of the networks adds 0.8 % to
 the copied noise (0.06 dB)."""
 
-MOST_PRIOR = 0.5
-"""Largest share of the prior in a blend."""
+MOST_PRIOR = 1.0
+"""Largest share of the prior in a blend; 1 leaves the prior alone."""
 
 
-def blind_error(estimate: Tensor, noisy: Tensor, noise: NoiseModel) -> float:
-    """Estimate the mean squared error of an estimate that does not depend on `noisy`.
+def blind_error(estimate: Tensor, noisy: Tensor, noise: NoiseModel) -> Tensor:
+    """Estimate the squared error of an estimate that does not depend on `noisy`.
 
     Args:
         estimate: (B, C, H, W) float32.
@@ -29,9 +28,9 @@ def blind_error(estimate: Tensor, noisy: Tensor, noise: NoiseModel) -> float:
         noise: model of the noise in y.
 
     Returns:
-        Unbiased estimate in nominal units squared; can be negative for tiny errors.
+        (B, C, H, W), nominal units squared; the mean is unbiased and can be negative.
     """
-    return float((estimate - noisy).square().mean() - noise.variance(estimate).mean())
+    return (estimate - noisy).square() - noise.variance(estimate)
 
 
 @dataclass(frozen=True)
@@ -61,27 +60,14 @@ def copied_noise(probe: Tensor, size: float, before: Tensor, after: Tensor) -> T
     return probe * (after - before) / size
 
 
-def see(denoise: Callable[[Tensor], Tensor], noisy: Tensor, probe: Tensor) -> Seen:
-    """Apply a method to frames, and again to the same frames with a little noise added.
-
-    Args:
-        denoise: maps (B, C, H, W) noisy frames to estimates.
-        noisy: (B, C, H, W) y.
-        probe: noise drawn from the model of the noise in y.
-    """
-    estimate = denoise(noisy)
-    after = denoise(noisy + PROBE * probe)
-    return Seen(estimate, copied_noise(probe, PROBE, estimate, after))
-
-
-def seen_error(seen: Seen, noisy: Tensor, noise: NoiseModel) -> float:
-    """Estimate the mean squared error of an estimate that depends on `noisy`, by Stein's method.
+def seen_error(seen: Seen, noisy: Tensor, noise: NoiseModel) -> Tensor:
+    """Estimate the squared error of an estimate that depends on `noisy`, by Stein's method.
 
     Returns:
-        Estimate in nominal units squared: residual - noise + twice the copied noise.
+        (B, C, H, W), nominal units squared: residual - noise + twice the copied noise.
     """
     residual = (seen.estimate - noisy).square() + 2 * seen.copied
-    return float(residual.mean() - noise.variance(seen.estimate.clamp(0, 1)).mean())
+    return residual - noise.variance(seen.estimate.clamp(0, 1))
 
 
 @dataclass(frozen=True)

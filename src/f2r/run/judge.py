@@ -78,9 +78,9 @@ def judge_plane(
         is_given: whether the user gave the noise model.
         generator: randomness of tiles and probes.
     """
-    clips = _with_anchors(clips, networks)
     if not look.is_measurable:
         return PlaneJudgement(look, clips, None)
+    clips = _with_anchors(clips, networks)
     if is_given:
         judged = _check(look, clips)
     elif look.is_noise_free:

@@ -1,21 +1,28 @@
 """Read a sample of the clip, estimate the noise of each plane, prepare the sample."""
 
+import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from torch import Tensor
 
 from f2r.io.clip import FrameReader
 from f2r.method.networks import Networks
+from f2r.method.planes import PlaneLayout
 from f2r.method.prepared_clip import PreparedClip, prepare_clip
-from f2r.method.speed import seconds_of_draft, seconds_of_stages
-from f2r.method.storage import choose_keep
+from f2r.method.speed import EVERY_STEP, Steps, measure_speed, seconds_of_draft
+from f2r.method.storage import Keep, choose_keep
 from f2r.models.draft import DraftDenoiser
+from f2r.quality.sample_tiles import typical_targets
 from f2r.run.look import PlaneLook, look_at_plane
 from f2r.run.sampling import Sample, take_sample
 from f2r.run.setup import Setup
 from f2r.system.progress import StageClock
+from f2r.train.sample import Region
+
+TIMED_FRAMES = 5
+"""Frames that are prepared where only the time of a frame is measured: a window of stage 1."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +37,12 @@ class Looked:
     """One per plane."""
     clips: Sequence[Sequence[PreparedClip]]
     """Per plane: its prepared stretches."""
+    speed: Steps
+    """Measured seconds per pixel of a frame, all planes together."""
     seconds_per_frame: float
     """Time of inference, measured on one frame of the sample."""
+    seconds_to_read: float
+    """Time to read a frame."""
 
 
 def look(
@@ -47,27 +58,49 @@ def look(
     with clock.stage("estimate noise"):
         looks = [look_at_plane(seen, setup, networks) for seen in first_stretch(sample, setup)]
     frames = setup.info.frames or sample.frames
+    to_read = clock.seconds["read sample"] / sample.frames
     if networks.draft is not None:
         seconds = _seconds_of_draft(networks.draft, setup, sample, looks)
-        return Looked(frames, sample, looks, [[] for _ in looks], seconds)
+        return Looked(frames, sample, looks, [[] for _ in looks], Steps(), seconds, to_read)
     keep = choose_keep(checkpoints, setup.device)
-    clips: list[list[PreparedClip]] = [[] for _ in looks]
     with clock.stage("prior and flow"):
-        total, done = sample.frames * len(looks), 0
-        for k, stretch in _planes_of_stretches(sample, looks):
-            if looks[k].is_noise_free:
-                continue
+        clips = _prepare(sample, looks, networks, setup, clock, keep)
+    if not setup.config.trains:
+        clips = [[_aimed(clip, frames) for clip in of_plane] for of_plane in clips]
+    prepared = sum(len(clip.frames) for of_plane in clips for clip in of_plane)
+    speed = _speed(clips, networks, clock.seconds["prior and flow"] / max(prepared, 1))
+    per_frame = round(speed.seconds(EVERY_STEP.times(math.prod(setup.layout.padded))), 4)
+    return Looked(frames, sample, looks, clips, speed, per_frame, to_read)
 
-            def count(number: int, before: int = done) -> None:
-                clock.tell("prior and flow", (before + number) / total)
 
-            grey, radius = setup.layout.is_grey(k), networks.temporal.radius
-            clips[k].append(
-                prepare_clip(stretch, looks[k].preprocessor, grey, count, keep=keep, radius=radius)
-            )
-            done += len(stretch)
-    seconds = _seconds_per_frame(clips, networks, setup, sample, clock)
-    return Looked(frames, sample, looks, clips, seconds)
+def _prepare(
+    sample: Sample,
+    looks: Sequence[PlaneLook],
+    networks: Networks,
+    setup: Setup,
+    clock: StageClock,
+    keep: Keep,
+) -> list[list[PreparedClip]]:
+    """Apply prior and flow to the stretches of each plane."""
+    clips: list[list[PreparedClip]] = [[] for _ in looks]
+    total = len(looks) * sum(min(len(stretch), sample.run) for stretch in sample.stretches)
+    done = 0
+    for k, stretch in _planes_of_stretches(sample, looks):
+
+        def count(number: int, before: int = done) -> None:
+            clock.tell("prior and flow", (before + number) / total)
+
+        grey, radius = setup.layout.is_grey(k), networks.temporal.radius
+        clips[k].append(
+            prepare_clip(stretch, looks[k].preprocessor, grey, count, keep=keep, radius=radius)
+        )
+        done += len(stretch)
+    return clips
+
+
+def _aimed(clip: PreparedClip, frames: int) -> PreparedClip:
+    """Restrict anchors to typical frames of a clip of `frames` frames."""
+    return replace(clip, aims=typical_targets(clip, frames))
 
 
 def first_stretch(sample: Sample, setup: Setup) -> Iterator[list[Tensor]]:
@@ -81,24 +114,42 @@ def first_stretch(sample: Sample, setup: Setup) -> Iterator[list[Tensor]]:
 def _planes_of_stretches(
     sample: Sample, looks: Sequence[PlaneLook]
 ) -> Iterator[tuple[int, list[Tensor]]]:
-    """Yield the frames of each plane of each stretch, and free the stretch."""
-    while sample.stretches:
-        stretch = sample.stretches.pop(0)
-        for k, plane in enumerate(looks):
-            yield k, [plane.scale * planes[k] for planes in stretch]
+    """Yield the frames of each plane of each stretch that are prepared, and free the stretch.
+
+    Where errors cannot be estimated, one window is prepared, to measure the time of a frame.
+    """
+    for region in sample.judged:
+        stretch, is_first = sample.stretches.pop(0), region is sample.judged[0]
+        for k, look in enumerate(looks):
+            if look.is_noise_free or not (look.is_measurable or is_first):
+                continue
+            frames = _middle(stretch, sample.run if look.is_measurable else TIMED_FRAMES)
+            yield k, [look.scale * _cut(planes[k], region, sample.layout) for planes in frames]
 
 
-def _seconds_per_frame(
-    clips: Sequence[Sequence[PreparedClip]],
-    networks: Networks,
-    setup: Setup,
-    sample: Sample,
-    clock: StageClock,
-) -> float:
-    """Measure inference on one frame of the sample and scale it to whole frames."""
-    prepared = clock.seconds["prior and flow"] / sample.frames
-    stages = sum(seconds_of_stages(networks, of_plane[0]) for of_plane in clips if of_plane)
-    return _for_whole_frames(prepared + stages, setup, sample)
+def _middle(stretch: list[list[Tensor]], most: int) -> list[list[Tensor]]:
+    first = max(len(stretch) - most, 0) // 2
+    return stretch[first : first + most]
+
+
+def _cut(plane: Tensor, region: Region, layout: PlaneLayout) -> Tensor:
+    """Cut a region out of a plane, (C, H, W); sides as large as those of the plane keep padding."""
+    rows = slice(region.top, region.top + region.height)
+    columns = slice(region.left, region.left + region.width)
+    all_rows, all_columns = region.height == layout.height, region.width == layout.width
+    return plane[:, slice(None) if all_rows else rows, slice(None) if all_columns else columns]
+
+
+def _speed(clips: Sequence[Sequence[PreparedClip]], networks: Networks, prepared: float) -> Steps:
+    """Measure every step on one frame of each plane of the sample.
+
+    Args:
+        clips: per plane, its prepared stretches.
+        networks: the networks of the run.
+        prepared: seconds of prior and flow for a frame of a plane.
+    """
+    firsts = (of_plane[0] for of_plane in clips if of_plane)
+    return sum((measure_speed(networks, clip, prepared) for clip in firsts), Steps())
 
 
 def _seconds_of_draft(
@@ -110,9 +161,4 @@ def _seconds_of_draft(
         for plane, look in zip(sample.stretches[0][0], looks, strict=True)
         if not look.is_noise_free
     )
-    return _for_whole_frames(seconds, setup, sample)
-
-
-def _for_whole_frames(seconds: float, setup: Setup, sample: Sample) -> float:
-    whole, seen = setup.layout.padded, sample.layout.padded
-    return round(seconds * (whole[0] * whole[1]) / (seen[0] * seen[1]), 4)
+    return round(seconds * math.prod(setup.layout.padded) / math.prod(sample.layout.padded), 4)

@@ -1,6 +1,5 @@
 """Preparation of a run: measure, judge, adapt, decide."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -9,11 +8,9 @@ from typing import Any
 
 import torch
 
-from f2r.config import TRAINING_SECONDS
 from f2r.io.clip import FrameReader
 from f2r.method.networks import Networks
 from f2r.method.prepared_clip import PreparedClip
-from f2r.quality.fusion_gain import frames_worth
 from f2r.run.decide import PlaneDecision, after_training, complete_errors, decide_plane
 from f2r.run.judge import PlaneJudgement, judge_plane
 from f2r.run.look_at_clip import Looked, look
@@ -25,14 +22,9 @@ from f2r.run.sentences import (
     describe_quality,
 )
 from f2r.run.setup import Setup
+from f2r.run.time_plan import plan_time, training_seconds
 from f2r.system.progress import StageClock
 from f2r.train.adapt import Adaptation, AdaptConfig, adapt
-
-LEAK_COST = 6
-"""Cost of measuring the leak, in frames of inference."""
-
-PLANNED_SHARE = 0.96
-"""Share of a time budget that is planned; the rest is a reserve."""
 
 Announce = Callable[[str], None]
 
@@ -70,12 +62,13 @@ def prepare(
     generator = torch.Generator().manual_seed(setup.config.seed)
     tuning = setup.config.tuning
     looked = look(reader, networks, setup, clock, checkpoints)
-    planned = training_seconds(looked, networks, setup, clock)
-    for sentence in describe_looks(looked.looks, looked.seconds_per_frame, planned, looked.frames):
+    plan = plan_time(looked, networks, setup, clock)
+    clock.expect(plan.coming)
+    for sentence in describe_looks(looked, plan):
         announce(sentence)
     judgements = judge(looked, networks, setup, clock, generator)
     with clock.stage("train"):
-        seconds = training_seconds(looked, networks, setup, clock)
+        seconds = training_seconds(looked, setup, clock, plan.choose + plan.denoise)
         adaptation, judgements = _adapt(judgements, networks, setup, seconds, clock, checkpoints)
     with clock.stage("choose output"):
         judgements = [complete_errors(one, networks, tuning, generator) for one in judgements]
@@ -83,7 +76,7 @@ def prepare(
     quality = describe_draft if networks.draft is not None else describe_quality
     for sentence in [*describe_judgements(judgements), *quality(decisions, judgements)]:
         announce(sentence)
-    report = preparation_report(looked, planned, judgements, adaptation, decisions)
+    report = preparation_report(looked, plan, judgements, adaptation, decisions)
     return Prepared(decisions, networks, report)
 
 
@@ -103,21 +96,6 @@ def judge(
         ]
 
 
-def training_seconds(looked: Looked, networks: Networks, setup: Setup, clock: StageClock) -> float:
-    """Give the training time: that of the preset, or the rest of the time budget."""
-    config = setup.config
-    if not any(one.allows_training for one in looked.looks):
-        return 0.0
-    if config.steps is not None:
-        return math.inf
-    if config.time_budget is None:
-        return TRAINING_SECONDS[config.preset]
-    reach = networks.lookahead + networks.temporal.radius
-    choice = LEAK_COST + frames_worth(setup.layout.padded, reach)
-    inference = (looked.frames + choice) * looked.seconds_per_frame
-    return max(PLANNED_SHARE * config.time_budget - clock.elapsed - inference, 0.0)
-
-
 def _adapt(
     judgements: Sequence[PlaneJudgement],
     networks: Networks,
@@ -131,7 +109,7 @@ def _adapt(
     if seconds <= 0 or not clips:
         return None, list(judgements)
     config = AdaptConfig(seconds, setup.config.steps, setup.config.tuning)
-    clips, done = adapt(networks, clips, config, setup.config.seed, checkpoints, clock.progress)
+    clips, done = adapt(networks, clips, config, setup.config.seed, checkpoints, clock.pass_on)
     after = iter(zip(clips, done.changes, done.blends, strict=True))
     return done, [
         _after_training(one, list(islice(after, len(one.shots))))

@@ -9,12 +9,13 @@ from f2r.run.judge import PlaneJudgement
 from f2r.run.look_at_clip import Looked
 from f2r.run.result import Mark
 from f2r.run.setup import Setup
+from f2r.run.time_plan import TimePlan
 from f2r.train.adapt import Adaptation
 
 
 def preparation_report(
     looked: Looked,
-    planned: float,
+    plan: TimePlan,
     judgements: Sequence[PlaneJudgement],
     adaptation: Adaptation | None,
     decisions: Sequence[PlaneDecision],
@@ -23,7 +24,7 @@ def preparation_report(
 
     Args:
         looked: the sample and its measurements.
-        planned: training time that was announced, in seconds.
+        plan: the time that was announced.
         judgements: one per plane.
         adaptation: what training did; None without training.
         decisions: one per plane.
@@ -35,7 +36,7 @@ def preparation_report(
         "rows_and_columns_trained_on": [layout.height, layout.width],
         "noise": [one.to_dict() for one in judgements],
         "seconds_per_frame": looked.seconds_per_frame,
-        "training_seconds_planned": round(planned, 1),
+        "seconds_announced": plan.to_dict(),
         **training,
         "estimated_psnr": [
             quality_to_dict(decision, one.errors)

@@ -11,19 +11,34 @@ from f2r.method.planes import PlaneLayout, layout_of
 from f2r.train.sample import (
     BYTES_PER_PIXEL,
     STRETCH_FRAMES,
+    Region,
     choose_stretches,
     colour_frames_worth,
     frames_within,
     read_stretches,
     region_size,
+    shrunk,
     spread_regions,
 )
 
 JUDGED_FRAMES = 18
-"""Frames that are prepared to measure noise and quality when nothing is trained."""
+"""Frames that the noise is measured on when nothing is trained."""
+
+SHORT_FRAMES = 12
+"""The same of a clip of less than twice as many frames."""
 
 JUDGED_GIB = 0.75
 """Memory for them in GiB; larger frames are cropped."""
+
+QUALITY_FRAMES = 7
+"""Frames in the middle of each stretch that quality is measured on when nothing is trained: three
+complete windows."""
+
+QUALITY_SHARE = 0.2
+"""Largest share of the pixels of a clip that quality is measured on then."""
+
+QUALITY_PIXELS = 2**18
+"""Pixels of a frame that quality is measured on at least."""
 
 TRAINING_FRAMES = 4 * STRETCH_FRAMES
 """Least number of frames to train on, if the clip has them; large frames are cropped."""
@@ -43,6 +58,10 @@ class Sample:
     """Per stretch, frame and plane: (C, H', W') nominal."""
     frames: int
     """Frames in all stretches."""
+    judged: list[Region]
+    """Per stretch: the part of its frames that is prepared."""
+    run: int
+    """Frames in the middle of each stretch that are prepared, at most."""
 
 
 def _gib(config: DenoiseConfig) -> float:
@@ -68,7 +87,27 @@ def _region(info: ClipInfo, config: DenoiseConfig) -> tuple[int, int]:
 
 def _most_frames(info: ClipInfo, size: tuple[int, int], config: DenoiseConfig) -> int:
     limit = frames_within(info, size, _gib(config))
-    return limit if config.trains else min(limit, JUDGED_FRAMES)
+    if config.trains:
+        return limit
+    is_short = info.frames is not None and info.frames < 2 * JUDGED_FRAMES
+    return min(limit, SHORT_FRAMES if is_short else JUDGED_FRAMES)
+
+
+def _judged_size(
+    info: ClipInfo, size: tuple[int, int], frames: int, config: DenoiseConfig
+) -> tuple[int, int]:
+    """Choose rows and columns of the part of the sample's frames that is prepared.
+
+    Args:
+        info: the clip.
+        size: rows and columns of the sample.
+        frames: frames that are prepared.
+        config: options of the run.
+    """
+    if config.trains or info.frames is None:
+        return size
+    pixels = QUALITY_SHARE * info.frames * info.height * info.width / frames
+    return shrunk(size, max(pixels, QUALITY_PIXELS))
 
 
 def take_sample(reader: FrameReader, config: DenoiseConfig) -> Sample:
@@ -83,6 +122,10 @@ def take_sample(reader: FrameReader, config: DenoiseConfig) -> Sample:
     read = read_stretches(reader, stretches, spread_regions(info, size, len(stretches)))
     if not read:
         raise InputError("the clip has no frames")
-    layout = layout_of(replace(info, height=size[0], width=size[1]))
+    seen = replace(info, height=size[0], width=size[1])
+    layout, lengths = layout_of(seen), [len(stretch) for stretch in read]
     planes = [[layout.split(frame) for frame in stretch] for stretch in read]
-    return Sample(layout, planes, sum(len(stretch) for stretch in read))
+    run = max(lengths) if config.trains else QUALITY_FRAMES
+    judged = _judged_size(info, size, sum(min(length, run) for length in lengths), config)
+    regions = spread_regions(seen, judged, len(read))
+    return Sample(layout, planes, sum(lengths), regions, run)

@@ -11,7 +11,9 @@ from f2r.quality.estimated_errors import Errors
 from f2r.run.decide import PlaneDecision
 from f2r.run.judge import PlaneJudgement
 from f2r.run.look import PlaneLook
+from f2r.run.look_at_clip import Looked
 from f2r.run.repair import Repair
+from f2r.run.time_plan import TimePlan
 
 LEAK_LIMIT = 0.015
 """Leak above which a warning is given."""
@@ -57,23 +59,16 @@ def describe_disk(info: ClipInfo, folder: Path, sample: float) -> str:
     )
 
 
-def describe_looks(
-    looks: Sequence[PlaneLook], per_frame: float, training: float, frames: int
-) -> list[str]:
-    """Describe noise and expected time.
-
-    Args:
-        looks: one per plane.
-        per_frame: seconds of inference for a frame.
-        training: seconds of training.
-        frames: frames of the clip.
-    """
-    said = [sentence for look in looks for sentence in describe_noise(look)]
-    if all(look.is_noise_free for look in looks):
+def describe_looks(looked: Looked, plan: TimePlan) -> list[str]:
+    """Describe noise and expected time."""
+    said = [sentence for look in looked.looks for sentence in describe_noise(look)]
+    if all(look.is_noise_free for look in looked.looks):
         return said
-    total = describe_seconds(per_frame * frames)
-    first = f", after {describe_seconds(training)} of training" if training else ""
-    return [*said, f"time: about {per_frame:.2g} s per frame, {total} in total{first}"]
+    per_frame = f"{looked.seconds_per_frame:.2g} s per frame"
+    if math.isinf(plan.train):
+        return [*said, f"time: about {per_frame}, after a number of training steps"]
+    training = f", {describe_seconds(plan.train)} of it training" if plan.train else ""
+    return [*said, f"time: about {describe_seconds(plan.total)} in total{training}; {per_frame}"]
 
 
 def describe_noise(look: PlaneLook) -> list[str]:
@@ -167,8 +162,6 @@ def describe_bytes(count: float) -> str:
 
 def describe_seconds(seconds: float) -> str:
     """Format a time with a suitable unit."""
-    if math.isinf(seconds):
-        return "an unknown time"
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

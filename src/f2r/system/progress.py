@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,8 @@ class Progress:
     """Training loss, averaged over the last steps; None outside training."""
     step: int = 0
     """Optimiser steps done."""
+    left: float | None = None
+    """Expected seconds until the run ends; None before its stages are planned."""
 
 
 ProgressCallback = Callable[[Progress], None]
@@ -35,6 +37,8 @@ class StageClock:
         self.seconds: dict[str, float] = {}
         """Seconds that each finished stage took."""
         self._start = time.monotonic()
+        self._coming: dict[str, float] = {}
+        self._running, self._since = "", self._start
 
     @property
     def elapsed(self) -> float:
@@ -46,16 +50,40 @@ class StageClock:
         self.seconds |= seconds
         self._start -= elapsed
 
+    def expect(self, coming: Mapping[str, float]) -> None:
+        """Plan the rest of the run: expected seconds of each stage to come."""
+        self._coming = dict(coming)
+
     def tell(self, stage: str, fraction: float) -> None:
         """Report the finished share of a stage."""
+        self.pass_on(Progress(stage, fraction))
+
+    def pass_on(self, report: Progress) -> None:
+        """Report with the time that the whole run still takes."""
         if self.progress:
-            self.progress(Progress(stage, fraction))
+            self.progress(replace(report, left=self._left(report)))
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Measure a stage; its seconds are rounded to hundredths."""
-        start = time.monotonic()
+        self._running, self._since = name, time.monotonic()
         self.tell(name, 0.0)
         yield
         self.tell(name, 1.0)
-        self.seconds[name] = round(time.monotonic() - start, 2)
+        self.seconds[name] = round(time.monotonic() - self._since, 2)
+        self._coming.pop(name, None)
+
+    def _left(self, report: Progress) -> float | None:
+        """Add what is left of the running stage to the stages after it.
+
+        A stage begins with its planned time and ends with that of its measured pace. Parts of a
+        stage under other names tell nothing about its pace.
+        """
+        if self._running not in self._coming:
+            return None
+        planned, spent = self._coming[self._running], time.monotonic() - self._since
+        later = sum(self._coming.values()) - planned
+        done = report.fraction
+        if report.stage != self._running or done == 0:
+            return later + max(planned - spent, 0.0)
+        return later + (1 - done) * ((1 - done) * planned + spent)

@@ -59,6 +59,11 @@ def region_size(info: ClipInfo, gib: float, frames: int) -> tuple[int, int]:
     pixels = min(
         gib * 2**30 / (BYTES_PER_PIXEL * colour_frames_worth(info) * frames), MOST_REGION_PIXELS
     )
+    return shrunk(whole, pixels)
+
+
+def shrunk(whole: tuple[int, int], pixels: float) -> tuple[int, int]:
+    """Shrink rows and columns alike to `pixels`; a side keeps `SMALLEST_REGION` if it has it."""
     shrink = min((pixels / (whole[0] * whole[1])) ** 0.5, 1.0)
     if shrink == 1.0:
         return whole
@@ -98,7 +103,7 @@ def choose_stretches(frames: int, limit: int) -> list[range]:
     """
     if frames <= limit:
         return [range(frames)]
-    run = min(STRETCH_FRAMES, limit)
+    run = limit if limit < 2 * STRETCH_FRAMES else STRETCH_FRAMES
     count = max(limit // run, 1)
     gap = (frames - run) / max(count - 1, 1)
     starts = [round(i * gap) for i in range(count)]

@@ -1,0 +1,99 @@
+"""The time of a run: what has passed, and what its stages to come will take."""
+
+import math
+from dataclasses import dataclass
+
+from f2r.config import TRAINING_SECONDS
+from f2r.method.networks import Networks
+from f2r.method.speed import Steps
+from f2r.quality.error_estimation import judging_steps, leak_steps
+from f2r.quality.fusion_gain import fusion_steps
+from f2r.run.look_at_clip import Looked
+from f2r.run.setup import Setup
+from f2r.system.progress import StageClock
+
+PLANNED_SHARE = 0.96
+"""Share of a time budget that is planned; the rest is a reserve."""
+
+
+@dataclass(frozen=True)
+class TimePlan:
+    """Seconds of a run, known once its sample was looked at."""
+
+    passed: float
+    """Already passed."""
+    judge: float
+    """Expected for the anchors and the estimated errors."""
+    train: float
+    """Training; infinite where steps are counted instead."""
+    choose: float
+    """Expected for the leak and the gain of fusion."""
+    denoise: float
+    """Expected for reading and inference of all frames; writing runs beside it."""
+
+    @property
+    def total(self) -> float:
+        """The whole run."""
+        return self.passed + sum(self.coming.values())
+
+    @property
+    def coming(self) -> dict[str, float]:
+        """Expected seconds by stage, as the clock names them."""
+        return {
+            "judge": self.judge,
+            "train": self.train,
+            "choose output": self.choose,
+            "denoise": self.denoise,
+        }
+
+    def to_dict(self) -> dict[str, float | None]:
+        """Convert to JSON values; None where the time is not known."""
+        seconds = {"passed": self.passed, **self.coming, "total": self.total}
+        return {k: round(s, 2) if math.isfinite(s) else None for k, s in seconds.items()}
+
+
+def plan_time(looked: Looked, networks: Networks, setup: Setup, clock: StageClock) -> TimePlan:
+    """Expect the time of each stage from the measured speed of every step.
+
+    Args:
+        looked: the sample and the speed.
+        networks: the networks of the run.
+        setup: what the run works with.
+        clock: knows what has passed.
+    """
+    judge, choose = (looked.speed.seconds(steps) for steps in _steps(looked, networks))
+    denoise = looked.frames * (looked.seconds_per_frame + looked.seconds_to_read)
+    train = training_seconds(looked, setup, clock, judge + choose + denoise)
+    return TimePlan(clock.elapsed, judge, train, choose, denoise)
+
+
+def training_seconds(looked: Looked, setup: Setup, clock: StageClock, others: float) -> float:
+    """Give the training time: that of the preset, or the rest of the time budget.
+
+    Args:
+        looked: the sample.
+        setup: what the run works with.
+        clock: knows what has passed.
+        others: expected seconds of the other stages to come.
+    """
+    config = setup.config
+    if not any(one.allows_training for one in looked.looks):
+        return 0.0
+    if config.steps is not None:
+        return math.inf
+    if config.time_budget is None:
+        return TRAINING_SECONDS[config.preset]
+    return max(PLANNED_SHARE * config.time_budget - clock.elapsed - others, 0.0)
+
+
+def _steps(looked: Looked, networks: Networks) -> tuple[Steps, Steps]:
+    """Give the pixels of each step in judging and in choosing."""
+    pairs = zip(looked.looks, looked.clips, strict=True)
+    judged = [clips for look, clips in pairs if look.is_measurable and clips]
+    if not judged or not any(clip.targets for clip in judged[0]):
+        return Steps(), Steps()
+    size, targets = judged[0][0].size, [len(clip.targets) for clip in judged[0]]
+    anchors = Steps(stage_1=sum(targets) * math.prod(size))
+    judge = anchors + judging_steps(networks, size, sum(targets))
+    first = networks, size, targets[0]
+    return judge, leak_steps(*first) + fusion_steps(*first)
