@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from f2r.config import TRAINING_SECONDS, DenoiseConfig, Preset
 from f2r.io.clip import ClipInfo
 from f2r.run.preview import AROUND, Preview
-from f2r.run.sampling import sample_size
+from f2r.run.sampling import prepared_size
 from f2r.system.progress import Progress, StageClock
 
 START = 5.0
@@ -37,7 +37,7 @@ class Forecast:
         if self.is_copied:
             return START
         trains = preset if self.allows_training else Preset.FAST
-        frames, pixels = sample_size(self.info, DenoiseConfig(preset=trains))
+        frames, pixels = prepared_size(self.info, DenoiseConfig(preset=trains))
         preparation = frames * pixels * self.per_pixel
         return START + preparation + TRAINING_SECONDS[trains] + self.inference()
 

@@ -1,5 +1,7 @@
 """The sample of a clip, for measurements and training."""
 
+import math
+import sys
 from dataclasses import dataclass, replace
 
 from torch import Tensor
@@ -68,17 +70,31 @@ def _gib(config: DenoiseConfig) -> float:
     return config.sample_gib if config.trains else min(config.sample_gib, JUDGED_GIB)
 
 
-def sample_size(info: ClipInfo, config: DenoiseConfig) -> tuple[int, int]:
-    """Give the frames of the sample, at most, and the pixels of each."""
+def prepared_size(info: ClipInfo, config: DenoiseConfig) -> tuple[int, int]:
+    """Give the frames that are prepared and the pixels of each."""
     size = _region(info, config)
-    most = _most_frames(info, size, config)
-    return most if info.frames is None else min(info.frames, most), size[0] * size[1]
+    stretches = _stretches(info, size, config)
+    frames = sum(min(len(stretch), _run(config)) for stretch in stretches)
+    return frames, math.prod(_judged_size(info, size, frames, config))
 
 
 def sample_bytes(info: ClipInfo, config: DenoiseConfig) -> float:
     """Give the memory of the sample while it is judged, in bytes."""
-    frames, pixels = sample_size(info, config)
-    return int(pixels * colour_frames_worth(info) * (BYTES_PER_PIXEL * frames + JUDGING_BYTES))
+    size = _region(info, config)
+    frames = sum(map(len, _stretches(info, size, config)))
+    bytes_per_pixel = BYTES_PER_PIXEL * frames + JUDGING_BYTES
+    return int(math.prod(size) * colour_frames_worth(info) * bytes_per_pixel)
+
+
+def _stretches(info: ClipInfo, size: tuple[int, int], config: DenoiseConfig) -> list[range]:
+    """Choose the frames of the sample; all that fit where the length of the clip is unknown."""
+    limit = _most_frames(info, size, config)
+    return choose_stretches(info.frames or limit, limit)
+
+
+def _run(config: DenoiseConfig) -> int:
+    """Give the frames in the middle of each stretch that are prepared, at most."""
+    return sys.maxsize if config.trains else QUALITY_FRAMES
 
 
 def _region(info: ClipInfo, config: DenoiseConfig) -> tuple[int, int]:
@@ -117,15 +133,13 @@ def take_sample(reader: FrameReader, config: DenoiseConfig) -> Sample:
         InputError: the clip has no frames.
     """
     info, size = reader.info, _region(reader.info, config)
-    limit = _most_frames(info, size, config)
-    stretches = choose_stretches(info.frames or limit, limit)
+    stretches = _stretches(info, size, config)
     read = read_stretches(reader, stretches, spread_regions(info, size, len(stretches)))
     if not read:
         raise InputError("the clip has no frames")
     seen = replace(info, height=size[0], width=size[1])
-    layout, lengths = layout_of(seen), [len(stretch) for stretch in read]
+    layout, run = layout_of(seen), _run(config)
     planes = [[layout.split(frame) for frame in stretch] for stretch in read]
-    run = max(lengths) if config.trains else QUALITY_FRAMES
-    judged = _judged_size(info, size, sum(min(length, run) for length in lengths), config)
-    regions = spread_regions(seen, judged, len(read))
-    return Sample(layout, planes, sum(lengths), regions, run)
+    prepared = sum(min(len(stretch), run) for stretch in read)
+    regions = spread_regions(seen, _judged_size(info, size, prepared, config), len(read))
+    return Sample(layout, planes, sum(map(len, read)), regions, run)
