@@ -14,6 +14,7 @@ from f2r_bench.options.studies import (
     BusyArgs,
     FlowArgs,
     KillArgs,
+    LoadArgs,
     MemoryArgs,
     NoiseEstimationArgs,
     QualityArgs,
@@ -38,6 +39,7 @@ Command = (
     | Annotated[MemoryArgs, subcommand("memory", prefix_name=False)]
     | Annotated[BusyArgs, subcommand("busy", prefix_name=False)]
     | Annotated[KillArgs, subcommand("kill", prefix_name=False)]
+    | Annotated[LoadArgs, subcommand("load", prefix_name=False)]
 )
 
 COMMANDS: dict[type, Callable[[Any], None]] = {
@@ -56,6 +58,7 @@ COMMANDS: dict[type, Callable[[Any], None]] = {
     MemoryArgs: commands.memory,
     BusyArgs: commands.busy,
     KillArgs: commands.kill,
+    LoadArgs: commands.load,
 }
 
 main = Program(

@@ -108,3 +108,5 @@ class RawArgs:
     """Also run BM4D; its package is free for non-commercial use only."""
     output: Folder = Path("raw.json")
     """File for all figures."""
+    overwrite: bool = False
+    """Replace existing files."""

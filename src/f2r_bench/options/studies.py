@@ -32,6 +32,8 @@ class QualityArgs:
     """Seed of the noise."""
     output: File = Path("quality.json")
     """File for all figures; pictures are written beside it."""
+    overwrite: bool = False
+    """Replace existing files."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ class NoiseEstimationArgs:
     """Seed of the noise."""
     output: File = Path("noise_estimation.json")
     """File for all figures."""
+    overwrite: bool = False
+    """Replace existing files."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,8 @@ class UnknownNoiseArgs:
     """Seed of the noise."""
     output: File = Path("unknown_noise.json")
     """File for all figures."""
+    overwrite: bool = False
+    """Replace existing files."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +99,8 @@ class RealNoiseArgs:
     """Seed of the noise that the removed part is compared with."""
     output: File = Path("real_noise.json")
     """File for all figures."""
+    overwrite: bool = False
+    """Replace existing files."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +119,8 @@ class FlowArgs:
     """Seed of the noise."""
     output: File = Path("flow.json")
     """File for all figures."""
+    overwrite: bool = False
+    """Replace existing files."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +141,8 @@ class SpeedArgs:
     """Files of weights for DVDnet: dvdnet-spatial=FILE dvdnet-temporal=FILE."""
     output: File = Path("speed.json")
     """File for all figures."""
+    overwrite: bool = False
+    """Replace existing files."""
 
 
 @dataclass(frozen=True)
@@ -146,6 +158,8 @@ class MemoryArgs:
     """More options of f2r denoise: --options='--sigma 20'."""
     output: File = Path("memory.json")
     """File for all figures."""
+    overwrite: bool = False
+    """Replace existing files."""
 
 
 @dataclass(frozen=True)
@@ -163,6 +177,8 @@ class BusyArgs:
     spin, as OpenMP does by default."""
     output: File = Path("busy.json")
     """File for all figures."""
+    overwrite: bool = False
+    """Replace existing files."""
 
 
 @dataclass(frozen=True)
@@ -183,3 +199,23 @@ class KillArgs:
     """Seed of the instants."""
     output: File = Path("kill.json")
     """File for all figures."""
+    overwrite: bool = False
+    """Replace existing files."""
+
+
+@dataclass(frozen=True)
+class LoadArgs:
+    """Call f2r.denoise many times in one process and watch its memory and open files. Linux."""
+
+    calls: int = 500
+    """Calls one after the other, each with 8 frames of 64x64."""
+    thread_calls: int = 100
+    """Calls from several threads at once."""
+    threads: int = 4
+    """How many threads."""
+    every: int = 10
+    """Calls between two looks."""
+    output: File = Path("load.json")
+    """File for all figures."""
+    overwrite: bool = False
+    """Replace existing files."""

@@ -95,6 +95,18 @@ def _write_curve(output: Path, cases: list[Case]) -> None:
     points = [
         Point(c.seconds, (c.psnr["prior"], c.psnr["anchor"], c.psnr["refined"])) for c in cases
     ]
-    name = f"{output.stem}-{cases[0].clip}-s{cases[0].sigma:g}.png"
     title = f"{cases[0].clip}, sigma {cases[0].sigma:g}"
-    write_picture(output.with_name(name), draw_curve(points, title))
+    path = _curve_path(output, cases[0].clip, cases[0].sigma)
+    write_picture(path, draw_curve(points, title))
+
+
+def curve_paths(args: QualityArgs) -> list[Path]:
+    """Name the pictures that will be written beside the figures."""
+    if len(args.budgets) < 2:
+        return []
+    clips = find_dataset(args.data, args.clips).clips
+    return [_curve_path(args.output, clip.name, sigma) for clip in clips for sigma in args.sigma]
+
+
+def _curve_path(output: Path, clip: str, sigma: float) -> Path:
+    return output.with_name(f"{output.stem}-{clip}-s{sigma:g}.png")

@@ -30,8 +30,6 @@ def measure_real_noise(args: RealNoiseArgs, say: Callable[[str], None]) -> None:
     """Denoise every clip and write what was found."""
     if not args.inputs:
         raise InputError("nothing to denoise: name noisy clips")
-    if args.pictures:
-        args.pictures.mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, Any]] = []
     for path in args.inputs:
         rows.append(_measure(path, args))
