@@ -18,6 +18,7 @@ from f2r.models.weights import load_network, save_network, shipped
 from f2r.run.files import denoise_file
 from f2r.run.job import FileOptions
 from f2r.run.resume.fingerprint import fingerprint_of
+from f2r.system.claim import Claim
 from synthetic import moving_clip
 
 FILES = ["run.json", "prepared.json", "weights.safetensors", "frames.spool", "picture.sealed"]
@@ -197,6 +198,22 @@ def test_a_damaged_state_of_stage_2_is_refused(training, tmp_path, capsys):
     assert after == before
     (work / "out.npy.run" / "temporal.ckpt").unlink()
     assert_refused(work, before, code, capsys.readouterr().err, "refiner.ckpt: is damaged")
+
+
+@pytest.mark.parametrize("kills", [1, 2])
+def test_a_run_that_was_killed_after_placing_its_output_goes_on(placing, tmp_path, whole, kills):
+    work = tmp_path / "work"
+    shutil.copytree(placing, work, copy_function=os.link)
+    assert (work / "out.npy").exists()
+    if kills == 2:  # the second time, before the output was replaced
+        part = work / "part"
+        part.write_bytes(b"unfinished")
+        with Claim(work / "out.npy", ledger=work / "out.npy.run" / "placed.json") as claim:
+            claim._note(part, work / "out.npy")
+        part.unlink()
+    assert resume(work) == 0
+    assert (work / "out.npy").read_bytes() == whole
+    assert not (work / "out.npy.run").exists()
 
 
 @pytest.mark.parametrize("damage", DAMAGES)

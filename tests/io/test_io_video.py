@@ -56,6 +56,17 @@ def sample(path, codec, pixel_format, sound):
     )
 
 
+@pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.mkv", "a.webm", "a.avi"])
+def test_the_same_frames_give_the_same_file(tmp_path, name):
+    reader = open_reader(sample(tmp_path / "in.mkv", "ffv1", "yuv420p", None))
+    written = []
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        copy(reader, open_writer(tmp_path / folder / name, reader.info))
+        written.append((tmp_path / folder / name).read_bytes())
+    assert written[0] == written[1]
+
+
 @pytest.mark.parametrize("case", MATRIX, ids=lambda case: case[0])
 def test_a_copy_keeps_all_that_its_container_can(tmp_path, case):
     name, codec, pixels, sound, subsampled, bits, db = case

@@ -104,11 +104,12 @@ class Claim:
         """
         for file in [f for f in part.rglob("*") if f.is_file()] if part.is_dir() else [part]:
             sync(file)
-        check_free(path, overwrite=self.may_replace(path))
+        may_replace = self.may_replace(path)
+        check_free(path, overwrite=may_replace)
         self._note(part, path)
         if part.is_dir():
             self._swap(part, path, check)
-        elif self.may_replace(path):
+        elif may_replace:
             part.replace(path)
         else:
             move_new(part, path)
@@ -118,8 +119,7 @@ class Claim:
         """Whether a file may be replaced: by option, or because this run wrote it."""
         if self.overwrite:
             return True
-        placed = read_ledger(self.ledger)
-        return path.name in placed and placed[path.name] == inode_facts(path)
+        return inode_facts(path) in read_ledger(self.ledger).get(path.name, [])
 
     def release(self) -> None:
         """Release the claim; a second call does nothing."""
@@ -199,10 +199,11 @@ class Claim:
                 discard(entry)
 
     def _note(self, part: Path, path: Path) -> None:
-        """Add a file to the ledger before it is put into place."""
+        """Add a file to the ledger before it is put into place, beside one that it replaces."""
         if self.ledger is None or not self.ledger.parent.is_dir():
             return
-        placed = read_ledger(self.ledger) | {path.name: inode_facts(part)}
+        placed = read_ledger(self.ledger)
+        placed[path.name] = [*placed.get(path.name, []), inode_facts(part)]
         fresh = self.part(self.ledger)
         fresh.write_text(json.dumps(placed), encoding="utf-8")
         sync(fresh)

@@ -51,8 +51,8 @@ def discard(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def read_ledger(path: Path | None) -> dict[str, list[int]]:
-    """Read the ledger of an interrupted run.
+def read_ledger(path: Path | None) -> dict[str, list[list[int]]]:
+    """Read the ledger of an interrupted run: by name, what `inode_facts` says of what was placed.
 
     Raises:
         InputError: the ledger is damaged.
@@ -63,7 +63,7 @@ def read_ledger(path: Path | None) -> dict[str, list[int]]:
         return {}
     except (OSError, ValueError, RecursionError):
         found = None
-    if not isinstance(found, dict):
+    if not isinstance(found, dict) or not all(isinstance(v, list) for v in found.values()):
         assert path is not None
         raise InputError(f"{path}: is damaged: remove {path.parent} and start again")
     return found

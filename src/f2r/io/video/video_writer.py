@@ -106,6 +106,8 @@ class VideoWriter(FileWriter):
     def _muxer_options(self) -> dict[str, str]:
         if self._encoding.muxer == "yuv4mpegpipe":
             return {"strict": "-1"}  # more than 8 bits are a common extension of the format
+        if self._encoding.muxer in {"matroska", "webm"}:
+            return {"fflags": "+bitexact"}  # no random numbers: the same frames give the same file
         return {"movflags": "use_metadata_tags"} if self._encoding.muxer in {"mp4", "mov"} else {}
 
     def _add_stream(self) -> VideoStream:
