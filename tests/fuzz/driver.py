@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import islice
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -23,6 +24,13 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "src"))
 
 from mutate import mutate
 from seeds import Seed, make_seeds
+from sidecars import SIDECARS
+
+from f2r.errors import InputError
+from f2r.io import open_reader
+from f2r.io.guard import GuardedReader
+from f2r.io.video.pipe import PipeReader
+from f2r_bench.record import write_record
 
 HANG = 20
 """Seconds after which reading a file of some kilobytes counts as hanging."""
@@ -51,6 +59,7 @@ def _options():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", default="", help="part of the name of a kind of file")
     parser.add_argument("--keep", type=Path, default=Path("runs/fuzz"), help="where failures go")
+    parser.add_argument("--record", type=Path, default=None, help="JSON for what came out")
     parser.add_argument("--inner", default=None, help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -60,8 +69,8 @@ def _read_mutants(options, folder):
     (folder / "temporary").mkdir()
     tempfile.tempdir = str(folder / "temporary")
     seeds = [seed for seed in make_seeds(folder / "seeds") if options.only in seed.name]
-    for seed in seeds:  # the files themselves can be read, and libraries are loaded
-        _read(seed, seed.path)
+    for seed in seeds:  # what is not damaged can be read; and libraries are loaded
+        _consume(seed, seed.path)
     signal.signal(signal.SIGALRM, _hang)
     failures, done, end = 0, 0, time.monotonic() + options.seconds
     while done < options.mutants and time.monotonic() < end:
@@ -72,6 +81,10 @@ def _read_mutants(options, folder):
             _keep(folder, options.keep, f"mutant {done}, seed {options.seed}: {what}")
         done += 1
     print(f"{done} mutants of {len(seeds)} kinds, {failures} failures, {_peak()} MiB at most")
+    if options.record is not None:
+        kinds = [seed.name for seed in seeds]
+        found = {"mutants": done, "failures": failures, "peak_mib": _peak(), "kinds": kinds}
+        write_record(options.record, None, {"seed": options.seed, **found})
     return int(failures > 0)
 
 
@@ -98,19 +111,9 @@ def _try(seed: Seed, dice, folder: Path):
 
 
 def _read(seed: Seed, path: Path):
-    from f2r.errors import InputError
-
+    """Read a file; return what went wrong, which a line of F2R's own is not."""
     try:
-        if seed.kind == "noise":
-            from f2r.noise.parse import load_noise
-
-            load_noise(path)
-            return None
-        with _open(seed, path) as reader:
-            for number, frame in enumerate(reader):
-                shape = (reader.info.height, reader.info.width, reader.info.channels)
-                if frame.shape != shape or number >= FRAMES:
-                    return None if frame.shape == shape else f"{seed.name}: frame {frame.shape}"
+        _consume(seed, path)
     except InputError as error:
         return None if "\n" not in str(error) else f"{seed.name}: more than one line: {error}"
     except Exception as error:
@@ -118,11 +121,24 @@ def _read(seed: Seed, path: Path):
     return None
 
 
-def _open(seed: Seed, path: Path):
-    from f2r.io import open_reader
-    from f2r.io.guard import GuardedReader
-    from f2r.io.video.pipe import PipeReader
+def _consume(seed: Seed, path: Path):
+    """Read a sidecar, or frames of a clip.
 
+    Raises:
+        InputError: it is damaged.
+        ValueError: a frame has another shape than the reader says.
+    """
+    if seed.kind in SIDECARS:
+        SIDECARS[seed.kind](path)
+        return
+    with _open(seed, path) as reader:
+        shape = (reader.info.height, reader.info.width, reader.info.channels)
+        for frame in islice(reader, FRAMES):
+            if frame.shape != shape:
+                raise ValueError(f"a frame is {frame.shape} instead of {shape}")
+
+
+def _open(seed: Seed, path: Path):
     if seed.kind == "pipe":
         return GuardedReader("-", lambda: PipeReader(io.BytesIO(path.read_bytes())))
     return open_reader(path, counts_to_nominal=True)

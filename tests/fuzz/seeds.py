@@ -1,6 +1,5 @@
 """Small real files of every kind that F2R reads, to be damaged."""
 
-import json
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -9,6 +8,7 @@ import av
 import cv2
 import numpy as np
 import tifffile
+from sidecars import make_sidecars
 
 SIZE = (32, 48)
 
@@ -20,7 +20,7 @@ class Seed:
     name: str
     path: Path
     kind: str = "clip"
-    """clip, pipe or noise."""
+    """clip, pipe, or the name of a sidecar."""
 
     def files(self) -> list[Path]:
         """List what can be damaged."""
@@ -39,7 +39,8 @@ def frames(dtype=np.uint8, count=4, channels=3):
 
 def make_seeds(folder: Path) -> list[Seed]:
     """Write one of each kind into `folder`."""
-    return [*_videos(folder), *_stacks(folder), *_folders(folder), *_sidecars(folder)]
+    clips = [*_videos(folder), *_stacks(folder), *_folders(folder)]
+    return [*clips, *(Seed(*made) for made in make_sidecars(folder))]
 
 
 def _videos(folder):
@@ -55,16 +56,26 @@ def _videos(folder):
     for name, codec, pixels in kinds:
         yield Seed(name, _video(folder / name, codec, pixels))
     yield Seed("pipe", folder / "a.y4m", "pipe")
+    yield Seed("sound.mkv", _video(folder / "sound.mkv", "libx264", "yuv420p", "aac"))
+    yield Seed("sound.mov", _video(folder / "sound.mov", "prores_ks", "yuv422p10le", "pcm_s16le"))
 
 
-def _video(path, codec, pixels):
+def _video(path, codec, pixels, sound=None):
     with av.open(str(path), "w") as output:
         stream = output.add_stream(codec, rate=25)
         stream.width, stream.height, stream.pix_fmt = SIZE[1], SIZE[0], pixels
-        for i, picture in enumerate(frames()):
+        voice = output.add_stream(sound, rate=48000) if sound else None
+        count = 12 if path.suffix == ".ts" else 4  # FFmpeg opens no shorter .ts
+        for i, picture in enumerate(frames(count=count)):
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format=pixels)
             frame.pts, frame.time_base = i, Fraction(1, 25)
             output.mux(stream.encode(frame))
+        if voice is not None:
+            tone = np.sin(np.arange(7680) / 20)[None].astype(np.float32)
+            heard = av.AudioFrame.from_ndarray(tone, format="fltp", layout="mono")
+            heard.sample_rate = 48000
+            output.mux(voice.encode(heard))
+            output.mux(voice.encode(None))
         output.mux(stream.encode(None))
     return path
 
@@ -104,6 +115,29 @@ def _zarrs(folder, grey):
         group.attrs.update(said if version == 2 else {"ome": {"version": "0.5", **said}})
         group.create_array("0", shape=grey.shape, chunks=(1, *SIZE), dtype=grey.dtype)[:] = grey
         yield Seed(f"zarr {version}", path)
+    yield from _packed_zarrs(folder, grey, group.attrs)
+
+
+def _packed_zarrs(folder, grey, attributes):
+    """Write what is packed by other compressors, and in shards."""
+    import zarr
+
+    codecs = zarr.codecs
+    for name, codec in (
+        ("blosc", codecs.BloscCodec(cname="lz4")),
+        ("gzip", codecs.GzipCodec()),
+        ("zstd", codecs.ZstdCodec()),
+    ):
+        for shards in (None, (2, *SIZE)):
+            path = folder / f"{name}{'s' if shards else ''}.zarr"
+            group = zarr.open_group(str(path), mode="w", zarr_format=3)
+            group.attrs.update(attributes)
+            sides = {"chunks": (1, SIZE[0], SIZE[1] // 2), "shards": shards}
+            made = group.create_array(
+                "0", shape=grey.shape, dtype=grey.dtype, compressors=codec, **sides
+            )
+            made[:] = grey
+            yield Seed(f"zarr {name}{' in shards' if shards else ''}", path)
 
 
 def _folders(folder):
@@ -144,18 +178,3 @@ def _raw(folder):
     path = folder / "a.dng"
     write_dng(path, frames(np.uint16, 1, 1)[0] * 16, Mosaic("RGGB", (0.0,) * 4, 4095.0))
     yield Seed("dng", path)
-
-
-def _sidecars(folder):
-    models = (
-        {"model": "poisson-gaussian", "gain": 0.01, "read": 0.02, "offset": 0.0},
-        {
-            "model": "correlated",
-            "base": {"model": "gaussian", "sigma": 0.1},
-            "correlation": [[[[0.0, 0.2, 0.0], [0.2, 1.0, 0.2], [0.0, 0.2, 0.0]]]],
-        },
-    )
-    for i, model in enumerate(models):
-        path = folder / f"noise{i}.json"
-        path.write_text(json.dumps({"noise": model}))
-        yield Seed(f"noise {i}", path, "noise")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -158,6 +159,23 @@ def test_a_strip_that_unpacks_to_far_more_than_its_page_is_refused(tmp_path, com
     assert peak < 400
 
 
+@pytest.mark.parametrize(
+    ("compression", "padding"), [("zlib", b""), ("zlib", b"\0"), ("lzma", b""), ("lzma", b"\0rest")]
+)
+def test_compressed_tiffs_are_read_also_with_bytes_after_a_strip(tmp_path, compression, padding):
+    frames = np.random.default_rng(0).integers(0, 9, (2, 300, 700), dtype=np.uint8)
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, frames, photometric="minisblack", compression=compression)
+    with tifffile.TiffFile(path) as tif:
+        tag, size = tif.pages[-1].tags["StripByteCounts"], tif.pages[-1].databytecounts[-1]
+    data = bytearray(path.read_bytes()) + padding
+    data[tag.valueoffset : tag.valueoffset + 4] = (size + len(padding)).to_bytes(4, "little")
+    path.write_bytes(data)
+    reader = open_reader(path)
+    found = np.stack([frame[..., 0] for frame in reader]) * reader.info.scale
+    assert np.array_equal(found.round().astype(np.uint8), frames)
+
+
 @pytest.mark.parametrize("name", ["a.png", "a.bmp"])
 def test_a_header_that_promises_more_pixels_than_bytes_is_refused(tmp_path, name):
     import cv2
@@ -232,6 +250,84 @@ def test_pages_of_files_elsewhere_are_refused(tmp_path, other):
     path, _ = write_multi_file_ome(tmp_path, other)
     with pytest.raises(InputError, match="does not lie beside it"):
         open_reader(path)
+
+
+def test_a_name_that_only_the_xml_parser_sees_is_refused(tmp_path):
+    path, _ = write_multi_file_ome(tmp_path, "b.ome.tif")
+    data = path.read_bytes()
+    entity = b'<!DOCTYPE OME [<!ENTITY up "../b.ome.tif">]>'
+    text = data[data.index(b"<?xml") : data.index(b"</OME>") + 6]
+    named = text.replace(b'"b.ome.tif"', b'"&up;"').replace(b"?>", b"?>" + entity, 1)
+    with tifffile.TiffWriter(path, ome=False) as tif:
+        for t in (0, 1):
+            said = {"description": named} if t == 0 else {}
+            tif.write(np.zeros((32, 32), np.uint16), metadata=None, **said)
+    with pytest.raises(InputError, match="does not lie beside it"):
+        open_reader(path)
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe"])
+def test_a_page_behind_a_link_or_a_pipe_is_refused(tmp_path, kind):
+    (tmp_path / "in").mkdir()
+    path, _ = write_multi_file_ome(tmp_path / "in", "b.ome.tif")
+    (tmp_path / "in" / "b.ome.tif").rename(tmp_path / "private.tif")
+    if kind == "link":
+        (tmp_path / "in" / "b.ome.tif").symlink_to(tmp_path / "private.tif")
+    else:
+        os.mkfifo(tmp_path / "in" / "b.ome.tif")
+    with pytest.raises(InputError, match="does not lie beside it"):
+        open_reader(path)
+
+
+def test_a_stack_that_is_reached_by_links_is_read(tmp_path):
+    for folder in ("in", "links"):
+        (tmp_path / folder).mkdir()
+    path, planes = write_multi_file_ome(tmp_path / "in", "b.ome.tif")
+    for file in (tmp_path / "in").iterdir():
+        (tmp_path / "links" / file.name).symlink_to(file)
+    assert len(list(open_reader(tmp_path / "links" / path.name))) == len(planes)
+
+
+def write_ndtiff(path, pixels):
+    """Write the simplest NDTiff: header and summary of Micro-Manager, pixels, one directory."""
+    head = struct.pack("<IIIIII", 483729, 3, 0, 2355492, 2, 0)[:20] + b"{}"
+    height, width = pixels.shape
+    start = 8 + len(head)
+    tags = {256: width, 257: height, 258: 16, 259: 1, 262: 1, 273: start, 277: 1, 278: height}
+    tags |= {279: pixels.nbytes}
+    ifd = struct.pack("<H", len(tags) + 1)
+    ifd += b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    ifd += struct.pack("<HHII", 51123, 2, 2, start - 2)
+    place = start + pixels.nbytes
+    header = b"II*\0" + struct.pack("<I", place)
+    path.write_bytes(header + head + pixels.tobytes() + ifd + struct.pack("<I", 0))
+    return start
+
+
+@pytest.mark.parametrize("named", ["../private.tif", "b.tif"])
+def test_an_index_of_micro_manager_pulls_no_other_files(tmp_path, named):
+    (tmp_path / "in").mkdir()
+    pixels = np.arange(32 * 32, dtype=np.uint16).reshape(32, 32)
+    start = write_ndtiff(tmp_path / "private.tif", pixels)
+    write_ndtiff(tmp_path / "in" / "a.tif", pixels)
+    (tmp_path / "in" / "b.tif").symlink_to(tmp_path / "private.tif")
+    index = b""
+    for time, name in enumerate(("a.tif", named)):
+        axes, place = json.dumps({"time": time}).encode(), name.encode()
+        index += struct.pack("<I", len(axes)) + axes + struct.pack("<I", len(place)) + place
+        index += struct.pack("<IiiiiIii", start, 32, 32, 1, 0, 0, 0, 0)
+    (tmp_path / "in" / "NDTiff.index").write_bytes(index)
+    with tifffile.TiffFile(tmp_path / "in" / "a.tif") as tif:
+        assert tif.series[0].shape == (2, 32, 32)  # tifffile alone takes the page
+    with pytest.raises(InputError, match="does not lie beside it"):
+        open_reader(tmp_path / "in" / "a.tif")
+
+
+def test_a_pipe_as_index_does_not_hang(tmp_path):
+    write_ndtiff(tmp_path / "a.tif", np.zeros((32, 32), np.uint16))
+    os.mkfifo(tmp_path / "NDTiff.index")
+    with pytest.raises(InputError, match="is no file"):
+        open_reader(tmp_path / "a.tif")
 
 
 def test_raw_does_not_import_the_opening_that_chooses_it():

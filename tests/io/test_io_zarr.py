@@ -1,6 +1,7 @@
 """OME-Zarr in and out; skipped where the extra is not installed."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from io_samples import copy
 from f2r.errors import InputError
 from f2r.io import default_output, open_reader, open_writer
 from f2r.io.array import ArrayReader
+from f2r.io.unpacked import bound_zstd
 
 zarr = pytest.importorskip("zarr")
 
@@ -87,15 +89,153 @@ def test_what_is_no_image_is_refused(tmp_path):
     assert (tmp_path / "e.zarr" / "mine.txt").exists()
 
 
-@pytest.mark.parametrize("place", [4, 12])
-def test_a_chunk_that_lies_about_its_size_is_refused_before_it_is_unpacked(tmp_path, place):
-    array = np.arange(3 * 32 * 32, dtype=np.uint16).reshape(3, 32, 32)
-    path = write_image(tmp_path / "a.zarr", array, "tyx", zarr_format=2)
-    chunk = next(p for p in sorted((path / "0").rglob("*")) if p.is_file() and p.name[0] != ".")
-    data = bytearray(chunk.read_bytes())
-    data[place + 2] = 0xFF
-    chunk.write_bytes(data)
+IMAGE = np.arange(6 * 32 * 32, dtype=np.uint16).reshape(6, 32, 32) % 997
+ZARR_2 = ("Blosc", "Zstd", "GZip", "Zlib", "BZ2", "LZMA", "LZ4")
+ZARR_3 = ("BloscCodec", "ZstdCodec", "GzipCodec")
+SHARDED = ("BloscCodec", "ZstdCodec", "GzipCodec", "numcodecs.LZ4", "numcodecs.BZ2")
+
+
+def compressor(name):
+    if name.startswith("numcodecs."):
+        from zarr.codecs import numcodecs as wrapped
+
+        return getattr(wrapped, name.removeprefix("numcodecs."))()
+    import numcodecs
+
+    return getattr(zarr.codecs if name.endswith("Codec") else numcodecs, name)()
+
+
+def write_packed(path, name, zarr_format=3, **how):
+    """Write an image of two frames a file, packed by a compressor."""
+    write_image(path, IMAGE, "tyx", zarr_format)
+    group = zarr.open_group(str(path), mode="a")
+    del group["0"]
+    chunks = {"chunks": (1, 16, 32), "shards": (2, 32, 32)} if how.get("sharded") else {}
+    kept = {"filters": how["filters"]} if "filters" in how else {}
+    packed = compressor(name)
+    made = group.create_array(
+        "0",
+        shape=IMAGE.shape,
+        dtype=IMAGE.dtype,
+        compressors=[packed, *how.get("after", ())] if zarr_format == 3 else packed,
+        **({"chunks": (2, 32, 32)} | chunks | kept),
+    )
+    made[...] = IMAGE
+    return path
+
+
+def files_of(path):
+    return sorted(p for p in (path / "0").rglob("*") if p.is_file() and p.name[0] not in ".z")
+
+
+def put_piece(file, data, sharded):
+    """Put other bytes in place of a chunk; in a shard, in place of the last one."""
+    if not sharded:
+        file.write_bytes(data)
+        return
+    whole = bytearray(file.read_bytes())
+    at = len(whole) - 4 - 16
+    whole[at : at + 16] = np.array([0, len(data)], "<u8").tobytes()
+    file.write_bytes(data + whole[len(data) :] if len(data) <= at else data + whole[-68:])
+
+
+def last_piece(file, sharded):
+    data = file.read_bytes()
+    if not sharded:
+        return data
+    start, size = np.frombuffer(data[-20:-4], "<u8").astype(int)
+    return data[start : start + size]
+
+
+KINDS = (
+    *((name, 2, False) for name in ZARR_2),
+    *((name, 3, False) for name in ZARR_3),
+    *((name, 3, True) for name in SHARDED),
+)
+kinds = pytest.mark.parametrize(("name", "zarr_format", "sharded"), KINDS)
+
+
+@kinds
+def test_images_of_every_compressor_are_read(tmp_path, name, zarr_format, sharded):
+    path = write_packed(tmp_path / "a.zarr", name, zarr_format, sharded=sharded)
+    reader = open_reader(path)
+    found = np.stack([frame[..., 0] for frame in reader]) * reader.info.scale
+    assert np.array_equal(found.round().astype(np.uint16), IMAGE)
+
+
+def test_filters_and_checksums_do_not_look_like_damage(tmp_path):
+    import numcodecs
+
+    filters = [numcodecs.AsType(encode_dtype="<u4", decode_dtype="<u2")]
+    filtered = write_packed(tmp_path / "a.zarr", "Blosc", 2, filters=filters)
+    summed = write_packed(tmp_path / "b.zarr", "BloscCodec", after=[zarr.codecs.Crc32cCodec()])
+    for path in (filtered, summed):
+        reader = open_reader(path)
+        found = np.stack([frame[..., 0] for frame in reader]) * reader.info.scale
+        assert np.array_equal(found.round().astype(np.uint16), IMAGE)
+
+
+@kinds
+def test_a_chunk_that_unpacks_to_too_much_is_refused_before(tmp_path, name, zarr_format, sharded):
+    path = write_packed(tmp_path / "a.zarr", name, zarr_format, sharded=sharded)
+    file, bare = files_of(path)[-1], name.removesuffix("Codec").removeprefix("numcodecs.")
+    bomb = bytes(compressor({"Gzip": "GZip"}.get(bare, bare)).encode(bytes(66 * 2**20)))
+    put_piece(file, bomb, sharded)
     with pytest.raises(InputError, match="chunk is damaged"):
+        list(open_reader(path))
+
+
+@pytest.mark.parametrize("sharded", [False, True])
+@pytest.mark.parametrize("place", [4, 12])
+def test_a_chunk_that_lies_about_its_size_is_refused_before(tmp_path, place, sharded):
+    path = write_packed(tmp_path / "a.zarr", "BloscCodec", 3, sharded=sharded)
+    for file in files_of(path):
+        data = bytearray(last_piece(file, sharded))
+        data[place + 2] = 0xFF
+        put_piece(file, bytes(data), sharded)
+    with pytest.raises(InputError, match="chunk is damaged"):
+        list(open_reader(path))
+
+
+def test_frames_without_end_in_one_zstd_chunk_are_counted():
+    import numcodecs
+
+    frame = bytes(numcodecs.Zstd().encode(bytes(2**20)))
+    skipped = b"\x50\x2a\x4d\x18\x03\0\0\0abc"
+    assert 2**20 <= bound_zstd(frame, 2**30) <= 2**20 + 2**17
+    assert 3 * 2**20 <= bound_zstd(skipped + 3 * frame, 2**30) <= 3 * (2**20 + 2**17)
+    assert bound_zstd(frame[:4] + b"\xe0" + b"\xff" * 8, 2**30) > 2**60  # a size without blocks
+
+
+def test_shards_that_cannot_be_checked_are_refused(tmp_path):
+    path = write_packed(tmp_path / "a.zarr", "BloscCodec", sharded=True)
+    said = path / "0" / "zarr.json"
+    text = said.read_text()
+    for change in (
+        lambda c: c["configuration"]["index_codecs"].insert(0, {"name": "gzip"}),
+        lambda c: c["configuration"]["codecs"].append(
+            {"name": "gzip", "configuration": {"level": 1}}
+        ),
+    ):
+        metadata = json.loads(text)
+        change(metadata["codecs"][0])
+        said.write_text(json.dumps(metadata))
+        with pytest.raises(InputError, match=r"not supported|cannot be read"):
+            open_reader(path)
+    said.write_text(text)
+    file = files_of(path)[0]
+    file.write_bytes(file.read_bytes()[:30])
+    with pytest.raises(InputError, match="cut short"):
+        list(open_reader(path))
+
+
+@pytest.mark.parametrize("sharded", [False, True])
+def test_a_pipe_in_place_of_a_chunk_is_refused(tmp_path, sharded):
+    path = write_packed(tmp_path / "a.zarr", "BloscCodec", sharded=sharded)
+    file = files_of(path)[-1]
+    file.unlink()
+    os.mkfifo(file)
+    with pytest.raises(InputError, match="is no file"):
         list(open_reader(path))
 
 

@@ -22,6 +22,8 @@ def check_name(path: Path) -> None:
     except UnicodeEncodeError as error:
         shown = path.name.encode("utf-8", "backslashreplace").decode()
         raise InputError(f"{shown}: this name is not UTF-8: name another output with -o") from error
+    if str(path) == "-":
+        raise InputError("-: this output cannot be standard output: name a file")
     if "\0" in str(path):
         raise InputError("the output's name holds a zero byte: name another output with -o")
     if size + LONGEST_SUFFIX > _longest(path.parent):

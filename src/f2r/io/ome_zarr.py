@@ -92,18 +92,18 @@ class ZarrReader(Indexed):
             axes = "".join(axis["name"] for axis in image["axes"])
             self._array = group[image["datasets"][0]["path"]]
             self._source = _describe_source(path, self._array, axes, attributes)
+            self._chunks = ChunkFiles(path, self._array, self._source.time_axis)
         self.info = _describe(self._source, np.dtype(self._array.dtype))
 
     def starting_at(self, start: int) -> Iterator[Frame]:
         """Read the frames from `start` on."""
         source, frames = self._source, self.info.frames or 0
         size = (-1, self.info.height, self.info.width)
-        chunks = ChunkFiles(self._path, self._array, source.time_axis)
 
         def read(i: int) -> Frame:
             index = [i if a == source.time_axis else slice(None) for a in range(len(source.axes))]
             with reading(self._path, "a chunk is damaged, copy the image again"):
-                chunks.check(i)
+                self._chunks.check(i)
                 samples = np.moveaxis(np.asarray(self._array[tuple(index)]).reshape(size), 0, -1)
             return to_nominal(samples, self.info.scale)
 

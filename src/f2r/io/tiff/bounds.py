@@ -1,20 +1,22 @@
 """Limits on what the pieces of a TIFF unpack to, checked before tifffile allocates it."""
 
-import lzma
-import zlib
 from collections.abc import Iterator
 from math import prod
 from typing import Any
 
 from f2r.errors import InputError
+from f2r.io.unpacked import (
+    ALWAYS_ACCEPTED,
+    DEFLATE_RATIO,
+    count_deflate,
+    count_lzma,
+    most_accepted,
+)
 
 DEFLATE, LZMA, PACKBITS = {8, 32946}, {34925}, {32773}
 """Compressions that tifffile unpacks without a limit of its own, as TIFF numbers them."""
-DEFLATE_RATIO, PACKBITS_RATIO = 1032, 64
-"""How much a byte can unpack to."""
-ALWAYS_ACCEPTED = 2**26
-"""Bytes that a piece may always unpack to."""
-STEP = 2**20
+PACKBITS_RATIO = 64
+"""Most bytes that one byte of PackBits unpacks to."""
 
 
 def check_page(page: Any, name: object) -> None:
@@ -24,7 +26,7 @@ def check_page(page: Any, name: object) -> None:
         InputError: it would take more memory than its size in pixels says.
     """
     layout = page.keyframe  # pages that are laid out alike share one description
-    most = max(2 * _piece_bytes(layout), ALWAYS_ACCEPTED)
+    most = most_accepted(_piece_bytes(layout))
     if _piece_bytes(layout) > max(4 * int(layout.nbytes), ALWAYS_ACCEPTED):
         raise _bomb(name)
     compression = int(layout.compression)
@@ -33,7 +35,7 @@ def check_page(page: Any, name: object) -> None:
             continue
         handle = page.parent.filehandle
         handle.seek(start)
-        if sum(_unpacked(handle.read(size), compression, most)) > most:
+        if _unpacked(handle.read(size), compression, most) > most:
             raise _bomb(name)
 
 
@@ -51,24 +53,13 @@ def _cannot_exceed(compression: int, size: int, most: int) -> bool:
     return compression not in LZMA
 
 
-def _unpacked(data: bytes, compression: int, most: int) -> Iterator[int]:
-    """Yield the sizes of what `data` unpacks to, until more than `most` bytes have come."""
+def _unpacked(data: bytes, compression: int, most: int) -> int:
+    """Give the bytes that `data` unpacks to, as far as `most`."""
     if compression in PACKBITS:
-        yield from _packbits_sizes(data)
-        return
-    unpacker: Any = (
-        zlib.decompressobj()
-        if compression in DEFLATE
-        else lzma.LZMADecompressor(memlimit=max(most, 2**28))
-    )
-    total = 0
-    while total <= most:
-        part = unpacker.decompress(data, STEP)
-        data = unpacker.unconsumed_tail if compression in DEFLATE else b""
-        if not part:
-            return
-        total += len(part)
-        yield len(part)
+        return sum(_packbits_sizes(data))
+    if compression in DEFLATE:
+        return count_deflate(data, most)
+    return count_lzma(data, most)
 
 
 def _packbits_sizes(data: bytes) -> Iterator[int]:

@@ -1,15 +1,15 @@
 """Opening TIFF files so that broken structure is noticed and other files stay closed."""
 
-import html
 import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 
 import tifffile
 
 from f2r.errors import InputError, reading
+from f2r.io.tiff.other_files import check_named_files
 
 SAVE_AGAIN = "it is no whole TIFF, save it again"
 
@@ -22,12 +22,7 @@ def open_tiff(path: Path) -> Iterator[tifffile.TiffFile]:
         InputError: it is no TIFF, holds no images, or its chain of pages is broken.
     """
     with reading(path, SAVE_AGAIN), _opened(path) as (tif, complaints):
-        elsewhere = [name for name in named_files(tif) if not _is_beside(name)]
-        if elsewhere:
-            raise InputError(
-                f"{path}: takes pages from {elsewhere[0][:80]!r}, which does not lie beside it: "
-                "save the whole stack as one file"
-            )
+        check_named_files(path, tif)
         with listening(complaints):
             is_empty = not tif.series
         if complaints.missing:
@@ -35,19 +30,6 @@ def open_tiff(path: Path) -> Iterator[tifffile.TiffFile]:
         if is_empty or complaints.is_structural:
             raise cut_short(path)
         yield tif
-
-
-def named_files(tif: tifffile.TiffFile) -> list[str]:
-    """List the other files that an OME-TIFF says its pages lie in."""
-    text = tif.pages.first.description if tif.is_ome else ""
-    names = {html.unescape(name) for name in re.findall(r"""FileName\s*=\s*["']([^"']*)""", text)}
-    return sorted(name for name in names if name.lower() != tif.filename.lower())
-
-
-def _is_beside(name: str) -> bool:
-    return name not in {"", ".", ".."} and (
-        PurePosixPath(name).name == name and PureWindowsPath(name).name == name
-    )
 
 
 @contextmanager

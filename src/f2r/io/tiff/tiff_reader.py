@@ -25,9 +25,10 @@ from f2r.io.clip import (
     white,
 )
 from f2r.io.gaps import fill_from
+from f2r.io.tiff.other_files import named_files
 from f2r.io.tiff.planes import Planes, is_one_page_per_series
 from f2r.io.tiff.source import RawTag, TiffSource
-from f2r.io.tiff.tiff_opening import named_files, open_tiff
+from f2r.io.tiff.tiff_opening import open_tiff
 
 WHOLE_RANGE = {"float32", "int16", "uint32"}
 """Types of samples whose white does not depend on the bits that the file declares."""
