@@ -6,8 +6,9 @@ The command line, the Python interface, the report and the reference page are ge
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from tyro.conf import arg
@@ -180,6 +181,14 @@ class EstimateConfig:
         """Whether the run trains on the clip."""
         by_option = self.time_budget is not None or self.steps is not None
         return by_option or TRAINING_SECONDS[self.preset] > 0
+
+    def to_report(self) -> dict[str, Any]:
+        """Convert the options to JSON values; of a file only its name, which tells no folder."""
+        values = asdict(self)
+        for name in ("weights", "noise"):
+            if values[name] is not None:
+                values[name] = Path(values[name]).name
+        return values
 
     def __post_init__(self) -> None:
         self._check_choices()

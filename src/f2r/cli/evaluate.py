@@ -43,7 +43,8 @@ def evaluate_command(args: EvaluateArgs) -> None:
             result = evaluate_files(args.clean, args.other, display.update, mosaic_of(args.mosaic))
         _show(result)
         if claim is not None:
-            content = {"clean": args.clean, "other": args.other, **result.to_dict()}
+            names = {"clean": Path(args.clean).name, "other": Path(args.other).name}
+            content = names | result.to_dict()
             write_report(claim.path, content | {"environment": environment()}, claim)
             display.say(f"figures: {claim.path}")
 

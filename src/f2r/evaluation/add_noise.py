@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from f2r.errors import InputError, check_seed
+from f2r.errors import check_seed
 from f2r.io import ClipInfo, Frame, Source, open_reader, open_writer
 from f2r.io.output import check_output
 from f2r.io.raw.mosaic import Mosaic
@@ -61,12 +61,10 @@ def simulate_file(
         InputError: input, output or seed cannot be used.
     """
     check_seed(seed)
-    if str(output) == "-":
-        raise InputError("a simulated clip has a JSON beside it: name a file with -o")
     count, clipped = 0, 0.0
     with (
-        open_reader(clean, mosaic=mosaic) as reader,
         claim_simulated(clean, output, overwrite=overwrite) as claim,
+        open_reader(clean, mosaic=mosaic) as reader,
     ):
         info = roomy_info(reader.info, output)
         with open_writer(output, info, claim=claim) as writer:
@@ -144,8 +142,8 @@ def finish(
 ) -> Simulated:
     """Write the JSON report of a simulated clip, with the entries of `more`."""
     report = {
-        "clean": str(clean),
-        "output": str(claim.path),
+        "clean": Path(clean).name,
+        "output": claim.path.name,
         "frames": frames,
         "noise": noise.to_dict(),
         "noise_text": noise.describe(),

@@ -11,6 +11,7 @@ from torch import Tensor
 from f2r.errors import InputError, check_seed
 from f2r.evaluation.add_noise import Simulated, add_frame_noise, claim_simulated, finish
 from f2r.io import ClipInfo, Frame, FrameReader, FrameWriter, Source, open_reader, open_writer
+from f2r.io.names import check_name
 from f2r.io.raw.colour import as_matrix
 from f2r.io.raw.crvd import crvd_mosaic
 from f2r.io.raw.mosaic import Mosaic, sites
@@ -54,9 +55,11 @@ def simulate_raw(  # noqa: PLR0913 - keyword options of a command
     look = draw_look(1, torch.Generator().manual_seed(seed))
     shown = with_look(mosaic or crvd_mosaic(), look, iso)
     with ExitStack() as stack:
+        claim = stack.enter_context(claim_simulated(clean, output, overwrite=overwrite))
+        if clean_output is not None:
+            check_name(clean_output)
         reader = stack.enter_context(open_reader(clean))
         info = _mosaic_info(reader, shown)
-        claim = stack.enter_context(claim_simulated(clean, output, overwrite=overwrite))
         writer = stack.enter_context(open_writer(output, info, claim=claim))
         kept: FrameWriter | None = None
         if clean_output is not None:

@@ -61,7 +61,7 @@ def report_run(job: Job, prepared: Prepared, marks: Sequence[Mark], resumed: int
         "input": Path(job.source).name,
         "output": job.target.name,
         "input_doubts": list(source.doubts) if source else [],
-        "config": asdict(config),
+        "config": config.to_report(),
         "memory_planned_gib": memory / 2**30,
         "device": describe_device(job.setup.device),
         "weights": describe_networks(config.weights, job.setup.weight_set),

@@ -107,7 +107,7 @@ def load_model(
 def _content(model: Model) -> dict[str, Any]:
     mosaic = model.subject.mosaic
     return {
-        "config": asdict(model.config),
+        "config": model.config.to_report(),
         "decisions": [decision.to_dict() for decision in model.decisions],
         "subject": {
             "groups": model.subject.groups,

@@ -91,7 +91,7 @@ def train_noise_level(
         config: how to train.
         progress: called a few times a second.
     """
-    check_output(output, None, overwrite=True)
+    check_output(output, None, overwrite=False)
     end = time.monotonic() + seconds
     rng = np.random.default_rng(seed)
     scenes = load_scenes(clips, photos, config, rng)
