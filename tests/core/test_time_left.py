@@ -1,5 +1,7 @@
 """The time that a run announces, and the time left that it shows."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -49,6 +51,18 @@ def test_the_time_left_is_that_of_the_whole_run(now):
     judging = [report.left for report in reports if report.stage == "judge"]
     assert min(judging) == 20
     assert left[-1] == 0
+
+
+def test_while_the_length_of_a_stage_is_unknown_no_time_is_shown(now):
+    reports = []
+    clock = StageClock(reports.append)
+    clock.expect({"judge": 4.0, "train": math.inf, "denoise": 20.0})
+    for stage, seconds in (("judge", 4), ("train", 9)):
+        follow(clock, now, stage, seconds)
+        assert {report.left for report in reports} == {None}, stage
+    reports.clear()
+    follow(clock, now, "denoise", 20)
+    assert reports[0].left == 20
 
 
 @pytest.mark.parametrize("pace", [0.5, 2.0])

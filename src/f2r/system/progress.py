@@ -1,5 +1,6 @@
 """Progress and timing of the stages of a run."""
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -51,7 +52,7 @@ class StageClock:
         self._start -= elapsed
 
     def expect(self, coming: Mapping[str, float]) -> None:
-        """Plan the rest of the run: expected seconds of each stage to come."""
+        """Plan the rest of the run: expected seconds of each stage to come, infinite if unknown."""
         self._coming = dict(coming)
 
     def tell(self, stage: str, fraction: float) -> None:
@@ -77,9 +78,10 @@ class StageClock:
         """Add what is left of the running stage to the stages after it.
 
         A stage begins with its planned time and ends with that of its measured pace. Parts of a
-        stage under other names tell nothing about its pace.
+        stage under other names tell nothing about its pace. While a stage of unknown length lies
+        ahead, the rest is unknown.
         """
-        if self._running not in self._coming:
+        if self._running not in self._coming or math.inf in self._coming.values():
             return None
         planned, spent = self._coming[self._running], time.monotonic() - self._since
         later = sum(self._coming.values()) - planned
