@@ -2,13 +2,12 @@
 
 import os
 import platform
-import struct
 import subprocess
 import sys
 
 import pytest
 
-from f2r.system.processor import SLICE, quota, share_processor
+from f2r.system.processor import quota, share_processor
 
 LINUX = pytest.mark.skipif(platform.system() != "Linux", reason="control groups are Linux's")
 
@@ -74,19 +73,3 @@ def test_threads_of_a_command_sleep_and_keep_to_its_processors():
     )
     assert "GOMP_SPINCOUNT = '0'" in run.stderr  # the policy itself is shown so in any case
     assert "cpu_threads: 1\n" in run.stdout
-
-
-@LINUX
-@pytest.mark.skipif(platform.machine() != "x86_64", reason="number of the system call")
-def test_a_thread_that_is_woken_starts_soon():
-    if tuple(map(int, platform.release().split(".")[:2])) < (6, 12):
-        pytest.skip("time slices of their own came with Linux 6.12")
-    code = (
-        "import ctypes, sys; from f2r.system.processor import share_processor; share_processor(); "
-        "found = ctypes.create_string_buffer(48); ctypes.CDLL(None).syscall(315, 0, found, 48, 0); "
-        "sys.stdout.buffer.write(found.raw)"
-    )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
-    _, policy, _, nice, _, runtime, _, _ = struct.unpack("=IIQiIQQQ", run.stdout)
-    assert (policy, runtime) == (os.SCHED_OTHER, SLICE)
-    assert nice == os.getpriority(os.PRIO_PROCESS, 0)

@@ -1,10 +1,13 @@
 """First measurements on a sample of each plane: levels, noise model, limits, defects."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from f2r.method.exposure import flickers
@@ -19,6 +22,10 @@ from f2r.noise.models import Gaussian, NoiseModel
 from f2r.noise.normalise import normalise
 from f2r.noise.scale import scale_noise
 from f2r.run.setup import Setup
+
+EXPOSURE_PIXELS = 2**16
+"""Pixels of a frame that its exposure is measured on, at least; noise would look like flicker on
+fewer."""
 
 INTACT = (0.9, 1.25)
 """Range of the measured noise, relative to that before coding, in which the codec left it
@@ -115,8 +122,14 @@ def look_at_plane(frames: Sequence[Tensor], setup: Setup, networks: Networks) ->
         int(find_hot_pixels(clip, sigma).any(0).sum()),
         coded,
         setup.info.coding,
-        flickers([frame[:, ::2, ::2].numpy() for frame in frames]),
+        flickers([_thinned(frame) for frame in frames]),
     )
+
+
+def _thinned(frame: Tensor) -> NDArray[np.float32]:
+    """Give enough pixels of a (C, H, W) frame for its exposure: all of a small one."""
+    step = max(math.isqrt(frame[0].numel() // EXPOSURE_PIXELS), 1)
+    return frame[:, ::step, ::step].numpy()
 
 
 def _estimate_coded(frames: Sequence[Tensor], setup: Setup) -> CodedEstimate | None:

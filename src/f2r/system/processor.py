@@ -3,30 +3,19 @@
 To be called before torch is loaded: OpenMP reads its settings once.
 """
 
-import ctypes
 import math
 import os
-import platform
-import struct
 from collections.abc import Iterator, MutableMapping
 from pathlib import Path, PurePosixPath
 
 WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
 """Variables by which a user chooses how threads wait."""
 
-SLICE = 200_000
-"""Nanoseconds that a thread computes at a time where others wait. A thread with a short slice
-starts sooner when it is woken, and its share of the processor stays the same."""
-
-SYSTEM_CALLS = {"x86_64": 314, "aarch64": 274}
-"""Number of `sched_setattr` on Linux, by machine."""
-
 
 def share_processor(variables: MutableMapping[str, str] = os.environ) -> None:
     """Prepare this process and those that it starts for a machine that also runs other programs.
 
-    Threads of OpenMP that wait for each other sleep instead of spinning, and start sooner when they
-    are woken. Under the quota of a container there are no more threads than it pays for. Variables
+    Threads of OpenMP that wait for each other sleep instead of spinning. Under the quota of a container there are no more threads than it pays for. Variables
     that the user has set stay.
 
     Args:
@@ -39,7 +28,6 @@ def share_processor(variables: MutableMapping[str, str] = os.environ) -> None:
         threads = str(max(math.ceil(allowed), 1))
         variables.setdefault("OMP_NUM_THREADS", threads)
         variables.setdefault("OPENCV_FOR_THREADS_NUM", threads)
-    _shorten_slices()
 
 
 def quota(root: Path = Path("/")) -> float | None:
@@ -91,20 +79,3 @@ def _cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _shorten_slices() -> None:
-    """Ask for short time slices, where Linux is 6.12 or newer; elsewhere nothing changes.
-
-    Threads and processes that are started later inherit them.
-
-    Source: Linux, "EEVDF Scheduler" (`sched_runtime` of `sched_setattr`).
-    """
-    call = SYSTEM_CALLS.get(platform.machine())
-    if platform.system() != "Linux" or call is None:
-        return
-    if os.sched_getscheduler(0) != os.SCHED_OTHER:
-        return
-    nice = os.getpriority(os.PRIO_PROCESS, 0)
-    attributes = struct.pack("=IIQiIQQQ", 48, os.SCHED_OTHER, 0, nice, 0, SLICE, 0, 0)
-    ctypes.CDLL(None).syscall(call, 0, attributes, 0)  # an older system ignores the slice
