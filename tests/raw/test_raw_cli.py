@@ -19,7 +19,7 @@ from f2r.io.raw.packing import MosaicReader
 from f2r.io.raw.pattern_check import pattern_warning
 from f2r.models.prior import ImagePrior
 from f2r.models.refiner import SpatialRefiner
-from f2r.models.temporal import align
+from f2r.models.temporal import TemporalEstimator, align
 from f2r.models.weights import WeightSet, load_network, sha256_of, shipped
 from f2r.models.widen import widen
 from f2r.noise.camera import crvd_noise

@@ -15,8 +15,8 @@ WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
 def share_processor(variables: MutableMapping[str, str] = os.environ) -> None:
     """Prepare this process and those that it starts for a machine that also runs other programs.
 
-    Threads of OpenMP that wait for each other sleep instead of spinning. Under the quota of a container there are no more threads than it pays for. Variables
-    that the user has set stay.
+    Threads of OpenMP that wait for each other sleep instead of spinning. Under the quota of a
+    container there are no more threads than it pays for. Variables that the user has set stay.
 
     Args:
         variables: environment variables that are read and set.
