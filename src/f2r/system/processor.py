@@ -26,7 +26,7 @@ def share_processor(variables: MutableMapping[str, str] = os.environ) -> None:
         variables: environment variables that are read and set.
     """
     if not any(name in variables for name in WAITING):
-        variables |= {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": str(SPINS)}
+        variables.update(OMP_WAIT_POLICY="passive", GOMP_SPINCOUNT=str(SPINS))
     allowed = quota()
     if allowed is not None and allowed < _cores():
         threads = str(max(math.ceil(allowed), 1))
