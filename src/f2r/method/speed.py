@@ -67,7 +67,7 @@ def measure_speed(networks: Networks, clip: PreparedClip, prepared: float) -> St
     frames = dict(enumerate(clip.frames[: target + networks.temporal.radius + 1]))
     features = {t: encode_frame(networks.temporal, one) for t, one in frames.items()}
 
-    def predict() -> torch.Tensor:
+    def predict() -> Tensor:
         encode_frame(networks.temporal, frame)
         return anchor_of_frame(networks.temporal, frames, features, around, target)
 
@@ -79,13 +79,13 @@ def measure_speed(networks: Networks, clip: PreparedClip, prepared: float) -> St
     return spent.times(1 / pixels)
 
 
-def _fuse(refined: torch.Tensor, flows: torch.Tensor) -> torch.Tensor:
+def _fuse(refined: Tensor, flows: Tensor) -> Tensor:
     aligned = warp_backward(refined.expand(len(flows), -1, -1, -1), flows, "bicubic")
     neighbours = zip(aligned, visibility(flows, flows), strict=True)
     return fuse(refined, neighbours, torch.ones_like(refined[:1]))
 
 
-def _timed(step: Callable[[], torch.Tensor]) -> tuple[float, torch.Tensor]:
+def _timed(step: Callable[[], Tensor]) -> tuple[float, Tensor]:
     """Give the seconds of the second call of a step, the first warms up, and its result."""
     step()
     start = time.monotonic()
@@ -96,7 +96,7 @@ def _timed(step: Callable[[], torch.Tensor]) -> tuple[float, torch.Tensor]:
 def seconds_of_draft(network: DraftDenoiser, noise: NoiseModel, frame: Tensor) -> float:
     """Measure the draft of one (C, H, W) frame, in seconds."""
     stream, seconds = DraftStream(network, noise), 0.0
-    for _ in range(AHEAD + 3):  # the first estimate comes after AHEAD frames and is made from them
+    for _ in range(AHEAD + 2):  # the first estimate comes after AHEAD frames and is made from them
         start = time.monotonic()
         stream.push(stream.prepare(frame))
         seconds = time.monotonic() - start

@@ -66,10 +66,10 @@ def set_up(info: ClipInfo, noise: NoiseModel | None, config: DenoiseConfig) -> S
     Raises:
         InputError: the device or the flow estimator is not available, or a draft of raw is wanted.
     """
-    if config.preset is Preset.DRAFT and info.mosaic is not None:
+    is_draft = config.preset is Preset.DRAFT
+    if is_draft and info.mosaic is not None:
         raise InputError("raw has no draft: use --preset fast")
     device, layout = choose_device(config.device), layout_of(info)
-    is_draft = config.preset is Preset.DRAFT
     memory = (
         plan_draft_memory(layout) if is_draft else plan_memory(layout, device, config.memory_gib)
     )

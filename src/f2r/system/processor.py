@@ -28,7 +28,7 @@ def share_processor(variables: MutableMapping[str, str] = os.environ) -> None:
     if not any(name in variables for name in WAITING):
         variables.update(OMP_WAIT_POLICY="passive", GOMP_SPINCOUNT=str(SPINS))
     allowed = quota()
-    if allowed is not None and allowed < _cores():
+    if allowed is not None and allowed < usable_cores():
         threads = str(max(math.ceil(allowed), 1))
         variables.setdefault("OMP_NUM_THREADS", threads)
         variables.setdefault("OPENCV_FOR_THREADS_NUM", threads)
@@ -78,7 +78,7 @@ def _limit(folder: Path) -> float | None:
     return limit if limit > 0 else None
 
 
-def _cores() -> int:
+def usable_cores() -> int:
     """Count the processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

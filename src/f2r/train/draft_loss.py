@@ -13,12 +13,10 @@ from f2r.method.draft import align_state, draft_level
 from f2r.method.precision import mixed_precision
 from f2r.models.draft import FOLD, DraftDenoiser, DraftState
 from f2r.noise.models import NoiseModel
+from f2r.train.clean_loss import LEAST
 
 FIRST_WEIGHT = 0.5
 """Weight of the error of the first frame of a window, which has no frame before it."""
-
-LEAST = 1e-8
-"""Added to a mean squared error before its root is taken, nominal units squared."""
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from time import monotonic
 from typing import Any
 
 from f2r.errors import F2RError, InputError
+from f2r.system.processor import usable_cores
 from f2r_bench.clips.made import sizes_of, write_made_clip
 from f2r_bench.options.studies import BusyArgs
 from f2r_bench.record import write_record
@@ -33,7 +34,7 @@ def measure_busy(args: BusyArgs, say: Callable[[str], None]) -> None:
     if args.others < 1 or args.rounds < 1:
         raise InputError("--others and --rounds must be at least 1")
     variables = os.environ | _variables(args.variables)
-    threads = _processors()
+    threads = usable_cores()
     times: dict[str, list[float]] = {"alone": [], "busy": []}
     with tempfile.TemporaryDirectory() as folder:
         clip = Path(folder) / "clip.mkv"
@@ -64,12 +65,6 @@ def _variables(pairs: tuple[str, ...]) -> dict[str, str]:
             raise InputError(f"'{pair}' is no variable: give NAME=VALUE")
         found[name] = value
     return found
-
-
-def _processors() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _run(clip: Path, variables: Mapping[str, str]) -> float:
