@@ -1,14 +1,15 @@
-"""Train the shipped weights of the draft preset on clean clips, on one core.
+"""Train the shipped weights of the draft preset on clean clips, on one device.
 
 CLIPS holds one folder of frames per clip, PHOTOS photographs at two thirds of their size. Noise is
-added once per clip; a share of the clips goes through a video codec then. The shipped weights took
-two runs, of 17 and 72 minutes on one core (docs/weights.md).
+added once per clip; a share of the clips goes through a video codec then. Times and devices of the
+shipped weights are in docs/weights.md.
 """
 
 import argparse
 import sys
-from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import repeat
 from pathlib import Path
 
 import cv2
@@ -32,18 +33,15 @@ FOOTAGE = Footage(
 )
 
 
-def prepare(clips: Sequence[np.ndarray], seed: int) -> list[DraftClip]:
-    """Add the noise of each (T, H, W, 3) clip of bytes, and estimate its flow."""
-    prepared = []
-    for index, clip in enumerate(clips):
-        generator = torch.Generator().manual_seed(seed * 100_003 + index)
-        clean = torch.from_numpy(clip).permute(0, 3, 1, 2).float() / 255
-        if FOOTAGE.spread.is_grey(index):
-            clean = clean.mean(1, keepdim=True)
-        [noisy], noise = add_noise([clean], index, FOOTAGE, generator)
-        shown = (frames.expand(-1, 3, -1, -1) for frames in (noisy, clean))
-        prepared.append(prepare_draft_clip(*shown, noise))
-    return prepared
+def prepare(clip: np.ndarray, index: int, seed: int) -> DraftClip:
+    """Add the noise of a (T, H, W, 3) clip of bytes, and estimate its flow."""
+    generator = torch.Generator().manual_seed(seed * 100_003 + index)
+    clean = torch.from_numpy(clip).permute(0, 3, 1, 2).float() / 255
+    if FOOTAGE.spread.is_grey(index):
+        clean = clean.mean(1, keepdim=True)
+    [noisy], noise = add_noise([clean], index, FOOTAGE, generator)
+    noisy, clean = (frames.expand(-1, 3, -1, -1) for frames in (noisy, clean))
+    return prepare_draft_clip(noisy, clean, noise)
 
 
 def report(progress: Progress) -> None:
@@ -59,23 +57,31 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--init", type=Path, help="weights to start from; default: random ones")
     parser.add_argument("--checkpoint", type=Path, help="file from which a stopped run goes on")
-    parser.add_argument("--seconds", type=float, default=5000)
+    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--seconds", type=float, default=500)
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--draws", type=int, default=2, help="times that each clip gets noise")
+    parser.add_argument("--threads", type=int, default=12)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     cv2.setNumThreads(1)
+    torch.backends.cudnn.benchmark = True
     torch.manual_seed(args.seed)
+    device = torch.device(args.device)
     films = [[read(p) for p in sorted(d.iterdir())] for d in sorted(args.clips.iterdir())]
-    windows = DraftWindows()
+    windows = DraftWindows(batch=args.batch)
     made = make_clips(films, find_photos([args.photos]), np.random.default_rng(args.seed))
-    clips = prepare([clip for clip in made if len(clip) >= windows.frames], args.seed)
+    made = args.draws * [clip for clip in made if len(clip) >= windows.frames]
+    with ThreadPoolExecutor(args.threads) as pool:
+        prepared = pool.map(prepare, made, range(len(made)), repeat(args.seed))
+        clips = [DraftClip(*(part.to(device) for part in clip)) for clip in prepared]
     network = DraftDenoiser() if args.init is None else load_network(args.init, DraftDenoiser)
-    network = channels_last(network)
-    config = FitConfig(args.seconds, learning_rate=8e-4, ema_decay=0.999)
+    network = channels_last(network).to(device)
     trainer = Trainer(
         "draft",
         network,
         partial(draft_loss, network, clips, windows),
-        config,
+        FitConfig(args.seconds, learning_rate=1e-3, ema_decay=0.999),
         torch.Generator().manual_seed(args.seed),
         args.checkpoint,
     )

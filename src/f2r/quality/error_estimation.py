@@ -81,7 +81,7 @@ def estimate_errors(
         )
     table = torch.cat(rows).double()
     slope, curvature = table[:, 3:].mean(0).tolist()
-    blind = torch.stack([_blind_error(*pair, truth).mean() for pair in seen]).double().cpu()
+    blind = torch.stack([_blind_error(*pair, truth).mean() for pair in seen]).cpu().double()
     (prior, anchor_error, refined), scatter = means_of_all(table[:, :3], blind)
     power = _noise_power(shots[0], truth)
     spread = tuple(math.hypot(error, doubt * power) for error in scatter)

@@ -62,15 +62,16 @@ def draft_loss(
     """Give the root mean square error of each frame of fresh windows, averaged.
 
     Args:
-        network: in training.
+        network: in training, on the device of the clips.
         clips: each at least as long and as large as a window.
         windows: how windows are drawn.
         generator: the only source of randomness.
     """
     drawn = [_draw(clips, windows, generator) for _ in range(windows.batch)]
-    batch = DraftClip(*(torch.stack(parts, 1) for parts in zip(*drawn, strict=True)))
-    error = (_denoise(network, batch) - batch.clean).square().mean((1, 2, 3, 4))
-    roots = (error + LEAST).sqrt()
+    batch = DraftClip(*(torch.stack(parts, 1).float() for parts in zip(*drawn, strict=True)))
+    batch = _turned(batch, *(torch.rand(3, generator=generator) < 0.5).tolist())
+    error = (_denoise(network, batch) - batch.clean).square().mean((2, 3, 4))
+    roots = (error + LEAST).sqrt().mean(1)
     return (FIRST_WEIGHT * roots[0] + roots[1:].sum()) / windows.frames
 
 
@@ -78,18 +79,18 @@ def _denoise(network: DraftDenoiser, batch: DraftClip) -> Tensor:
     """Run the network over (T, B, ...) windows: (T, B, 3, H, W)."""
     results: list[Tensor] = []
     state: DraftState | None = None
-    for noisy, level, flow in zip(batch.noisy, batch.level, batch.flow, strict=True):
-        before = network.first_state(noisy) if state is None else align_state(state, flow)
-        with mixed_precision(noisy.device):
+    with mixed_precision(batch.noisy.device):
+        for noisy, level, flow in zip(batch.noisy, batch.level, batch.flow, strict=True):
+            before = network.first_state(noisy) if state is None else align_state(state, flow)
             state = network(noisy, level, before)
-        results.append(state.denoised)
+            results.append(state.denoised)
     return torch.stack(results)
 
 
 def _draw(
     clips: Sequence[DraftClip], windows: DraftWindows, generator: torch.Generator
 ) -> DraftClip:
-    """Cut a window at a random place, mirrored and transposed at random; float32."""
+    """Cut a window at a random place."""
     clip = clips[_below(len(clips), generator)]
     start = _below(len(clip.noisy) - windows.frames + 1, generator)
     height, width = clip.noisy.shape[-2:]
@@ -101,26 +102,24 @@ def _draw(
     def cut(part: Tensor, step: int) -> Tensor:
         rows = slice(top // step, (top + windows.side) // step)
         columns = slice(left // step, (left + windows.side) // step)
-        return part[start : start + windows.frames, :, rows, columns].float()
+        return part[start : start + windows.frames, :, rows, columns]
 
-    window = DraftClip(
+    return DraftClip(
         cut(clip.noisy, 1), cut(clip.clean, 1), cut(clip.level, FOLD), cut(clip.flow, 2)
     )
-    return _turned(window, *(torch.rand(3, generator=generator) < 0.5).tolist())
 
 
-def _turned(window: DraftClip, mirrored: bool, flipped: bool, transposed: bool) -> DraftClip:
-    """Mirror a window and its flow left to right, top to bottom, and along the diagonal."""
-    if mirrored:
-        window = DraftClip(*(part.flip(-1) for part in window))
-        window = window._replace(flow=window.flow * torch.tensor([-1.0, 1.0]).view(2, 1, 1))
-    if flipped:
-        window = DraftClip(*(part.flip(-2) for part in window))
-        window = window._replace(flow=window.flow * torch.tensor([1.0, -1.0]).view(2, 1, 1))
+def _turned(windows: DraftClip, mirrored: bool, flipped: bool, transposed: bool) -> DraftClip:
+    """Mirror windows and their flow left to right, top to bottom, and along the diagonal."""
+    for axis, chosen in ((-1, mirrored), (-2, flipped)):
+        if chosen:
+            windows = DraftClip(*(part.flip(axis) for part in windows))
+            x, y = windows.flow.unbind(-3)
+            windows = windows._replace(flow=torch.stack((-x, y) if axis == -1 else (x, -y), -3))
     if transposed:
-        window = DraftClip(*(part.mT for part in window))
-        window = window._replace(flow=window.flow.flip(1))
-    return window
+        windows = DraftClip(*(part.mT for part in windows))
+        windows = windows._replace(flow=windows.flow.flip(-3))
+    return windows
 
 
 def _below(count: int, generator: torch.Generator) -> int:

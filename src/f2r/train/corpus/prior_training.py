@@ -102,7 +102,7 @@ def prior_loss(
     generator: torch.Generator,
     coded: CodedPatches | None = None,
 ) -> Tensor:
-    """Give the root mean square error of each noisy patch, averaged over the batch.
+    """Give `prior_error` on fresh patches.
 
     The root lets weak and strong noise count alike. `coded` patches take their share of the batch.
     """
@@ -112,10 +112,21 @@ def prior_loss(
         parts.append(draw_noisy(patches, replace(data, batch=data.batch - count), generator))
     if coded and count:
         parts.append(coded.draw(count, generator))
+    return prior_error(prior, *(torch.cat(kind) for kind in zip(*parts, strict=True)))
+
+
+def prior_error(prior: ImagePrior, clean: Tensor, noisy: Tensor, told: Tensor) -> Tensor:
+    """Give the root mean square error of each of (B, C, H, W) noisy patches, averaged.
+
+    Args:
+        prior: in training.
+        clean: the patches without noise.
+        noisy: the patches that are denoised.
+        told: noise level that the prior receives.
+    """
     device = next(prior.parameters()).device
     clean, noisy, told = (
-        torch.cat(kind).to(device, memory_format=torch.channels_last)
-        for kind in zip(*parts, strict=True)
+        part.to(device, memory_format=torch.channels_last) for part in (clean, noisy, told)
     )
     with torch.autocast(device.type, torch.bfloat16):
         denoised = prior(noisy, told)
