@@ -154,7 +154,7 @@ def check_installation(python: str, package: Path, version: str, torch: str) -> 
     say(f"{package.name} with {Path(python).name}")
     run(python, "-m", "venv", WORK / "env")
     inside = WORK / "env" / BIN
-    pip = [inside / "python", "-m", "pip", "install", "--quiet"]
+    pip: list[str | Path] = [inside / "python", "-m", "pip", "install", "--quiet"]
     run(*pip, torch)
     run(*pip, package)
     run(inside / "python", "-m", "pip", "check")

@@ -28,9 +28,10 @@ from f2r.train.clean_loss import clean_refiner_loss, clean_temporal_loss
 from f2r.train.corpus.footage import AddedNoise, ClipSource, Footage
 from f2r.train.corpus.motion import MotionConfig, photo_clips
 from f2r.train.corpus.photos import PhotoPatches, find_photos
-from f2r.train.corpus.prior_training import PriorData, draw_noisy, prior_error
+from f2r.train.corpus.prior_training import draw_noisy, prior_error
 from f2r.train.corpus.shards import prepare_source
 from f2r.train.loop import FitConfig, Trainer
+from f2r.train.options import PriorData
 from f2r.train.windows import CropConfig, CropSampler
 
 SPREAD = AddedNoise(photon_every=5, correlated_every=6, grey_every=8)
@@ -76,7 +77,10 @@ def shrink(picture: np.ndarray, factor: float) -> np.ndarray:
 
 def read(path: Path) -> np.ndarray:
     """Read a picture as RGB uint8."""
-    return np.ascontiguousarray(cv2.imread(str(path))[..., ::-1])
+    picture = cv2.imread(str(path))
+    if picture is None:
+        sys.exit(f"{path}: not a readable picture")
+    return np.ascontiguousarray(picture[..., ::-1])
 
 
 def make_clips(
@@ -175,17 +179,19 @@ def main() -> None:
     photos = find_photos([args.photos])
     kind = WeightSet.RAW if args.raw else WeightSet.PICTURES
     networks = load_networks(args.init, torch.device(args.device), kind)
+    prior = networks.prior
+    assert isinstance(prior, ImagePrior)
     args.output.mkdir(parents=True, exist_ok=True)
 
     patches = PhotoPatches(pictures(films, photos, recipe))
     with ThreadPoolExecutor(args.threads) as pool:
-        loss = prior_losses(networks.prior, patches, recipe.prior, pool)
-        facts = fit(networks.prior, loss, args.seconds[0], args.seed)
-    save_network(args.output / "prior.safetensors", networks.prior, facts)
+        loss = prior_losses(prior, patches, recipe.prior, pool)
+        facts = fit(prior, loss, args.seconds[0], args.seed)
+    save_network(args.output / "prior.safetensors", prior, facts)
 
     rng = np.random.default_rng(args.seed)
     made = make_clips(films, photos, rng, recipe)
-    clips = prepare(made, networks.prior, args.raw, args.seed, args.threads)
+    clips = prepare(made, prior, args.raw, args.seed, args.threads)
     loss = partial(clean_temporal_loss, networks.temporal, CropSampler(clips, recipe.crops))
     facts = fit(networks.temporal, loss, args.seconds[1], args.seed)
     save_network(args.output / "temporal.safetensors", networks.temporal, facts)
