@@ -228,7 +228,7 @@ def facts_of(report: dict[str, Any]) -> Facts:
         tuple(entry["text"] for entry in noise),
         tuple({k: v for k, v in entry.items() if k in MODEL_FIELDS} for entry in noise),
         tuple(entry.get("estimates", {}).get("used") for entry in noise),
-        judged[0]["output"] if judged else "prior",
+        report["outputs"][0],
         judged[0] if judged else None,
         report["seconds"],
         report.get("training"),

@@ -18,7 +18,7 @@ from f2r.models.noise_level import (
 )
 from f2r.noise.coded import estimate_coded_noise, luma_scale
 from f2r.noise.estimate import estimate_noise
-from f2r.noise.patches import copied_blocks, copied_shares, spread_patches
+from f2r.noise.patches import copied_blocks, copied_shares, follow_patch, spread_patches
 from f2r.train.corpus.codecs import Coding, code, constant_quantiser
 from f2r.train.corpus.textures import dead_leaves
 
@@ -106,7 +106,7 @@ def test_noise_in_texture_is_found(coding: Coding) -> None:
 
 
 @pytest.mark.parametrize(
-    ("free", "expected"), [(0.01, 5.0), (0.03, 4.0), (0.51, 2.0), (0.89, 2.0), (0.91, 0.0)]
+    ("free", "expected"), [(0.01, 4.0), (0.03, 8**0.5), (0.89, 8**0.5), (0.91, 0.0)]
 )
 def test_doubtful_noise_is_removed_mildly_and_none_not_at_all(free: float, expected: float) -> None:
     class Fixed(NoiseLevelNet):
@@ -181,6 +181,28 @@ def test_patches_lie_on_the_grid_and_all_over_the_clip() -> None:
     seen = spread_patches(times, 60)[:, :, 0, 0]
     assert set(seen[:, 1].tolist()) == {1, 2, 3, 4}
     assert bool((seen.diff(dim=1) == 1).all())
+
+
+def test_a_patch_is_followed_through_a_pan() -> None:
+    scene = torch.rand(128, 300, generator=torch.Generator().manual_seed(0))
+    pan = torch.stack([scene[:, 24 * t : 24 * t + 200] for t in range(3)])
+    before, now, after = follow_patch(pan, 32, 72)
+    assert torch.equal(before, now)
+    assert torch.equal(after, now)
+    assert torch.equal(now, pan[1, 32:96, 72:136])
+
+
+def test_a_patch_at_the_edge_is_followed_as_far_as_the_frame_goes() -> None:
+    scene = torch.rand(80, 300, generator=torch.Generator().manual_seed(1))
+    pan = torch.stack([scene[:, 16 * t : 16 * t + 100] for t in range(3)])
+    before, now, after = follow_patch(pan, 16, 32)
+    assert before.shape == now.shape == after.shape == (64, 64)
+    assert torch.equal(after, now)
+
+
+def test_frames_that_have_nothing_in_common_are_compared_in_place() -> None:
+    frames = torch.rand(3, 200, 200, generator=torch.Generator().manual_seed(2))
+    assert torch.equal(follow_patch(frames, 64, 64), frames[:, 64:128, 64:128])
 
 
 def test_weights_survive_the_file(tmp_path) -> None:

@@ -30,11 +30,8 @@ FREE = 0.9
 which three tenths survived the codec exceeds it (docs/weights.md)."""
 
 DOUBT = 0.02
-"""Probability above which the median of the level is removed."""
-
-STRONG_DOUBT = 0.5
-"""Probability above which the low end of the level is removed: it improves frames with and without
-noise."""
+"""Probability above which less than the median of the level is removed: that improves frames with
+and without noise."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +39,9 @@ class CodedEstimate:
     """Noise of a clip before encoding; levels in nominal units."""
 
     sigma: float
-    """Standard deviation to remove: the 65 % quantile; the median or the 10 % quantile where there
-    may be no noise; 0 without noise. For colour it is that of each channel, assuming independent
-    channels; it follows from the noise of the luma, because a codec keeps little of the chroma's.
-    """
+    """Standard deviation to remove: the median; less where there may be no noise; 0 without noise.
+    For colour it is that of each channel, assuming independent channels; it follows from the noise
+    of the luma, because a codec keeps little of the chroma's."""
     low: float
     """Level that the noise exceeds in nine of ten cases."""
     high: float
@@ -107,10 +103,10 @@ def luma_scale(clip: Tensor) -> float:
 
 
 def _conclude(said: NoiseLevels, scale: float, copied: float) -> CodedEstimate:
-    low, median, likely, high = (scale * 2.0 ** float(level) / 255 for level in said.levels[0])
+    low, median, _, high = (scale * 2.0 ** float(level) / 255 for level in said.levels[0])
     free = float(torch.sigmoid(said.free[0]))
     return CodedEstimate(
-        sigma=_level(low, median, likely, free),
+        sigma=_level(low, median, free),
         low=0.0 if free > DOUBT else low,
         high=high,
         remaining=max(0.0, (2.0 ** float(said.remaining[0]) - LEAST_LEVEL) / 255),
@@ -119,17 +115,15 @@ def _conclude(said: NoiseLevels, scale: float, copied: float) -> CodedEstimate:
     )
 
 
-def _level(low: float, median: float, likely: float, free: float) -> float:
-    """Choose the level to remove.
+def _level(low: float, median: float, free: float) -> float:
+    """Choose the level to remove: the median, or where there may be no noise its mean with `low`.
 
-    Where there is noise, a low level costs several dB, and one that is 30 % too high 0.1 dB. Where
-    there may be none, a high level costs texture.
+    Where there is noise, a low level costs several dB. Where there is none, a high level costs
+    texture.
     """
     if free > FREE:
         return 0.0
-    if free > STRONG_DOUBT:
-        return low
-    return median if free > DOUBT else likely
+    return math.sqrt(low * median) if free > DOUBT else median
 
 
 @lru_cache(maxsize=1)

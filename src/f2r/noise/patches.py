@@ -13,6 +13,16 @@ COPIED = 0.35 / 255
 """A block whose mean absolute change is at most this counts as a copy: rounding to 8 bits after
 an unchanged block has been decoded changes less."""
 
+REACH = 40
+"""Largest motion of a patch from frame to frame that is followed, in pixels along each axis."""
+
+COARSE = 4
+"""Step of the search for the motion, and side of the squares that are averaged for it, pixels."""
+
+STAY = 0.7
+"""A patch is followed if the squared difference at the best place is less than this share of that
+in the same place."""
+
 GOLDEN = 0.6180339887
 PLASTIC = (0.7548776662, 0.5698402910)
 """Multiples of these, modulo one, cover the unit interval and the unit square evenly."""
@@ -30,10 +40,11 @@ def spread_patches(frames: Tensor, count: int, start: int = 0) -> Tensor:
         start: which part of the even sequence to take.
 
     Returns:
-        (P, 3, 64, 64) luma of the frames before, at and after a time.
+        (P, 3, 64, 64) luma of the frames before, at and after a time; see `follow_patch`.
     """
-    last = len(frames) - 1
-    height, width = frames.shape[-2:]
+    shown = (frames if frames.ndim == 3 else _luma(frames)).float()
+    last = len(shown) - 1
+    height, width = shown.shape[-2:]
     patches = []
     for k in range(start, start + count):
         time = int((k * GOLDEN) % 1 * max(last - 1, 1)) + (1 if last > 1 else 0)
@@ -43,10 +54,52 @@ def spread_patches(frames: Tensor, count: int, start: int = 0) -> Tensor:
             else 0
             for share, full in zip(PLASTIC, (height, width), strict=True)
         )
-        times = [max(time - 1, 0), time, min(time + 1, last)]
-        cut = frames[times, ..., top : top + PATCH_SIDE, left : left + PATCH_SIDE].float()
-        patches.append(_fill(cut if cut.ndim == 3 else _luma(cut)))
+        three = shown[[max(time - 1, 0), time, min(time + 1, last)]]
+        patches.append(follow_patch(three, top, left))
     return torch.stack(patches)
+
+
+def follow_patch(frames: Tensor, top: int, left: int) -> Tensor:
+    """Cut a patch, and the places in the frames before and after that it shows.
+
+    A scene that moves fast is compared with itself by this: what differs is noise.
+
+    Args:
+        frames: (3, H, W) luma of the frames before, at and after a time.
+        top: first row of the patch.
+        left: first column.
+
+    Returns:
+        (3, 64, 64).
+    """
+    here = (..., slice(top, top + PATCH_SIDE), slice(left, left + PATCH_SIDE))
+    patch = frames[here]
+    if min(patch.shape[-2:]) < PATCH_SIDE:
+        return _fill(patch)
+    before, now, after = frames
+    sought = patch[1]
+    return torch.stack(
+        (_moved_patch(before, sought, top, left), now[here], _moved_patch(after, sought, top, left))
+    )
+
+
+def _moved_patch(frame: Tensor, sought: Tensor, top: int, left: int) -> Tensor:
+    """Find the patch of an (H, W) frame that resembles `sought`, which lies at (top, left)."""
+    first = [start - min(start, REACH) // COARSE * COARSE for start in (top, left)]
+    stop = [
+        start + PATCH_SIDE + min(side - PATCH_SIDE - start, REACH) // COARSE * COARSE
+        for start, side in zip((top, left), frame.shape, strict=True)
+    ]
+    region = functional.avg_pool2d(frame[None, first[0] : stop[0], first[1] : stop[1]], COARSE)[0]
+    small = functional.avg_pool2d(sought[None], COARSE)[0]
+    side = PATCH_SIDE // COARSE
+    candidates = region.unfold(0, side, 1).unfold(1, side, 1)
+    misfit = (candidates - small).square().mean((2, 3))
+    row, column = divmod(int(misfit.argmin()), misfit.shape[1])
+    still = misfit[(top - first[0]) // COARSE, (left - first[1]) // COARSE]
+    if misfit[row, column] < STAY * still:
+        top, left = first[0] + COARSE * row, first[1] + COARSE * column
+    return frame[top : top + PATCH_SIDE, left : left + PATCH_SIDE]
 
 
 def copied_blocks(frames: Tensor) -> Tensor:

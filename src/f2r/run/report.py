@@ -38,6 +38,7 @@ def preparation_report(
         "seconds_per_frame": looked.seconds_per_frame,
         "seconds_announced": plan.to_dict(),
         **training,
+        "outputs": [decision.output.value for decision in decisions],
         "estimated_psnr": [
             quality_to_dict(decision, one.errors)
             for decision, one in pairs

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from f2r.models.noise_level import (
     NoiseLevels,
     save_noise_level,
 )
+from f2r.noise.patches import follow_patch
 from f2r.system.progress import Progress, ProgressCallback
 from f2r.train.corpus.coded_clips import (
     ENCODED_FRAMES,
@@ -50,6 +52,11 @@ class NoiseLevelConfig:
     """Largest number of examples; about 0.7 MB each."""
     reductions: tuple[float, ...] = (3.0, 4.5)
     """Reduction factors of the photographs, from which moving clips are made."""
+    motions: tuple[MotionConfig, ...] = (
+        MotionConfig(),
+        MotionConfig(pan=20.0, fast_pan=40.0, still_every=2),
+    )
+    """Motion of these clips, per reduction."""
     batch: int = 12
     """Clips per step; > 0."""
     patches: int = 16
@@ -128,9 +135,9 @@ def load_scenes(
             part = np.stack(frames[start : start + CHUNK])
             if len(part) >= ENCODED_FRAMES:
                 scenes.append(np.broadcast_to(part, (*part.shape[:3], 3)))
-    for reduction in config.reductions if photos else ():
-        motion = replace(MotionConfig(), frames=ENCODED_FRAMES, reduction=reduction)
-        scenes += photo_clips(photos, motion, rng)
+    for reduction, motion in product(config.reductions, config.motions) if photos else ():
+        made = replace(motion, frames=ENCODED_FRAMES, reduction=reduction)
+        scenes += photo_clips(photos, made, rng)
     if not scenes:
         raise InputError(f"no scenes: give photographs, or clips of {ENCODED_FRAMES} frames")
     return scenes
@@ -285,8 +292,8 @@ def draw_patches(example: CodedExample, count: int, generator: torch.Generator) 
             min(8 * int(share * ((full - PATCH_SIDE) // 8 + 1)) + off, full - PATCH_SIDE)
             for share, full, off in zip(place, (height, width), shift, strict=True)
         )
-        patches.append(luma[times, top : top + PATCH_SIDE, left : left + PATCH_SIDE])
-    stacked = torch.stack(patches).float() / LUMA_STEPS
+        patches.append(follow_patch(luma[times].float() / LUMA_STEPS, top, left))
+    stacked = torch.stack(patches)
     if odds[2] < 0.06:  # bars, put in after the noise
         stacked[: int(count * 0.6 * odds[3])] = 0.1 * odds[4] if odds[3] < 0.5 else 0.0
     flips = [d for d, share in ((2, odds[3]), (3, odds[4])) if share < 0.5]
