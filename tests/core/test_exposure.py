@@ -1,10 +1,17 @@
 """Exposure that alternates is matched before frames are compared, and put back."""
 
+import cv2
 import numpy as np
 import pytest
 
 import f2r
-from f2r.method.exposure import EXPOSURE_REACH, flickers, match_exposure
+from f2r.method.exposure import (
+    EXPOSURE_REACH,
+    FLICKER,
+    exposure_of,
+    flickers,
+    match_exposure,
+)
 from synthetic import moving_clip
 
 SIGMA = 0.05
@@ -26,6 +33,17 @@ def test_only_alternating_exposure_counts_as_flicker():
     assert flickers(list(alternating(steady, 0.7)))
     for calm in (steady, drift, cut, steady[:2]):
         assert not flickers(list(calm))
+
+
+def test_a_scene_that_changes_fast_does_not_flicker():
+    rng = np.random.default_rng(0)
+    scene = cv2.resize(rng.uniform(0.02, 0.9, (12, 40)).astype(np.float32), (1280, 96))
+    places = np.cumsum(rng.integers(20, 110, 10))
+    pan = [scene[:, x : x + 128, None] for x in places]
+    levels = [exposure_of(frame) for frame in pan]
+    assert np.median(np.abs(np.diff(levels, 2))) > 2 * FLICKER  # as much as a flicker would
+    assert not flickers(pan)
+    assert flickers(list(alternating(np.stack(pan), 0.6)))
 
 
 @pytest.mark.parametrize("count", [1, 3, EXPOSURE_REACH, 12])

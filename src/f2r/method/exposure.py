@@ -15,6 +15,12 @@ EXPOSURE_REACH = 4
 FLICKER = 0.02
 """Exposure changes below 2 % are left to the networks."""
 
+TILES = 4
+"""Rows and columns of tiles whose levels are compared to tell exposure from motion."""
+
+AGREEMENT = 0.8
+"""Share of the tiles that an exposure brightens or darkens alike."""
+
 DARKEST = 1e-3
 """Levels below this count as this."""
 
@@ -29,13 +35,36 @@ def exposure_of(frame: Frame) -> float:
 
 
 def flickers(frames: Sequence[Frame]) -> bool:
-    """Detect an exposure that alternates from frame to frame; drifts and cuts do not count."""
-    levels = [exposure_of(frame) for frame in frames]
+    """Detect an exposure that alternates from frame to frame; drifts and cuts do not count.
+
+    Motion also changes the levels of a frame, but not those of all its parts alike.
+
+    Args:
+        frames: consecutive frames, (H, W, C).
+    """
+    levels = [_levels_of_tiles(frame) for frame in frames]
     bends = [
-        abs(now - (before + after) / 2)
+        _common_bend(now - (before + after) / 2)
         for before, now, after in zip(levels, levels[1:], levels[2:], strict=False)
     ]
     return bool(bends) and median(bends) > FLICKER
+
+
+def _levels_of_tiles(frame: Frame) -> Frame:
+    """Give the logarithm of the mean level of each tile; noise does not change the mean."""
+    tiles = (
+        tile
+        for rows in np.array_split(frame, TILES, axis=0)
+        for tile in np.array_split(rows, TILES, axis=1)
+        if tile.size
+    )
+    return np.log(np.maximum([float(tile.mean()) for tile in tiles], DARKEST))
+
+
+def _common_bend(bends: Frame) -> float:
+    """Give the change of level that the tiles have in common; 0 where they do not agree."""
+    agree = max(float((bends > 0).mean()), float((bends < 0).mean()))
+    return abs(float(np.median(bends))) if agree >= AGREEMENT else 0.0
 
 
 def match_exposure(frames: Iterable[Frame]) -> Iterator[tuple[Frame, float]]:

@@ -127,9 +127,9 @@ def look_at_plane(frames: Sequence[Tensor], setup: Setup, networks: Networks) ->
 
 
 def _thinned(frame: Tensor) -> NDArray[np.float32]:
-    """Give enough pixels of a (C, H, W) frame for its exposure: all of a small one."""
+    """Give enough pixels (H, W, C) of a (C, H, W) frame for its exposure: all of a small one."""
     step = max(math.isqrt(frame[0].numel() // EXPOSURE_PIXELS), 1)
-    return frame[:, ::step, ::step].numpy()
+    return frame[:, ::step, ::step].permute(1, 2, 0).numpy()
 
 
 def _estimate_coded(frames: Sequence[Tensor], setup: Setup) -> CodedEstimate | None:
