@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from statistics import fmean, median
 
 import numpy as np
+from numpy.typing import NDArray
 
 from f2r.io.clip import Frame
 
@@ -50,7 +51,7 @@ def flickers(frames: Sequence[Frame]) -> bool:
     return bool(bends) and median(bends) > FLICKER
 
 
-def _levels_of_tiles(frame: Frame) -> Frame:
+def _levels_of_tiles(frame: Frame) -> NDArray[np.float64]:
     """Give the logarithm of the mean level of each tile; noise does not change the mean."""
     tiles = (
         tile
@@ -58,10 +59,11 @@ def _levels_of_tiles(frame: Frame) -> Frame:
         for tile in np.array_split(rows, TILES, axis=1)
         if tile.size
     )
-    return np.log(np.maximum([float(tile.mean()) for tile in tiles], DARKEST))
+    levels = np.array([float(tile.mean()) for tile in tiles])
+    return np.asarray(np.log(np.maximum(levels, DARKEST)))
 
 
-def _common_bend(bends: Frame) -> float:
+def _common_bend(bends: NDArray[np.float64]) -> float:
     """Give the change of level that the tiles have in common; 0 where they do not agree."""
     agree = max(float((bends > 0).mean()), float((bends < 0).mean()))
     return abs(float(np.median(bends))) if agree >= AGREEMENT else 0.0
