@@ -84,8 +84,8 @@ def test_training_gets_what_preparation_and_inference_leave_of_the_budget(street
         looked = look(reader, networks, setup, clock)
         clock.go_on({}, spent)
         plan = plan_time(looked, networks, setup, clock)
-        left.append(plan.train)
-        assert plan.total < max(budget, plan.total - plan.train) + 0.1
+        left.append(plan.training)
+        assert plan.total < max(budget, plan.total - plan.training) + 0.1
         inference = looked.frames * looked.seconds_per_frame
         assert left[-1] < max(budget - spent - inference, 0.1)
     assert left[0] - left[1] == pytest.approx(100, abs=20)

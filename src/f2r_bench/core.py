@@ -15,7 +15,8 @@ from f2r.io.clip import FrameReader
 from f2r.method.alignment import chained_flow
 from f2r.method.draft import DraftStream
 from f2r.method.fusion import TemporalFusion
-from f2r.method.networks import Networks
+from f2r.method.networks import Networks, load_run
+from f2r.method.networks import load_draft as draft_of
 from f2r.method.networks import load_networks as networks_of
 from f2r.method.noise_map import sigma_map
 from f2r.method.prepared_clip import prepare_clip
@@ -25,7 +26,6 @@ from f2r.method.stream import Estimate, PlaneStream, run_through
 from f2r.method.two_pass_flow import Linker
 from f2r.models.draft import DraftDenoiser
 from f2r.models.temporal import RADIUS
-from f2r.models.weights import WeightSet
 from f2r.noise.models import NoiseModel
 from f2r.run.arrays import Denoised, denoise
 from f2r.run.files import denoise_file
@@ -84,9 +84,7 @@ def load_networks(device: torch.device, weights: str | None = None) -> Networks:
 
 def load_draft(device: torch.device) -> DraftDenoiser:
     """Load the shipped network of the draft preset, ready for inference."""
-    network = networks_of(None, device, WeightSet.DRAFT).draft
-    assert network is not None
-    return network
+    return draft_of(None, device)
 
 
 def draft_clip(network: DraftDenoiser, noise: NoiseModel, frames: Tensor) -> Tensor:
@@ -179,7 +177,7 @@ def run_reader(
 ) -> tuple[Iterator[Result], dict[str, Any]]:
     """Run F2R on an open clip: results frame by frame, and the report of what was decided."""
     setup, clock = set_up(reader.info, noise, config), StageClock()
-    networks = networks_of(config.weights, setup.device, setup.weight_set)
+    networks = load_run(config.weights, setup.device, setup.weight_set)
     prepared = prepare(reader, networks, setup, clock)
     results = denoise_frames(reader, prepared.decisions, networks, setup)
     return results, {**prepared.report, "seconds": clock.seconds}

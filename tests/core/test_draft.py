@@ -12,10 +12,9 @@ from f2r.config import DenoiseConfig
 from f2r.errors import InputError
 from f2r.io.array import ArrayReader
 from f2r.method.draft import BLOCK, DRAFT_HISTORY, WARM_UP, DraftStream, align_state
-from f2r.method.networks import load_networks
+from f2r.method.networks import load_draft
 from f2r.method.stream import run_through
 from f2r.models.draft import DraftDenoiser, DraftState
-from f2r.models.weights import WeightSet
 from f2r.noise.models import Gaussian
 from f2r.run.fit import fit
 from f2r.run.infer import denoise_frames, frames_before
@@ -33,16 +32,16 @@ SIGMA = 30 / 255
 
 
 @pytest.fixture(scope="module")
-def networks():
-    return load_networks(None, torch.device("cpu"), WeightSet.DRAFT)
+def network():
+    return load_draft(None, torch.device("cpu"))
 
 
 def noisy_copy(clean, seed=0):
     return clean + SIGMA * torch.randn(clean.shape, generator=torch.Generator().manual_seed(seed))
 
 
-def run(networks, frames, first=0):
-    stream = DraftStream(networks.draft, Gaussian(SIGMA), first)
+def run(network, frames, first=0):
+    stream = DraftStream(network, Gaussian(SIGMA), first)
     return list(run_through(stream, map(stream.prepare, frames)))
 
 
@@ -50,10 +49,10 @@ def psnr(estimate, clean):
     return float(-10 * torch.log10((estimate - clean).square().mean()))
 
 
-def test_earlier_frames_make_the_result_better(networks):
+def test_earlier_frames_make_the_result_better(network):
     clean = moving_clip(10, 64, 96)
-    results = [one.refined for one in run(networks, noisy_copy(clean))]
-    alone = [run(networks, [frame])[0].refined for frame in noisy_copy(clean)]
+    results = [one.refined for one in run(network, noisy_copy(clean))]
+    alone = [run(network, [frame])[0].refined for frame in noisy_copy(clean)]
     last = slice(4, None)
     together = np.mean([psnr(a, b) for a, b in zip(results[last], clean[last], strict=True)])
     single = np.mean([psnr(a, b) for a, b in zip(alone[last], clean[last], strict=True)])
@@ -61,35 +60,35 @@ def test_earlier_frames_make_the_result_better(networks):
     assert together > psnr(noisy_copy(clean), clean) + 6
 
 
-def test_a_scene_cut_starts_the_state_anew(networks):
+def test_a_scene_cut_starts_the_state_anew(network):
     frames = noisy_copy(torch.cat([moving_clip(3, 64, 96), 0.25 * moving_clip(3, 64, 96, seed=7)]))
-    results = run(networks, frames)
+    results = run(network, frames)
     assert [one.starts_shot for one in results] == [True, False, False, True, False, False]
-    after = run(networks, frames[3:])
+    after = run(network, frames[3:])
     assert torch.equal(results[-1].refined, after[-1].refined)
 
 
-def test_the_first_frame_of_a_shot_is_made_from_those_after_it(networks):
+def test_the_first_frame_of_a_shot_is_made_from_those_after_it(network):
     clean = moving_clip(6, 64, 96)
     noisy = noisy_copy(clean)
-    alone, together = run(networks, noisy[:1])[0].refined, run(networks, noisy)[0].refined
+    alone, together = run(network, noisy[:1])[0].refined, run(network, noisy)[0].refined
     assert psnr(together, clean[0]) > psnr(alone, clean[0]) + 1
 
 
-def test_a_still_scene_does_not_drift_over_hundreds_of_frames(networks):
+def test_a_still_scene_does_not_drift_over_hundreds_of_frames(network):
     clean = moving_clip(1, 32, 32)[0]
     frames = [noisy_copy(clean, seed) for seed in range(BLOCK + 2 * WARM_UP)]
-    results = [psnr(one.refined, clean) for one in run(networks, frames)]
-    alone = psnr(run(networks, frames[:1])[0].refined, clean)
+    results = [psnr(one.refined, clean) for one in run(network, frames)]
+    alone = psnr(run(network, frames[:1])[0].refined, clean)
     assert min(results[2:]) > alone + 1
 
 
-def test_a_stream_that_begins_later_gives_the_same_frames(networks):
+def test_a_stream_that_begins_later_gives_the_same_frames(network):
     frames = noisy_copy(moving_clip(1, 32, 32).expand(140, -1, -1, -1))
-    whole = run(networks, frames)
+    whole = run(network, frames)
     for start in (2 * BLOCK - 1, 2 * BLOCK):
         first = max(start - DRAFT_HISTORY, 0)
-        later = run(networks, frames[first:], first)[start - first :]
+        later = run(network, frames[first:], first)[start - first :]
         pairs = zip(later, whole[start:], strict=True)
         assert all(torch.equal(a.refined, b.refined) for a, b in pairs), start
 
@@ -119,6 +118,24 @@ def test_a_draft_from_the_command_line_is_that_of_python(tmp_path):
     assert np.allclose(np.load(tmp_path / "out.npy"), expected, atol=1e-6)
 
 
+def test_a_draft_has_one_network_and_shows_its_own_stages_only():
+    frames = noisy_copy(moving_clip(5, 40, 56)).permute(0, 2, 3, 1).numpy()
+    reports = []
+    model = fit(frames, preset="draft", sigma=SIGMA, progress=reports.append)
+    assert isinstance(model.networks, DraftDenoiser)
+    assert list(model.report["seconds_announced"]) == ["passed", "denoise", "total"]
+    made = f2r.denoise(frames, preset="draft", sigma=SIGMA, progress=reports.append)
+    stages = ["read sample", "estimate noise", "denoise"]
+    assert list(dict.fromkeys(one.stage for one in reports)) == stages
+    assert list(made.report["seconds"]) == [*stages, "total"]
+
+
+def test_a_draft_with_a_prior_is_refused():
+    frames = np.full((3, 32, 32), 0.5, np.float32)
+    with pytest.raises(InputError, match="prior: a draft has none"):
+        f2r.denoise(frames, preset="draft", sigma=SIGMA, prior=torch.add)
+
+
 def test_a_grey_clip_has_a_draft():
     clean = moving_clip(6, 40, 56)[:, 0]
     noisy = noisy_copy(clean).numpy()
@@ -142,7 +159,7 @@ def test_a_draft_does_not_train(wrong):
 
 def test_weights_without_a_draft_are_refused():
     with pytest.raises(InputError, match="no weights for a draft"):
-        load_networks("self-supervised", torch.device("cpu"), WeightSet.DRAFT)
+        load_draft("self-supervised", torch.device("cpu"))
 
 
 def test_raw_has_no_draft(tmp_path, capsys):
@@ -153,13 +170,13 @@ def test_raw_has_no_draft(tmp_path, capsys):
     assert "raw has no draft" in capsys.readouterr().err
 
 
-def test_trained_weights_have_a_far_lower_loss_than_random_ones(networks):
+def test_trained_weights_have_a_far_lower_loss_than_random_ones(network):
     clean = moving_clip(8, 64, 64)
     clips = [prepare_draft_clip(noisy_copy(clean), clean, Gaussian(SIGMA))]
     windows = DraftWindows(frames=5, batch=2, side=48)
     trained, random = (
-        draft_loss(network, clips, windows, torch.Generator().manual_seed(0))
-        for network in (networks.draft, DraftDenoiser())
+        draft_loss(one, clips, windows, torch.Generator().manual_seed(0))
+        for one in (network, DraftDenoiser())
     )
     assert float(trained.detach()) < 0.85 * float(random.detach())
 

@@ -15,7 +15,7 @@ from f2r.flow.estimator import DisFlow
 from f2r.io import open_reader
 from f2r.io.array import ArrayReader
 from f2r.io.raw.mosaic import Mosaic
-from f2r.method.networks import load_networks
+from f2r.method.networks import load_networks, load_run
 from f2r.method.prepared_clip import anchors_of_clip, prepare_clip
 from f2r.method.preprocess import Preprocessor
 from f2r.models.temporal import TemporalEstimator
@@ -63,7 +63,7 @@ def noisy_clip(frames=6, grey=False):
 def start(reader, device, noise=NOISE, preset="fast", **options):
     setup = set_up(reader.info, noise, DenoiseConfig(preset, **options))
     setup = replace(setup, device=device)
-    return setup, load_networks(None, device, setup.weight_set)
+    return setup, load_run(None, device, setup.weight_set)
 
 
 def infer(reader, device, **options):

@@ -8,10 +8,9 @@ import pytest
 import torch
 
 from f2r.cli.main import main
-from f2r.method.networks import load_networks
+from f2r.method.networks import load_draft, load_networks
 from f2r.models.draft import DraftState
 from f2r.models.temporal import Aligned
-from f2r.models.weights import WeightSet
 from outputs import assert_one_line, content, put
 
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -125,7 +124,7 @@ def test_the_network_of_drafts_gives_what_torch_gives(work):
     session = onnxruntime.InferenceSession(
         work / "draft" / "draft.onnx", providers=["CPUExecutionProvider"]
     )
-    network = load_networks(None, torch.device("cpu"), WeightSet.DRAFT).draft
+    network = load_draft(None, torch.device("cpu"))
     for sizes in SIZES:
         noisy, level, *state = drawn(described, "draft", *sizes).values()
         names = [port.name for port in session.get_inputs()]

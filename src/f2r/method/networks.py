@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import torch
 
@@ -28,7 +29,7 @@ from f2r.models.widen import widen
 
 @dataclass(frozen=True)
 class Networks:
-    """The networks of a run."""
+    """The networks of the method."""
 
     prior: Prior
     """D, frozen."""
@@ -36,13 +37,15 @@ class Networks:
     """f_theta, stage 1."""
     refiner: SpatialRefiner
     """g_phi, stage 2."""
-    draft: DraftDenoiser | None = None
-    """The network of the draft preset, which replaces the three; None for other presets."""
 
     @property
     def lookahead(self) -> int:
         """Frames on either side on which the estimate of a frame depends."""
         return self.temporal.radius + LATE
+
+
+RunNetworks: TypeAlias = Networks | DraftDenoiser
+"""The networks of a run: those of the method, or the one of the draft preset."""
 
 
 def own_weights(given: str | Path | None) -> dict[str, Path]:
@@ -70,6 +73,44 @@ def own_weights(given: str | Path | None) -> dict[str, Path]:
     return found
 
 
+def load_run(
+    given: str | Path | None,
+    device: torch.device,
+    of: WeightSet,
+    denoise: DenoiseImages | None = None,
+) -> RunNetworks:
+    """Load the networks of a run, ready for inference; see `load_networks`, `load_draft`.
+
+    Raises:
+        InputError: a file cannot be read or does not fit, or an image denoiser is given for a
+            draft, which has no prior.
+    """
+    if of is not WeightSet.DRAFT:
+        return load_networks(given, device, of, denoise=denoise)
+    if denoise is not None:
+        raise InputError("prior: a draft has none: leave it out, or use preset fast")
+    return load_draft(given, device)
+
+
+def load_draft(given: str | Path | None, device: torch.device) -> DraftDenoiser:
+    """Load the network of the draft preset, ready for inference.
+
+    Args:
+        given: as for `own_weights`; None takes the shipped one.
+        device: where to put it.
+
+    Raises:
+        InputError: the file cannot be read or does not fit, or holds other networks only.
+    """
+    own = own_weights(given)
+    if own and KINDS[DraftDenoiser] not in own:
+        raise InputError(f"{given}: holds no weights for a draft: leave them out, or use fast")
+    path = own.get(KINDS[DraftDenoiser], shipped(DraftDenoiser, WeightSet.DRAFT))
+    network = load_network(path, DraftDenoiser)
+    check_weights_fit(network, path, raw=False)
+    return channels_last(network).to(device).eval()
+
+
 def load_networks(
     given: str | Path | None,
     device: torch.device,
@@ -83,7 +124,7 @@ def load_networks(
     Args:
         given: as for `own_weights`.
         device: where to put them.
-        of: which frames the networks are for.
+        of: which frames the networks are for; no draft.
         denoise: the user's own image denoiser, which becomes the prior.
         widens: weights for pictures are given a fourth channel where raw needs it, to be trained.
 
@@ -91,13 +132,9 @@ def load_networks(
         InputError: a file cannot be read or does not fit.
     """
     own, raw = own_weights(given), of is WeightSet.RAW
-    is_draft = of is WeightSet.DRAFT
-    stages = WeightSet.PICTURES if is_draft else of
-    if is_draft and own and KINDS[DraftDenoiser] not in own:
-        raise InputError(f"{given}: holds no weights for a draft: leave them out, or use fast")
 
     def load(kind: type[Network]) -> Network:
-        path = own.get(KINDS[kind], shipped(kind, of if kind is DraftDenoiser else stages))
+        path = own.get(KINDS[kind], shipped(kind, of))
         network = load_network(path, kind)
         network = widen(network) if raw and widens else network
         check_weights_fit(network, path, raw=raw)
@@ -108,8 +145,7 @@ def load_networks(
         prior = load(ImagePrior).requires_grad_(False)
     else:
         prior = GivenPrior(denoise).to(device)
-    draft = load(DraftDenoiser) if is_draft else None
-    return Networks(prior, load(TemporalEstimator), load(SpatialRefiner), draft)
+    return Networks(prior, load(TemporalEstimator), load(SpatialRefiner))
 
 
 def describe_networks(

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from f2r.flow.warp import visibility, warp_backward
-from f2r.method.draft import AHEAD, DraftStream
+from f2r.method.draft import DraftStream
 from f2r.method.fusion import fuse
 from f2r.method.networks import Networks
 from f2r.method.prepared_clip import PreparedClip
@@ -95,9 +95,12 @@ def _timed(step: Callable[[], Tensor]) -> tuple[float, Tensor]:
 
 def seconds_of_draft(network: DraftDenoiser, noise: NoiseModel, frame: Tensor) -> float:
     """Measure the draft of one (C, H, W) frame, in seconds."""
-    stream, seconds = DraftStream(network, noise), 0.0
-    for _ in range(AHEAD + 2):  # the first estimate comes after AHEAD frames and is made from them
-        start = time.monotonic()
+    stream = DraftStream(network, noise)
+
+    def denoise() -> Tensor:
         stream.push(stream.prepare(frame))
-        seconds = time.monotonic() - start
-    return seconds
+        estimate = stream.push(None)
+        assert estimate is not None
+        return estimate.refined
+
+    return _timed(denoise)[0]

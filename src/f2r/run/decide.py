@@ -11,9 +11,9 @@ from torch import Tensor
 from f2r.config import Tuning
 from f2r.method.draft import DraftStream
 from f2r.method.fusion import TemporalFusion
-from f2r.method.networks import Networks
-from f2r.method.preprocess import Preprocessor
+from f2r.method.networks import Networks, RunNetworks
 from f2r.method.stream import Estimate, FrameEstimator, PlaneStream
+from f2r.models.draft import DraftDenoiser
 from f2r.noise.blocks import Limits
 from f2r.noise.clipping import clip_noise, unclip
 from f2r.noise.models import NoiseModel
@@ -63,7 +63,7 @@ class PlaneDecision:
         noise = scale_noise(self.noise, 1 / self.scale)
         return float(noise.variance(torch.full((1, 3, 1, 1), 0.5)).mean().sqrt())
 
-    def stream(self, networks: Networks, setup: Setup, first: int = 0) -> FrameEstimator:
+    def stream(self, networks: RunNetworks, setup: Setup, first: int = 0) -> FrameEstimator:
         """Start a stream that runs both stages, or the draft, as decided.
 
         Args:
@@ -71,9 +71,9 @@ class PlaneDecision:
             setup: what the run works with.
             first: number of the first frame of the stream in the clip.
         """
-        if networks.draft is not None:
-            return DraftStream(networks.draft, self.working_noise, first)
-        preprocessor = Preprocessor(networks.prior, self.working_noise, setup.flow, setup.tiling)
+        if isinstance(networks, DraftDenoiser):
+            return DraftStream(networks, self.working_noise, first)
+        preprocessor = setup.preprocessor(networks.prior, self.working_noise)
         return PlaneStream(networks, preprocessor, self.prior_share)
 
     def fusion(self, radius: int, tuning: Tuning) -> TemporalFusion:
@@ -137,13 +137,14 @@ def after_training(errors: Errors, judged: Sequence[tuple[Change, Blend]]) -> Er
 
 
 def complete_errors(
-    judgement: PlaneJudgement, networks: Networks, tuning: Tuning, generator: torch.Generator
+    judgement: PlaneJudgement, networks: Networks, setup: Setup, generator: torch.Generator
 ) -> PlaneJudgement:
     """Add the leak of the anchor and the gain of fusion to the estimated errors."""
     if judgement.errors is None:
         return judgement
-    judged = networks, judgement.look.preprocessor, judgement.shots[0], generator
-    errors = add_fusion(add_leak(judgement.errors, *judged), *judged, tuning)
+    preprocessor = setup.preprocessor(networks.prior, judgement.look.clipped_noise)
+    judged = networks, preprocessor, judgement.shots[0], generator
+    errors = add_fusion(add_leak(judgement.errors, *judged), *judged, setup.config.tuning)
     return replace(judgement, errors=errors)
 
 

@@ -10,7 +10,8 @@ import torch
 from f2r import __version__
 from f2r.errors import InputError
 from f2r.io.output import check_output
-from f2r.method.networks import Networks, describe_networks, load_networks
+from f2r.method.networks import RunNetworks, describe_networks, load_run
+from f2r.models.draft import DraftDenoiser
 from f2r.models.onnx_graphs import MULTIPLE, OPSET, Graph, draft_graph, graphs_of
 from f2r.models.temporal import offsets_within
 from f2r.models.weights import WeightSet
@@ -37,7 +38,7 @@ def export_networks(
 
     Args:
         folder: where to write; it appears when all files are complete.
-        weights: the user's own weights, as for `load_networks`; None takes shipped ones.
+        weights: the user's own weights, as for `own_weights`; None takes shipped ones.
         of: which frames the networks are for.
         overwrite: an earlier export may be replaced.
         progress: called after each graph.
@@ -49,7 +50,7 @@ def export_networks(
     if not all(map(find_spec, PACKAGES)):
         raise InputError("an export needs onnx: pip install 'frames2residual[onnx]'")
     check_output(folder, None, overwrite=overwrite)
-    networks = load_networks(weights, torch.device("cpu"), of)
+    networks = load_run(weights, torch.device("cpu"), of)
     graphs = _graphs(networks)
     names = {DESCRIPTION, *(f"{graph.name}.onnx" for graph in graphs)}
     _check_replaceable(folder, folder, names)
@@ -69,10 +70,11 @@ def export_networks(
         progress(Progress("export", 1.0))
 
 
-def _graphs(networks: Networks) -> list[Graph]:
+def _graphs(networks: RunNetworks) -> list[Graph]:
+    if isinstance(networks, DraftDenoiser):
+        made: Any = networks.config
+        return [draft_graph(networks.requires_grad_(False), made["channels"])]
     options: Any = networks.temporal.config
-    if networks.draft is not None:
-        return [draft_graph(networks.draft.requires_grad_(False), options["channels"])]
     for network in (networks.prior, networks.temporal, networks.refiner):
         network.requires_grad_(False)
     return graphs_of(networks.prior, networks.temporal, networks.refiner, options["channels"])
@@ -91,14 +93,17 @@ def _check_replaceable(folder: Path, name: Path, new: set[str]) -> None:
 
 
 def _describe(
-    graphs: list[Graph], networks: Networks, weights: dict[str, dict[str, str]]
+    graphs: list[Graph], networks: RunNetworks, weights: dict[str, dict[str, str]]
 ) -> dict[str, Any]:
     """Describe the graphs as JSON values."""
+    neighbours = {}
+    if not isinstance(networks, DraftDenoiser):
+        neighbours = {"neighbours": list(offsets_within(networks.temporal.radius))}
     return {
         "made_by": f"F2R {__version__}",
         "opset": OPSET,
         "sides_are_multiples_of": MULTIPLE,
-        "neighbours": list(offsets_within(networks.temporal.radius)),
+        **neighbours,
         "weights": weights,
         "networks": {graph.name: graph.to_dict() for graph in graphs},
     }

@@ -5,7 +5,7 @@ from pathlib import Path
 from f2r.config import DenoiseConfig
 from f2r.errors import InputError
 from f2r.io import default_output
-from f2r.method.networks import load_networks
+from f2r.method.networks import load_run
 from f2r.run.deliver import write_frames
 from f2r.run.finish import can_be_copied, copy_input, report_run, write_beside
 from f2r.run.job import PIPE, Announce, FileOptions, Order, Outcome
@@ -54,7 +54,7 @@ def denoise_order(
     if files.resume:
         check_undivided(state_folder(order.target))
     with opened_job(order, announce, progress) as (job, claim), kept(job, claim) as state:
-        networks = load_networks(config.weights, job.setup.device, job.setup.weight_set)
+        networks = load_run(config.weights, job.setup.device, job.setup.weight_set)
         with job_writer(job, claim) as writer:
             prepared = prepared_for(job, networks, state)
             if claim is not None and can_be_copied(job, prepared):

@@ -13,7 +13,7 @@ from f2r.config import DenoiseConfig
 from f2r.errors import InputError
 from f2r.io.array import ArrayReader
 from f2r.io.clip import COUNTED, FrameReader
-from f2r.method.networks import describe_networks, load_networks
+from f2r.method.networks import describe_networks, load_run
 from f2r.models.given_prior import DenoiseImages
 from f2r.noise.models import NoiseModel
 from f2r.run.given_noise import given_noise
@@ -95,7 +95,7 @@ def fit_reader(
     info, defects = reader.info, find_defects(reader, config)
     source = reader if defects is None else RepairedReader(reader, defects)
     setup = set_up(info, noise or given_noise(config, info), config)
-    networks = load_networks(config.weights, setup.device, setup.weight_set, denoise=prior)
+    networks = load_run(config.weights, setup.device, setup.weight_set, prior)
     prepared = prepare(source, networks, setup, clock, announce=announce)
     units = info.scale if info.dtype in COUNTED and not setup.is_raw else 1.0
     report = {

@@ -8,8 +8,9 @@ from f2r.io.clip import Frame
 from f2r.method.draft import DRAFT_HISTORY
 from f2r.method.exposure import EXPOSURE_REACH, match_exposure
 from f2r.method.fusion import TemporalFusion
-from f2r.method.networks import Networks
+from f2r.method.networks import RunNetworks
 from f2r.method.stream import Estimate, FrameEstimator
+from f2r.models.draft import DraftDenoiser
 from f2r.quality.estimated_errors import Output
 from f2r.run.decide import PlaneDecision
 from f2r.run.result import PlaneEstimate, Result
@@ -24,22 +25,24 @@ class _Plane(NamedTuple):
     fusion: TemporalFusion
 
     @classmethod
-    def start(cls, decision: PlaneDecision, networks: Networks, setup: Setup, first: int) -> Self:
+    def start(
+        cls, decision: PlaneDecision, networks: RunNetworks, setup: Setup, first: int
+    ) -> Self:
         stream = decision.stream(networks, setup, first)
-        if networks.draft is not None:
+        if isinstance(networks, DraftDenoiser):
             return cls(decision, stream, TemporalFusion(decision.noise, radius=0, error_share=0.0))
         return cls(decision, stream, decision.fusion(networks.temporal.radius, setup.config.tuning))
 
 
-def frames_before(decisions: Sequence[PlaneDecision], networks: Networks) -> int:
+def frames_before(decisions: Sequence[PlaneDecision], networks: RunNetworks) -> int:
     """Say how many frames before a frame its result depends on."""
     matches = any(decision.matches_exposure for decision in decisions)
     return _history(networks) + (EXPOSURE_REACH if matches else 0)
 
 
-def _history(networks: Networks) -> int:
+def _history(networks: RunNetworks) -> int:
     """Say how many matched frames before a frame its result depends on."""
-    if networks.draft is not None:
+    if isinstance(networks, DraftDenoiser):
         return DRAFT_HISTORY
     return networks.lookahead + networks.temporal.radius
 
@@ -47,7 +50,7 @@ def _history(networks: Networks) -> int:
 def denoise_frames(
     frames: Iterable[Frame],
     decisions: Sequence[PlaneDecision],
-    networks: Networks,
+    networks: RunNetworks,
     setup: Setup,
     start: int = 0,
     first: int = 0,

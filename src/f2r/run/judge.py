@@ -17,6 +17,7 @@ from f2r.noise.scale import scale_noise
 from f2r.quality.error_estimation import ESTIMATED_DOUBT, estimate_errors
 from f2r.quality.estimated_errors import Errors
 from f2r.run.look import PlaneLook
+from f2r.run.setup import Setup
 
 RESIDUAL_FRAMES = 12
 """Frames that the second noise estimate is made from."""
@@ -63,7 +64,7 @@ def judge_plane(
     clips: Sequence[PreparedClip],
     networks: Networks,
     frames: int,
-    is_given: bool,
+    setup: Setup,
     generator: torch.Generator,
 ) -> PlaneJudgement:
     """Predict the anchors, check the noise model by them, estimate the errors.
@@ -75,18 +76,18 @@ def judge_plane(
         clips: its prepared stretches.
         networks: the three networks.
         frames: frames of the whole clip.
-        is_given: whether the user gave the noise model.
+        setup: what the run works with; knows whether the user gave the noise model.
         generator: randomness of tiles and probes.
     """
     if not look.is_measurable:
         return PlaneJudgement(look, clips, None)
-    clips = _with_anchors(clips, networks)
+    clips, is_given = _with_anchors(clips, networks), setup.noise is not None
     if is_given:
         judged = _check(look, clips)
     elif look.is_noise_free:
         judged = PlaneJudgement(look, clips, None)
     else:
-        judged = _revise(look, clips, networks)
+        judged = _revise(look, clips, networks, setup)
     if not judged.shots:
         return judged
     doubt, truth = 0.0 if is_given else ESTIMATED_DOUBT, None
@@ -113,13 +114,16 @@ def _check(look: PlaneLook, clips: Sequence[PreparedClip]) -> PlaneJudgement:
     return PlaneJudgement(look, clips, None, contradiction=seen)
 
 
-def _revise(look: PlaneLook, clips: Sequence[PreparedClip], networks: Networks) -> PlaneJudgement:
+def _revise(
+    look: PlaneLook, clips: Sequence[PreparedClip], networks: Networks, setup: Setup
+) -> PlaneJudgement:
     """Estimate the noise from the residual of the anchors and choose between both estimates."""
     found = _from_residual(look, clips)
     if found is None or not found.takes_second:
         return PlaneJudgement(look, clips, None, found)
     look = look.with_noise(found.model)
-    again = [prepare_again(clip, look.preprocessor) for clip in clips]
+    preprocessor = setup.preprocessor(networks.prior, look.clipped_noise)
+    again = [prepare_again(clip, preprocessor) for clip in clips]
     return PlaneJudgement(look, _with_anchors(again, networks), None, found)
 
 

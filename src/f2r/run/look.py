@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from f2r.method.exposure import flickers
-from f2r.method.networks import Networks
-from f2r.method.preprocess import Preprocessor
 from f2r.noise.blocks import Limits
 from f2r.noise.clipping import before_clipping, clip_noise, find_clipping
 from f2r.noise.coded import CodedEstimate, estimate_coded_noise
@@ -36,8 +34,8 @@ intact."""
 class PlaneLook:
     """Measurements of one plane: three channels, or one grey channel."""
 
-    preprocessor: Preprocessor
-    """Prior and flow under the noise model of the multiplied, clipped frames."""
+    clipped_noise: NoiseModel
+    """Noise model of the multiplied, clipped frames."""
     scale: float
     """Factor of the levels, applied first."""
     size: tuple[int, int]
@@ -71,7 +69,7 @@ class PlaneLook:
     @property
     def working_noise(self) -> NoiseModel:
         """Noise model at the multiplied levels, before clipping."""
-        return before_clipping(self.preprocessor.noise)
+        return before_clipping(self.clipped_noise)
 
     @property
     def noise(self) -> NoiseModel:
@@ -80,8 +78,7 @@ class PlaneLook:
 
     def with_noise(self, noise: NoiseModel) -> Self:
         """Give the look with another noise model, at the multiplied levels, before clipping."""
-        working = replace(self.preprocessor, noise=clip_noise(noise, self.limits))
-        return replace(self, preprocessor=working)
+        return replace(self, clipped_noise=clip_noise(noise, self.limits))
 
     def to_dict(self) -> dict[str, Any]:
         """Convert the noise to JSON values."""
@@ -98,13 +95,12 @@ class PlaneLook:
         }
 
 
-def look_at_plane(frames: Sequence[Tensor], setup: Setup, networks: Networks) -> PlaneLook:
+def look_at_plane(frames: Sequence[Tensor], setup: Setup) -> PlaneLook:
     """Measure a sample of a plane.
 
     Args:
         frames: (C, H, W), consecutive frames at the levels of the file, without padding.
         setup: what the run works with.
-        networks: the networks of the run.
     """
     coded = _estimate_coded(frames, setup)
     scale, model = normalise(frames, setup.noise)
@@ -114,7 +110,7 @@ def look_at_plane(frames: Sequence[Tensor], setup: Setup, networks: Networks) ->
     if coded is not None:
         model, is_free = _noise_before_coding(coded, scale, sigma, model), coded.is_noise_free
     return PlaneLook(
-        Preprocessor(networks.prior, clip_noise(model, limits), setup.flow, setup.tiling),
+        clip_noise(model, limits),
         scale,
         (clip.shape[-2], clip.shape[-1]),
         limits,

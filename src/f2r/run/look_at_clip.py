@@ -26,23 +26,39 @@ TIMED_FRAMES = 5
 
 
 @dataclass(frozen=True)
-class Looked:
-    """The prepared sample of a clip and its measurements."""
+class FirstLook:
+    """The sample of a clip and the noise of its planes."""
 
     frames: int
     """Frames of the clip; those of the sample if the length is unknown."""
     sample: Sample
-    """The sample, without its frames."""
+    """The sample."""
     looks: Sequence[PlaneLook]
     """One per plane."""
+    seconds_to_read: float
+    """Time to read a frame."""
+
+
+@dataclass(frozen=True)
+class Looked(FirstLook):
+    """The prepared sample of a clip and its measurements; its stretches were taken out."""
+
     clips: Sequence[Sequence[PreparedClip]]
     """Per plane: its prepared stretches."""
     speed: Steps
     """Measured seconds per pixel of a frame, all planes together."""
     seconds_per_frame: float
     """Time of inference, measured on one frame of the sample."""
-    seconds_to_read: float
-    """Time to read a frame."""
+
+
+def first_look(reader: FrameReader, setup: Setup, clock: StageClock) -> FirstLook:
+    """Read a sample of the clip and estimate the noise of each plane."""
+    with clock.stage("read sample"):
+        sample = take_sample(reader, setup.config)
+    with clock.stage("estimate noise"):
+        looks = [look_at_plane(seen, setup) for seen in first_stretch(sample, setup)]
+    to_read = clock.seconds["read sample"] / sample.frames
+    return FirstLook(setup.info.frames or sample.frames, sample, looks, to_read)
 
 
 def look(
@@ -53,36 +69,30 @@ def look(
     checkpoints: Path | None = None,
 ) -> Looked:
     """Read a sample of the clip, estimate the noise of each plane, prepare the sample."""
-    with clock.stage("read sample"):
-        sample = take_sample(reader, setup.config)
-    with clock.stage("estimate noise"):
-        looks = [look_at_plane(seen, setup, networks) for seen in first_stretch(sample, setup)]
-    frames = setup.info.frames or sample.frames
-    to_read = clock.seconds["read sample"] / sample.frames
-    if networks.draft is not None:
-        seconds = _seconds_of_draft(networks.draft, setup, sample, looks)
-        return Looked(frames, sample, looks, [[] for _ in looks], Steps(), seconds, to_read)
+    first = first_look(reader, setup, clock)
     keep = choose_keep(checkpoints, setup.device)
     with clock.stage("prior and flow"):
-        clips = _prepare(sample, looks, networks, setup, clock, keep)
+        clips = _prepare(first, networks, setup, clock, keep)
     if not setup.config.trains:
-        clips = [[_aimed(clip, frames) for clip in of_plane] for of_plane in clips]
+        clips = [[_aimed(clip, first.frames) for clip in of_plane] for of_plane in clips]
     prepared = sum(len(clip.frames) for of_plane in clips for clip in of_plane)
     speed = _speed(clips, networks, clock.seconds["prior and flow"] / max(prepared, 1))
     per_frame = round(speed.seconds(EVERY_STEP.times(math.prod(setup.layout.padded))), 4)
-    return Looked(frames, sample, looks, clips, speed, per_frame, to_read)
+    seen = first.frames, first.sample, first.looks, first.seconds_to_read
+    return Looked(*seen, clips, speed, per_frame)
 
 
 def _prepare(
-    sample: Sample,
-    looks: Sequence[PlaneLook],
+    first: FirstLook,
     networks: Networks,
     setup: Setup,
     clock: StageClock,
     keep: Keep,
 ) -> list[list[PreparedClip]]:
     """Apply prior and flow to the stretches of each plane."""
+    sample, looks = first.sample, first.looks
     clips: list[list[PreparedClip]] = [[] for _ in looks]
+    preprocessors = [setup.preprocessor(networks.prior, one.clipped_noise) for one in looks]
     total = len(looks) * sum(min(len(stretch), sample.run) for stretch in sample.stretches)
     done = 0
     for k, stretch in _planes_of_stretches(sample, looks):
@@ -92,7 +102,7 @@ def _prepare(
 
         grey, radius = setup.layout.is_grey(k), networks.temporal.radius
         clips[k].append(
-            prepare_clip(stretch, looks[k].preprocessor, grey, count, keep=keep, radius=radius)
+            prepare_clip(stretch, preprocessors[k], grey, count, keep=keep, radius=radius)
         )
         done += len(stretch)
     return clips
@@ -152,13 +162,12 @@ def _speed(clips: Sequence[Sequence[PreparedClip]], networks: Networks, prepared
     return sum((measure_speed(networks, clip, prepared) for clip in firsts), Steps())
 
 
-def _seconds_of_draft(
-    network: DraftDenoiser, setup: Setup, sample: Sample, looks: Sequence[PlaneLook]
-) -> float:
+def seconds_per_draft(network: DraftDenoiser, setup: Setup, first: FirstLook) -> float:
     """Measure the draft of one frame of the sample and scale it to whole frames."""
+    planes, of_sample = first.sample.stretches[0][0], first.sample.layout.padded
     seconds = sum(
-        seconds_of_draft(network, look.preprocessor.noise, look.scale * plane)
-        for plane, look in zip(sample.stretches[0][0], looks, strict=True)
+        seconds_of_draft(network, look.clipped_noise, look.scale * plane)
+        for plane, look in zip(planes, first.looks, strict=True)
         if not look.is_noise_free
     )
-    return round(seconds * math.prod(setup.layout.padded) / math.prod(sample.layout.padded), 4)
+    return round(seconds * math.prod(setup.layout.padded) / math.prod(of_sample), 4)

@@ -15,7 +15,7 @@ from f2r.io.array import ArrayReader, has_channel_axis
 from f2r.io.clip import ClipInfo, Frame, FrameReader
 from f2r.io.frame_stream import FrameStream
 from f2r.io.raw.mosaic import Mosaic
-from f2r.method.networks import Networks
+from f2r.method.networks import RunNetworks
 from f2r.noise.models import NoiseModel
 from f2r.noise.scale import scale_noise
 from f2r.run.decide import PlaneDecision
@@ -49,8 +49,8 @@ class Model:
     """Kind of frames that it accepts."""
     decisions: Sequence[PlaneDecision]
     """Decision on each plane."""
-    networks: Networks
-    """Prior and both stages, adapted to the clip if the preset trains."""
+    networks: RunNetworks
+    """Prior and both stages, adapted to the clip if the preset trains; or the draft's network."""
     report: Mapping[str, Any]
     """Every decision, figure and time of the fit; JSON values."""
 

@@ -18,7 +18,7 @@ from f2r.config import DenoiseConfig
 from f2r.errors import InputError, reading
 from f2r.io.output import claim_file
 from f2r.io.raw.mosaic import Mosaic
-from f2r.method.networks import Networks
+from f2r.method.networks import Networks, RunNetworks
 from f2r.models.draft import DraftDenoiser
 from f2r.models.given_prior import DenoiseImages, GivenPrior
 from f2r.models.layers import Network, channels_last
@@ -114,15 +114,20 @@ def _content(model: Model) -> dict[str, Any]:
             "mosaic": None if mosaic is None else asdict(mosaic),
             "units": model.subject.units,
         },
-        "needs_prior": isinstance(model.networks.prior, GivenPrior),
+        "needs_prior": any(isinstance(one, GivenPrior) for one in _networks_of(model.networks)),
         "report": dict(model.report),
     }
 
 
-def _stored(networks: Networks) -> dict[str, Any]:
+def _networks_of(networks: RunNetworks) -> tuple[Any, ...]:
+    if isinstance(networks, DraftDenoiser):
+        return (networks,)
+    return networks.prior, networks.temporal, networks.refiner
+
+
+def _stored(networks: RunNetworks) -> dict[str, Any]:
     """Give the networks whose weights go into the file; a user's own prior does not."""
-    found: tuple[Any, ...] = (networks.prior, networks.temporal, networks.refiner, networks.draft)
-    return {KINDS[type(one)]: one for one in found if type(one) in KINDS}
+    return {KINDS[type(one)]: one for one in _networks_of(networks) if type(one) in KINDS}
 
 
 def _tensors(model: Model) -> dict[str, Tensor]:
@@ -166,7 +171,7 @@ def _networks(
     tensors: Mapping[str, Tensor],
     prior: DenoiseImages | None,
     device: torch.device,
-) -> Networks:
+) -> RunNetworks:
     def build(kind: type[Network]) -> Network:
         name = KINDS[kind]
         config = read_config(path, metadata.get(f"{name}.config", ""))
@@ -180,12 +185,13 @@ def _networks(
         network.load_state_dict(own)
         return channels_last(network).to(device).eval()
 
+    if f"{KINDS[DraftDenoiser]}.config" in metadata:
+        return build(DraftDenoiser)
     if prior is None:
         chosen: Any = build(ImagePrior).requires_grad_(False)
     else:
         chosen = GivenPrior(prior).to(device)
-    draft = build(DraftDenoiser) if f"{KINDS[DraftDenoiser]}.config" in metadata else None
-    return Networks(chosen, build(TemporalEstimator), build(SpatialRefiner), draft)
+    return Networks(chosen, build(TemporalEstimator), build(SpatialRefiner))
 
 
 def _subject(content: dict[str, Any], tensors: Mapping[str, Tensor]) -> Subject:

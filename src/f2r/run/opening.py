@@ -11,7 +11,7 @@ from f2r.io import open_reader, open_writer
 from f2r.io.clip import FrameReader, FrameWriter
 from f2r.io.output import check_output
 from f2r.io.raw.pattern_check import pattern_warning
-from f2r.method.networks import Networks
+from f2r.method.networks import RunNetworks
 from f2r.run.finish import beside
 from f2r.run.given_noise import given_noise
 from f2r.run.job import PIPE, Announce, Job, Order
@@ -72,7 +72,7 @@ def kept(job: Job, claim: Claim | None) -> Iterator[RunState | None]:
         yield state
 
 
-def prepared_for(job: Job, networks: Networks, state: RunState | None) -> Prepared:
+def prepared_for(job: Job, networks: RunNetworks, state: RunState | None) -> Prepared:
     """Load what an interrupted run decided, or decide it."""
     if state is None:
         return prepare(job.reader, networks, job.setup, job.clock, announce=job.announce)

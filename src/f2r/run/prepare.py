@@ -2,18 +2,19 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from f2r.io.clip import FrameReader
-from f2r.method.networks import Networks
+from f2r.method.networks import Networks, RunNetworks
 from f2r.method.prepared_clip import PreparedClip
+from f2r.models.draft import DraftDenoiser
 from f2r.run.decide import PlaneDecision, after_training, complete_errors, decide_plane
 from f2r.run.judge import PlaneJudgement, judge_plane
-from f2r.run.look_at_clip import Looked, look
+from f2r.run.look_at_clip import Looked, first_look, look, seconds_per_draft
 from f2r.run.report import preparation_report
 from f2r.run.sentences import (
     describe_draft,
@@ -22,7 +23,7 @@ from f2r.run.sentences import (
     describe_quality,
 )
 from f2r.run.setup import Setup
-from f2r.run.time_plan import plan_time, training_seconds
+from f2r.run.time_plan import plan_draft, plan_time, training_seconds
 from f2r.system.progress import StageClock
 from f2r.train.adapt import Adaptation, AdaptConfig, adapt
 
@@ -35,7 +36,7 @@ class Prepared:
 
     decisions: Sequence[PlaneDecision]
     """One per plane."""
-    networks: Networks
+    networks: RunNetworks
     """The networks, adapted to the clip if the run trains."""
     report: Mapping[str, Any]
     """Part of the report on the preparation; JSON values that nothing reads back."""
@@ -43,13 +44,15 @@ class Prepared:
 
 def prepare(
     reader: FrameReader,
-    networks: Networks,
+    networks: RunNetworks,
     setup: Setup,
     clock: StageClock,
     checkpoints: Path | None = None,
     announce: Announce = lambda _: None,
 ) -> Prepared:
     """Estimate the noise, judge the networks, train them on the clip, decide the output.
+
+    A draft is decided by the noise alone.
 
     Args:
         reader: the clip.
@@ -59,25 +62,45 @@ def prepare(
         checkpoints: folder for training state, from which an interrupted run resumes.
         announce: receives sentences on what was found and decided.
     """
+    if isinstance(networks, DraftDenoiser):
+        return _prepare_draft(reader, networks, setup, clock, announce)
     generator = torch.Generator().manual_seed(setup.config.seed)
-    tuning = setup.config.tuning
     looked = look(reader, networks, setup, clock, checkpoints)
     plan = plan_time(looked, networks, setup, clock)
     clock.expect(plan.coming)
-    for sentence in describe_looks(looked, plan):
+    for sentence in describe_looks(looked.looks, plan):
         announce(sentence)
     judgements = judge(looked, networks, setup, clock, generator)
     with clock.stage("train"):
-        seconds = training_seconds(looked, setup, clock, plan.choose + plan.denoise)
+        seconds = training_seconds(looked, setup, clock, plan.after_training)
         adaptation, judgements = _adapt(judgements, networks, setup, seconds, clock, checkpoints)
     with clock.stage("choose output"):
-        judgements = [complete_errors(one, networks, tuning, generator) for one in judgements]
+        judgements = [complete_errors(one, networks, setup, generator) for one in judgements]
         decisions = [decide_plane(one) for one in judgements]
-    quality = describe_draft if networks.draft is not None else describe_quality
-    for sentence in [*describe_judgements(judgements), *quality(decisions, judgements)]:
+    said = describe_judgements(judgements), describe_quality(decisions, judgements)
+    for sentence in chain(*said):
         announce(sentence)
-    report = preparation_report(looked, plan, judgements, adaptation, decisions)
+    report = preparation_report(looked.sample, plan, judgements, adaptation, decisions)
     return Prepared(decisions, networks, report)
+
+
+def _prepare_draft(
+    reader: FrameReader,
+    network: DraftDenoiser,
+    setup: Setup,
+    clock: StageClock,
+    announce: Announce,
+) -> Prepared:
+    """Estimate the noise, and how long the draft takes."""
+    first = first_look(reader, setup, clock)
+    plan = plan_draft(first, seconds_per_draft(network, setup, first), clock)
+    clock.expect(plan.coming)
+    judgements = [PlaneJudgement(one, (), None) for one in first.looks]
+    decisions = [decide_plane(one) for one in judgements]
+    for sentence in [*describe_looks(first.looks, plan), *describe_draft(decisions, judgements)]:
+        announce(sentence)
+    report = preparation_report(first.sample, plan, judgements, None, decisions)
+    return Prepared(decisions, network, report)
 
 
 def judge(
@@ -88,10 +111,9 @@ def judge(
     generator: torch.Generator,
 ) -> list[PlaneJudgement]:
     """Check the noise of each plane by its anchors and estimate the errors of the networks."""
-    is_given = setup.noise is not None
     with clock.stage("judge"):
         return [
-            judge_plane(plane, clips, networks, looked.frames, is_given, generator)
+            judge_plane(plane, clips, networks, looked.frames, setup, generator)
             for plane, clips in zip(looked.looks, looked.clips, strict=True)
         ]
 

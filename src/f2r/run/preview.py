@@ -7,7 +7,7 @@ from f2r.config import DenoiseConfig, EstimateConfig
 from f2r.io.clip import Closing, Frame, FrameReader
 from f2r.io.excerpt import ExcerptReader
 from f2r.isp.show import render_alike
-from f2r.method.networks import load_networks
+from f2r.method.networks import load_run
 from f2r.method.strength import Strength
 from f2r.run.decide import decide_plane
 from f2r.run.fit import fit_reader
@@ -112,10 +112,10 @@ def _model_of_noise(reader: FrameReader, config: DenoiseConfig, clock: StageCloc
     defects = find_defects(reader, config)
     source = reader if defects is None else RepairedReader(reader, defects)
     setup = set_up(reader.info, given_noise(config, reader.info), config)
-    networks = load_networks(config.weights, setup.device, setup.weight_set)
+    networks = load_run(config.weights, setup.device, setup.weight_set)
     with clock.stage("estimate noise"):
         frames = first_stretch(take_sample(source, config), setup)
-        looks = [look_at_plane(seen, setup, networks) for seen in frames]
+        looks = [look_at_plane(seen, setup) for seen in frames]
     decisions = [decide_plane(PlaneJudgement(look, (), None)) for look in looks]
     subject = Subject(setup.layout.groups, reader.info.mosaic, defects=defects)
     report = {"noise": [look.to_dict() for look in looks]}

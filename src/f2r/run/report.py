@@ -6,15 +6,15 @@ from typing import Any
 
 from f2r.run.decide import PlaneDecision, quality_to_dict
 from f2r.run.judge import PlaneJudgement
-from f2r.run.look_at_clip import Looked
 from f2r.run.result import Mark
+from f2r.run.sampling import Sample
 from f2r.run.setup import Setup
 from f2r.run.time_plan import TimePlan
 from f2r.train.adapt import Adaptation
 
 
 def preparation_report(
-    looked: Looked,
+    sample: Sample,
     plan: TimePlan,
     judgements: Sequence[PlaneJudgement],
     adaptation: Adaptation | None,
@@ -23,19 +23,19 @@ def preparation_report(
     """Report what was found and decided before inference; JSON values.
 
     Args:
-        looked: the sample and its measurements.
+        sample: what was measured.
         plan: the time that was announced.
         judgements: one per plane.
         adaptation: what training did; None without training.
         decisions: one per plane.
     """
-    layout, pairs = looked.sample.layout, zip(decisions, judgements, strict=True)
+    layout, pairs = sample.layout, zip(decisions, judgements, strict=True)
     training = {} if adaptation is None else {"training": asdict(adaptation)}
     return {
-        "frames_trained_on": looked.sample.frames,
+        "frames_trained_on": sample.frames,
         "rows_and_columns_trained_on": [layout.height, layout.width],
         "noise": [one.to_dict() for one in judgements],
-        "seconds_per_frame": looked.seconds_per_frame,
+        "seconds_per_frame": plan.per_frame,
         "seconds_announced": plan.to_dict(),
         **training,
         "outputs": [decision.output.value for decision in decisions],

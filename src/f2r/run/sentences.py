@@ -11,7 +11,6 @@ from f2r.quality.estimated_errors import Errors
 from f2r.run.decide import PlaneDecision
 from f2r.run.judge import PlaneJudgement
 from f2r.run.look import PlaneLook
-from f2r.run.look_at_clip import Looked
 from f2r.run.repair import Repair
 from f2r.run.time_plan import TimePlan
 
@@ -59,15 +58,15 @@ def describe_disk(info: ClipInfo, folder: Path, sample: float) -> str:
     )
 
 
-def describe_looks(looked: Looked, plan: TimePlan) -> list[str]:
+def describe_looks(looks: Sequence[PlaneLook], plan: TimePlan) -> list[str]:
     """Describe noise and expected time."""
-    said = [sentence for look in looked.looks for sentence in describe_noise(look)]
-    if all(look.is_noise_free for look in looked.looks):
+    said = [sentence for look in looks for sentence in describe_noise(look)]
+    if all(look.is_noise_free for look in looks):
         return said
-    per_frame = f"{looked.seconds_per_frame:.2g} s per frame"
-    if math.isinf(plan.train):
+    per_frame = f"{plan.per_frame:.2g} s per frame"
+    if math.isinf(plan.training):
         return [*said, f"time: about {per_frame}, after a number of training steps"]
-    training = f", {describe_seconds(plan.train)} of it training" if plan.train else ""
+    training = f", {describe_seconds(plan.training)} of it training" if plan.training else ""
     return [*said, f"time: about {describe_seconds(plan.total)} in total{training}; {per_frame}"]
 
 

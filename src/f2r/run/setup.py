@@ -11,8 +11,10 @@ from f2r.flow.estimator import FlowEstimator
 from f2r.io.clip import ClipInfo
 from f2r.method.memory_plan import MemoryPlan, plan_draft_memory, plan_memory
 from f2r.method.planes import PlaneLayout, layout_of
+from f2r.method.preprocess import Preprocessor
 from f2r.method.strength import Strength
 from f2r.method.tiles import Tiling
+from f2r.models.prior import Prior
 from f2r.models.weights import WeightSet
 from f2r.noise.models import NoiseModel
 from f2r.system.device import choose_device
@@ -58,6 +60,10 @@ class Setup:
     def is_raw(self) -> bool:
         """Whether the frames are packed raw."""
         return self.info.mosaic is not None
+
+    def preprocessor(self, prior: Prior, noise: NoiseModel) -> Preprocessor:
+        """Prepare frames with a prior under a noise model, with the flow and tiles of the run."""
+        return Preprocessor(prior, noise, self.flow, self.tiling)
 
 
 def set_up(info: ClipInfo, noise: NoiseModel | None, config: DenoiseConfig) -> Setup:

@@ -1,6 +1,7 @@
 """The time of a run: what has passed, and what its stages to come will take."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from f2r.config import TRAINING_SECONDS
@@ -8,7 +9,7 @@ from f2r.method.networks import Networks
 from f2r.method.speed import Steps
 from f2r.quality.error_estimation import judging_steps, leak_steps
 from f2r.quality.fusion_gain import fusion_steps
-from f2r.run.look_at_clip import Looked
+from f2r.run.look_at_clip import FirstLook, Looked
 from f2r.run.setup import Setup
 from f2r.system.progress import StageClock
 
@@ -20,16 +21,13 @@ PLANNED_SHARE = 0.96
 class TimePlan:
     """Seconds of a run, known once its sample was looked at."""
 
+    per_frame: float
+    """Expected for the inference of a frame."""
     passed: float
     """Already passed."""
-    judge: float
-    """Expected for the anchors and the estimated errors."""
-    train: float
-    """Training; infinite where steps are counted instead."""
-    choose: float
-    """Expected for the leak and the gain of fusion."""
-    denoise: float
-    """Expected for reading and inference of all frames; writing runs beside it."""
+    coming: Mapping[str, float]
+    """Expected for each stage to come, as the clock names them; infinite for training where steps
+    are counted instead. Writing runs beside the last one."""
 
     @property
     def total(self) -> float:
@@ -37,14 +35,14 @@ class TimePlan:
         return self.passed + sum(self.coming.values())
 
     @property
-    def coming(self) -> dict[str, float]:
-        """Expected seconds by stage, as the clock names them."""
-        return {
-            "judge": self.judge,
-            "train": self.train,
-            "choose output": self.choose,
-            "denoise": self.denoise,
-        }
+    def training(self) -> float:
+        """Training alone."""
+        return self.coming.get("train", 0.0)
+
+    @property
+    def after_training(self) -> float:
+        """What comes after training."""
+        return self.coming["choose output"] + self.coming["denoise"]
 
     def to_dict(self) -> dict[str, float | None]:
         """Convert to JSON values; None where the time is not known."""
@@ -64,7 +62,20 @@ def plan_time(looked: Looked, networks: Networks, setup: Setup, clock: StageCloc
     judge, choose = (looked.speed.seconds(steps) for steps in _steps(looked, networks))
     denoise = looked.frames * (looked.seconds_per_frame + looked.seconds_to_read)
     train = training_seconds(looked, setup, clock, judge + choose + denoise)
-    return TimePlan(clock.elapsed, judge, train, choose, denoise)
+    coming = {"judge": judge, "train": train, "choose output": choose, "denoise": denoise}
+    return TimePlan(looked.seconds_per_frame, clock.elapsed, coming)
+
+
+def plan_draft(first: FirstLook, per_frame: float, clock: StageClock) -> TimePlan:
+    """Expect the time of a draft, which has one stage to come.
+
+    Args:
+        first: the sample.
+        per_frame: measured seconds of inference for a frame.
+        clock: knows what has passed.
+    """
+    denoise = first.frames * (per_frame + first.seconds_to_read)
+    return TimePlan(per_frame, clock.elapsed, {"denoise": denoise})
 
 
 def training_seconds(looked: Looked, setup: Setup, clock: StageClock, others: float) -> float:

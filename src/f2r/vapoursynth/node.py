@@ -10,6 +10,7 @@ from f2r.io.clip import Frame, Indexed
 from f2r.io.excerpt import ExcerptReader
 from f2r.method.exposure import EXPOSURE_REACH
 from f2r.method.networks import Networks
+from f2r.models.draft import DraftDenoiser
 from f2r.models.given_prior import DenoiseImages
 from f2r.run.fit import choose_config, fit_reader
 from f2r.run.model import Model
@@ -86,10 +87,11 @@ def denoise(
         raise InputError(f"{next(iter(options))}: a model that is given was fitted before")
     elif not isinstance(model, Model):
         model = load_model(model, prior=prior)
-    if model.networks.draft is not None:
+    networks = model.networks
+    if isinstance(networks, DraftDenoiser):
         raise InputError("a draft needs too many frames at once here: fit with --preset fast")
     model.check(reader.info)
-    window = Window(model, reader)
+    window = Window(model, reader, lookahead_of(networks) + EXPOSURE_REACH)
     around = _shifted(clip, window.reach)
     return clip.std.ModifyFrame(clips=around, selector=window.frame)
 
@@ -114,16 +116,15 @@ class Window:
     Args:
         model: what to denoise with.
         reader: describes the clip.
+        reach: frames on either side of a frame that its estimate depends on.
     """
 
-    def __init__(self, model: Model, reader: ClipReader) -> None:
-        self._model, self._reader = model, reader
+    def __init__(self, model: Model, reader: ClipReader, reach: int) -> None:
+        self._model, self._reader, self.reach = model, reader, reach
         self._layout = reader._layout
         self._lock = Lock()
         self._frames: dict[int, Frame] = {}
         self._done: dict[int, Frame] = {}
-        self.reach = lookahead_of(model.networks) + EXPOSURE_REACH
-        """Frames on either side of a frame that its estimate depends on."""
         self._next = -self.reach - 1  # so that the first request begins
         self._results: Iterator[Result] = iter(())
 

@@ -14,7 +14,7 @@ from f2r.errors import InputError
 from f2r.io import open_writer
 from f2r.io.clip import Frame, FrameWriter
 from f2r.io.overlap import WriteBehind, read_ahead
-from f2r.method.networks import load_networks
+from f2r.method.networks import load_run
 from f2r.run.deliver import before_after
 from f2r.run.finish import can_be_copied
 from f2r.run.infer import denoise_frames, frames_before
@@ -52,7 +52,7 @@ def make_part(
             if spool is None:
                 announce(f"part {part} is finished")
                 return
-            networks = load_networks(order.config.weights, job.setup.device, job.setup.weight_set)
+            networks = load_run(order.config.weights, job.setup.device, job.setup.weight_set)
             prepared = load_prepared(folder, networks, job.clock)
             assert prepared is not None
             if can_be_copied(job, prepared):

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from f2r.method.networks import Networks, load_networks
+from f2r.method.networks import RunNetworks, load_run
 from f2r.run.finish import can_be_copied, copy_input, report_run, write_beside
 from f2r.run.job import Announce, Job, Order, Outcome
 from f2r.run.opening import identity_of_job, job_writer, kept, opened_job, prepared_for
@@ -134,8 +134,8 @@ def _join(job: Job, claim: Claim, state: RunState, prepared: Prepared) -> Outcom
     return write_beside(job.target, claim, state, report)
 
 
-def _networks(job: Job) -> Networks:
-    return load_networks(job.setup.config.weights, job.setup.device, job.setup.weight_set)
+def _networks(job: Job) -> RunNetworks:
+    return load_run(job.setup.config.weights, job.setup.device, job.setup.weight_set)
 
 
 def _nothing(_: str) -> None:

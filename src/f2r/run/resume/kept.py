@@ -4,7 +4,8 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from f2r.method.networks import Networks
+from f2r.method.networks import RunNetworks
+from f2r.models.draft import DraftDenoiser
 from f2r.run.decide import PlaneDecision
 from f2r.run.prepare import Prepared
 from f2r.system.progress import StageClock
@@ -26,7 +27,7 @@ def save_prepared(folder: Path, prepared: Prepared, clock: StageClock) -> None:
     write_json(folder / DECISIONS, content)
 
 
-def load_prepared(folder: Path, networks: Networks, clock: StageClock) -> Prepared | None:
+def load_prepared(folder: Path, networks: RunNetworks, clock: StageClock) -> Prepared | None:
     """Read what `save_prepared` kept; None where nothing was.
 
     Args:
@@ -50,11 +51,14 @@ def load_prepared(folder: Path, networks: Networks, clock: StageClock) -> Prepar
     return Prepared(decisions, networks, content["report"])
 
 
-def _trained(networks: Networks) -> dict[str, nn.Module]:
+def _trained(networks: RunNetworks) -> dict[str, nn.Module]:
+    """Give the networks that a run may train; a draft trains none."""
+    if isinstance(networks, DraftDenoiser):
+        return {}
     return {"temporal": networks.temporal, "refiner": networks.refiner}
 
 
-def _weights(networks: Networks) -> dict[str, Tensor]:
+def _weights(networks: RunNetworks) -> dict[str, Tensor]:
     return {
         f"{name}.{key}": value.detach().cpu().contiguous()
         for name, network in _trained(networks).items()
