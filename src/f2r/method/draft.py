@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from f2r.flow.quick import quick_flow, searched_luma
-from f2r.flow.scene_cuts import is_scene_cut
+from f2r.flow.scene_cuts import SceneSummary, is_scene_cut, summarise_scene
 from f2r.flow.warp import warp_backward, warp_features
 from f2r.method.noise_map import sigma_map
 from f2r.method.precision import mixed_precision
@@ -47,6 +47,8 @@ class DraftInput:
     """(1, H / 4, W / 4) standard deviation of the noise, nominal."""
     luma: np.ndarray
     """Output of `searched_luma`."""
+    scene: SceneSummary
+    """What scene cuts are found by."""
     gain: float
     """Factor by which the exposure of the frame was matched."""
 
@@ -84,7 +86,8 @@ class DraftStream:
     def prepare(self, noisy: Tensor, gain: float = 1.0) -> DraftInput:
         """Measure what the network receives beside a (C, H, W) frame."""
         frame = noisy.to(next(self.network.parameters()).device)
-        return DraftInput(frame, draft_level(self.noise, frame, gain), searched_luma(noisy), gain)
+        level = draft_level(self.noise, frame, gain)
+        return DraftInput(frame, level, searched_luma(noisy), summarise_scene(frame), gain)
 
     @torch.no_grad()
     def push(self, frame: DraftInput | None) -> Estimate | None:
@@ -98,7 +101,7 @@ class DraftStream:
     def _flow_to(self, frame: DraftInput) -> Tensor | None:
         """Estimate the flow from the frame before, or None at the start of a shot."""
         before = self._newest
-        if before is None or is_scene_cut(before.noisy, frame.noisy):
+        if before is None or is_scene_cut(before.scene, frame.scene):
             return None
         return _flow_between(frame, before)
 

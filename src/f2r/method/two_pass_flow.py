@@ -8,7 +8,7 @@ from torch import Tensor
 from f2r.flow.estimator import FlowEstimator
 from f2r.flow.luma import luma
 from f2r.flow.motion_averaged_luma import steady_luma
-from f2r.flow.scene_cuts import is_scene_cut
+from f2r.flow.scene_cuts import SceneSummary, is_scene_cut, summarise_scene
 from f2r.flow.warp import warp_backward
 from f2r.method.preprocess import PreparedFrame
 
@@ -23,6 +23,8 @@ class _Pending:
     frame: PreparedFrame
     luma: Tensor
     """(1, H, W) of D(y_i)."""
+    scene: SceneSummary
+    """Of D(y_i)."""
     from_previous: Tensor | None = None
     """(1, H, W) luma of the frame before, aligned roughly; None at the start of a shot."""
     from_next: Tensor | None = None
@@ -50,7 +52,7 @@ class Linker:
     @torch.no_grad()
     def push(self, frame: PreparedFrame) -> None:
         """Take the next frame; the flows between the two frames before it are then known."""
-        newest = _Pending(frame, luma(frame.denoised))
+        newest = _Pending(frame, luma(frame.denoised), summarise_scene(frame.denoised))
         if self._last is not None:
             self._align(self._last, newest)
             self._settle(self._last)
@@ -65,9 +67,9 @@ class Linker:
 
     def _align(self, earlier: _Pending, later: _Pending) -> None:
         """Bring the lumas of two frames to each other's grid, unless a cut parts them."""
-        pair = earlier.frame.denoised, later.frame.denoised
-        if is_scene_cut(*pair):
+        if is_scene_cut(earlier.scene, later.scene):
             return
+        pair = earlier.frame.denoised, later.frame.denoised
         to_next, to_previous = self.rough.estimate_both(*pair)
         earlier.from_next = _fetch(later.luma, to_next)
         later.from_previous = _fetch(earlier.luma, to_previous)

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from f2r.errors import InputError
-from f2r.flow.scene_cuts import is_scene_cut
+from f2r.flow.scene_cuts import SceneSummary, is_scene_cut, summarise_scene
 from f2r.io.clip import ClipInfo, Frame, FrameReader
 from f2r.io.video.pixels import LIMITED, Colour, PixelLayout, pack_frame
 from f2r.noise.grain.fit import Grain, fit_grain
@@ -42,14 +42,15 @@ def measure_grain(noisy: FrameReader, denoised: FrameReader) -> list[Scene]:
     _check(noisy.info, denoised.info)
     scenes: list[Scene] = []
     measure, start, seen = GrainMeasure(), 0, 0
-    last: Frame | None = None
+    last: SceneSummary | None = None
     for index, (before, after) in enumerate(_pairs(noisy, denoised)):
-        if last is not None and is_scene_cut(_tensor(last), _tensor(after)):
+        scene = summarise_scene(_tensor(after))
+        if last is not None and is_scene_cut(last, scene):
             scenes.append(Scene(_ticks(denoised.info, start), fit_grain(measure)))
             measure, start, seen = GrainMeasure(), index, 0
         if seen % EVERY == 0 and seen < EVERY * MOST:
             measure.add(*(_planes(frame, denoised.info) for frame in (before, after)))
-        seen, last = seen + 1, after
+        seen, last = seen + 1, scene
     return [*scenes, Scene(_ticks(denoised.info, start), fit_grain(measure))]
 
 
