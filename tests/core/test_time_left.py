@@ -10,10 +10,12 @@ from f2r.config import DenoiseConfig
 from f2r.io.array import ArrayReader
 from f2r.method.networks import load_networks
 from f2r.noise.models import Gaussian
+from f2r.run.files import denoise_file
+from f2r.run.job import FileOptions
 from f2r.run.look_at_clip import look
 from f2r.run.setup import set_up
 from f2r.run.time_plan import PLANNED_SHARE, plan_time
-from f2r.system.progress import StageClock
+from f2r.system.progress import Progress, StageClock
 from synthetic import moving_clip
 
 BEFORE = {"read sample", "estimate noise", "prior and flow"}
@@ -91,6 +93,30 @@ def test_reports_under_other_names_count_for_their_stage(now):
         assert reports[-1].left == 5  # later than planned: the rest is still to come
 
 
+def test_a_stage_that_is_resumed_has_the_time_of_its_rest_left(now):
+    reports = []
+    clock = StageClock(reports.append)
+    clock.expect({"denoise": 40.0})
+    with clock.stage("denoise", 0.75):
+        now[0] += 2
+        clock.tell("denoise", 0.75)
+        assert [report.left for report in reports] == [10, 8]
+        now[0] += 6  # half of the rest took 8 s: it is slower than planned
+        clock.tell("denoise", 0.875)
+        assert 5 < reports[-1].left < 8
+    assert reports[-1].left == 0
+
+
+@pytest.mark.usefixtures("now")
+def test_training_that_is_resumed_knows_what_is_left_of_it():
+    reports = []
+    clock = StageClock(reports.append)
+    clock.expect({"train": 100.0, "denoise": 20.0})
+    with clock.stage("train"):
+        clock.pass_on(Progress("stage 1", 0.9, left=55.0))
+    assert reports[1].left == 75
+
+
 @pytest.fixture(scope="module")
 def noisy():
     clean = moving_clip(9, 64, 96).permute(0, 2, 3, 1).numpy()
@@ -110,6 +136,33 @@ def test_the_announced_time_contains_every_later_stage(noisy):
     planned = [one for one in reports if one.stage not in BEFORE]
     assert all(one.left is not None and one.left >= 0 for one in planned)
     assert planned[-1].left == 0
+
+
+class Interruption(KeyboardInterrupt):
+    """What Ctrl-C raises."""
+
+
+def interrupt(report):
+    if report.stage == "denoise" and report.fraction > 0.5:
+        raise Interruption
+
+
+def test_a_resumed_run_shows_the_time_of_all_that_is_left(noisy, tmp_path):
+    np.save(tmp_path / "clip.npy", noisy)
+    files = str(tmp_path / "clip.npy"), tmp_path / "out.npy"
+    config = DenoiseConfig(preset="fast", sigma=0.1)
+    with pytest.raises(Interruption):
+        denoise_file(*files, config, progress=interrupt)
+    reports = []
+    resume = FileOptions(resume=True)
+    report = denoise_file(*files, config, resume, progress=reports.append).report
+    assert report["resumed_after_frame"] > 0
+    left = [one.left for one in reports]
+    assert None not in left
+    done = report["resumed_after_frame"] / len(noisy)
+    planned = report["seconds_announced"]["denoise"]
+    assert left[0] == pytest.approx((1 - done) * planned, abs=0.02)
+    assert left[-1] == 0
 
 
 def test_a_time_budget_is_shared_by_all_stages(noisy):

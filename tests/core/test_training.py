@@ -83,6 +83,31 @@ def test_the_time_budget_ends_training():
     assert 0.3 <= trainer.elapsed < 1.0
 
 
+def test_a_resumed_stage_reports_the_rest_of_its_time(tmp_path, monkeypatch):
+    moment, reports = [0.0], []
+    monkeypatch.setattr("f2r.train.loop.time.monotonic", lambda: moment[0])
+
+    def run(steps):
+        model, loss_of = regression()
+
+        def one_second(generator):
+            if moment[0] == steps:
+                raise KeyboardInterrupt
+            moment[0] += 1
+            return loss_of(generator)
+
+        config = FitConfig(seconds=100, checkpoint_every=1000)
+        generator = torch.Generator().manual_seed(1)
+        Trainer("test", model, one_second, config, generator, tmp_path / "c").run(reports.append)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(40)
+    assert (reports[0].left, reports[-1].left) == (99, 60)
+    reports.clear()
+    run(None)
+    assert (reports[0].left, reports[-1].left) == (59, 0)
+
+
 def judged(errors, steps=100):
     """Train with a judge that gives `errors` one after the other, each of some samples."""
     model, loss_of = regression()

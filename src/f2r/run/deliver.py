@@ -28,7 +28,8 @@ def write_frames(
     decided = prepared.decisions, prepared.networks, job.setup, len(done)
     if done:
         job.announce(f"going on after frame {len(done)}")
-    stage, reading = job.clock.stage("denoise"), closing(read_ahead(job.reader))
+    share = len(done) / max(expected or 0, len(done), 1)
+    stage, reading = job.clock.stage("denoise", share), closing(read_ahead(job.reader))
     with stage, reading as frames, WriteBehind() as behind:
         replayed = _replay(frames, len(done), writer, state, behind)
         for result in denoise_frames(replayed, *decided):

@@ -20,7 +20,8 @@ class Progress:
     step: int = 0
     """Optimiser steps done."""
     left: float | None = None
-    """Expected seconds until the run ends; None before its stages are planned."""
+    """Expected seconds until the run ends, or until the stage does where only that is known; None
+    where nothing is."""
 
 
 ProgressCallback = Callable[[Progress], None]
@@ -39,12 +40,17 @@ class StageClock:
         """Seconds that each finished stage took."""
         self._start = time.monotonic()
         self._coming: dict[str, float] = {}
-        self._running, self._since = "", self._start
+        self._running, self._since, self._done = "", self._start, 0.0
 
     @property
     def elapsed(self) -> float:
         """Seconds since the clock was started."""
         return time.monotonic() - self._start
+
+    @property
+    def coming(self) -> dict[str, float]:
+        """Planned seconds of the stages that have not ended."""
+        return dict(self._coming)
 
     def go_on(self, seconds: Mapping[str, float], elapsed: float) -> None:
         """Add the time of earlier sessions of a resumed run."""
@@ -65,10 +71,15 @@ class StageClock:
             self.progress(replace(report, left=self._left(report)))
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Measure a stage; its seconds are rounded to hundredths."""
-        self._running, self._since = name, time.monotonic()
-        self.tell(name, 0.0)
+    def stage(self, name: str, done: float = 0.0) -> Iterator[None]:
+        """Measure a stage; its seconds are rounded to hundredths.
+
+        Args:
+            name: of the stage.
+            done: share of it that earlier sessions have finished, in [0, 1].
+        """
+        self._running, self._since, self._done = name, time.monotonic(), done
+        self.tell(name, done)
         yield
         self.tell(name, 1.0)
         self.seconds[name] = round(time.monotonic() - self._since, 2)
@@ -78,14 +89,16 @@ class StageClock:
         """Add what is left of the running stage to the stages after it.
 
         A stage begins with its planned time and ends with that of its measured pace. Parts of a
-        stage under other names tell nothing about its pace. While a stage of unknown length lies
-        ahead, the rest is unknown.
+        stage under other names tell nothing about its pace, but may know what is left of it. While
+        a stage of unknown length lies ahead, the rest is unknown.
         """
         if self._running not in self._coming or math.inf in self._coming.values():
-            return None
-        planned, spent = self._coming[self._running], time.monotonic() - self._since
-        later = sum(self._coming.values()) - planned
-        done = report.fraction
-        if report.stage != self._running or done == 0:
+            return report.left
+        whole, spent = self._coming[self._running], time.monotonic() - self._since
+        later, planned = sum(self._coming.values()) - whole, (1 - self._done) * whole
+        if report.left is not None:
+            return later + report.left
+        if report.stage != self._running or report.fraction <= self._done:
             return later + max(planned - spent, 0.0)
+        done = (report.fraction - self._done) / (1 - self._done)
         return later + (1 - done) * ((1 - done) * planned + spent)

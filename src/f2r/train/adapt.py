@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from f2r.method.prepared_clip import PreparedClip, anchors_of_clip
 from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import TemporalEstimator
 from f2r.quality.stein import Blend
-from f2r.system.progress import ProgressCallback
+from f2r.system.progress import Progress, ProgressCallback
 from f2r.train.holdout import (
     RefinedCase,
     anchor_errors,
@@ -122,7 +122,7 @@ def adapt(
     fit = _fit(config, config.seconds * config.tuning.stage_1_share - begin.judging, begin.once)
     sampler = CropSampler(begin.clips, config.crops)
     first = temporal_trainer(networks.temporal, sampler, fit, generator, checkpoints)
-    first.run(progress)
+    first.run(None if progress is None else _with_later(progress, config))
     start = time.monotonic()
     clips = [clip.with_anchors(anchors_of_clip(clip, networks.temporal)) for clip in begin.clips]
     cases = [refined_cases(clip, networks.prior, seed) for clip in clips]
@@ -142,6 +142,16 @@ def adapt(
     blends = [refined_blend(networks.refiner, case) for case in cases]
     changes = [late.since(early) for early, late in zip(begin.errors, after, strict=True)]
     return clips, _summary(first, second, spent, changes, blends)
+
+
+def _with_later(progress: ProgressCallback, config: AdaptConfig) -> ProgressCallback:
+    """Add the time of stage 2 to the time left that stage 1 reports."""
+    later = config.seconds * (1 - config.tuning.stage_1_share)
+
+    def tell(report: Progress) -> None:
+        progress(replace(report, left=None if report.left is None else report.left + later))
+
+    return tell
 
 
 class _Begin(NamedTuple):

@@ -141,7 +141,7 @@ class Trainer:
                     and self.processes.is_main
                     and (self.elapsed - reported > 0.5 or self.fraction >= 1.0)
                 ):
-                    progress(Progress(self.stage, self.fraction, self.loss, self.step))
+                    progress(self._report())
                     reported = self.elapsed
                 if self.elapsed - saved > self.config.checkpoint_every:
                     self._save()
@@ -151,6 +151,11 @@ class Trainer:
             self._save()
             raise
         self.model.load_state_dict(self.best or self.averaged.state_dict())
+
+    def _report(self) -> Progress:
+        left = max(self.config.seconds - self.elapsed, 0.0)
+        known = left if math.isfinite(left) else None
+        return Progress(self.stage, self.fraction, self.loss, self.step, known)
 
     def _take_step(self, base: float) -> None:
         factor = rate_factor(self.fraction, self.config.warmup)

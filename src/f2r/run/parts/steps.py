@@ -112,7 +112,7 @@ def _make_parts(job: Job, workers: Workers, store: PartStore, total: int) -> Non
         made = sum(store.progress(part, known) for part in left)
         job.clock.tell("denoise", min((done + made) / total, 1.0))
 
-    with job.clock.stage("denoise"):
+    with job.clock.stage("denoise", min(done / total, 1.0)):
         make_all(left, workers, look)
 
 

@@ -23,6 +23,7 @@ def save_prepared(folder: Path, prepared: Prepared, clock: StageClock) -> None:
         "report": prepared.report,
         "seconds": clock.seconds,
         "elapsed": clock.elapsed,
+        "coming": clock.coming,
     }
     write_json(folder / DECISIONS, content)
 
@@ -33,7 +34,7 @@ def load_prepared(folder: Path, networks: RunNetworks, clock: StageClock) -> Pre
     Args:
         folder: the folder of the run.
         networks: receive the adapted weights.
-        clock: continues from the time of earlier sessions.
+        clock: continues from the time of earlier sessions, with the plan of the rest.
 
     Raises:
         InputError: a file was changed since.
@@ -47,6 +48,7 @@ def load_prepared(folder: Path, networks: RunNetworks, clock: StageClock) -> Pre
             {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
         )
     clock.go_on(content["seconds"], content["elapsed"])
+    clock.expect(content["coming"])
     decisions = [PlaneDecision.from_dict(one) for one in content["decisions"]]
     return Prepared(decisions, networks, content["report"])
 
