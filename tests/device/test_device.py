@@ -53,8 +53,8 @@ def _generators(monkeypatch):
     fake.CONVOLUTIONS.clear()
 
 
-def noisy_clip(frames=6, grey=False):
-    clip = moving_clip(frames, 48, 64)
+def noisy_clip(frames=6, grey=False, size=(48, 64)):
+    clip = moving_clip(frames, *size)
     noise = torch.randn(clip.shape, generator=fake.REAL_GENERATOR().manual_seed(1))
     samples = (clip + 20 / 255 * noise).permute(0, 2, 3, 1).numpy()
     return ArrayReader(samples[..., 0] if grey else samples)
@@ -102,6 +102,17 @@ def test_drafts_have_the_cpus_result():
     )
     assert_near(found, expected, 0.02)
     assert set(fake.CONVOLUTIONS) == {torch.bfloat16}
+
+
+@pytest.mark.parametrize("preset", ["fast", "draft"])
+def test_a_whole_run_of_a_tiny_clip_stays_on_the_device(preset):
+    clips = (noisy_clip(3, size=(32, 32)) for _ in range(2))
+    (expected, _), (found, report) = (
+        run(clip, device, preset=preset)
+        for clip, device in zip(clips, (fake.HOST, fake.DEVICE), strict=True)
+    )
+    assert_near(found, expected, 0.02)
+    assert len(report["estimated_psnr"]) == (preset == "fast")
 
 
 @pytest.mark.slow
