@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import time
+from dataclasses import replace
 from fractions import Fraction
 
 import av
@@ -16,7 +17,7 @@ import pytest
 from disk import full
 from f2r.app import fragments
 from f2r.app.clip import free_output, interrupted, open_clip, preview_clip, shown
-from f2r.app.forecast import Countdown, Forecast, forecast_of
+from f2r.app.forecast import Countdown, Forecast, choices, forecast_of, names_of, presets_of
 from f2r.app.player import is_played, make_players
 from f2r.app.running import Running, Runs, Stand
 from f2r.app.server import HOST, Border, serve
@@ -24,6 +25,7 @@ from f2r.config import DenoiseConfig, Preset
 from f2r.errors import InputError
 from f2r.io import open_reader, open_writer
 from f2r.io.clip import ClipInfo
+from f2r.io.raw.mosaic import Mosaic
 from f2r.pictures.noise_picture import draw_noise
 from f2r.system.claim import Claim
 from f2r.system.progress import Progress, StageClock
@@ -86,25 +88,37 @@ def test_sliders_only_mix_and_the_frame_is_the_one_that_was_chosen(video):
     forecast = forecast_of(clip.info, seen, clock)
     assert forecast.allows_training
     assert not forecast.is_copied
-    assert forecast.inference() > 0
+    assert 0 < forecast.inference(Preset.DRAFT) < forecast.inference(Preset.FAST)
+    announced = choices(forecast)
+    assert [preset for _, preset in announced] == list(Preset)
+    assert all("about" in text for text, _ in announced)
+
+
+PACE = dict.fromkeys(Preset, 1e-3) | {Preset.DRAFT: 1e-4}
+"""Seconds of inference for a pixel."""
 
 
 def test_presets_are_announced_with_their_training(video):
     info = open_clip(str(video)).info
-    plain = Forecast(info, 1e-5, is_copied=False, allows_training=True)
-    presets = (Preset.FAST, Preset.BALANCED, Preset.BEST)
-    fast, balanced, best = (plain.seconds(preset) for preset in presets)
+    plain = Forecast(info, PACE, is_copied=False, allows_training=True)
+    draft, fast, balanced, best = map(plain.seconds, Preset)
+    assert draft < fast
     assert balanced - fast >= 120
     assert best - balanced == pytest.approx(780)
-    coded = Forecast(info, 1e-5, is_copied=False, allows_training=False)
+    coded = Forecast(info, PACE, is_copied=False, allows_training=False)
     assert coded.seconds(Preset.BEST) == fast
-    assert Forecast(info, 1e-5, is_copied=True, allows_training=True).seconds(Preset.BEST) < 10
+    assert Forecast(info, PACE, is_copied=True, allows_training=True).seconds(Preset.BEST) < 10
+
+
+def test_a_raw_clip_is_offered_no_draft(video):
+    info = replace(open_clip(str(video)).info, mosaic=Mosaic("RGGB", (0.0,) * 4, 1023.0))
+    assert [preset for _, preset in names_of(info)] == list(Preset)[1:] == presets_of(info)
 
 
 def test_time_left_follows_the_frames_once_there_are_some(video, monkeypatch):
     clock = [0.0]
     monkeypatch.setattr("f2r.app.forecast.time.monotonic", lambda: clock[0])
-    plain = Forecast(open_clip(str(video)).info, 1e-3, is_copied=False, allows_training=True)
+    plain = Forecast(open_clip(str(video)).info, PACE, is_copied=False, allows_training=True)
     countdown = Countdown(plain, Preset.BALANCED)
     clock[0] = 10.0
     assert countdown.left() == pytest.approx(plain.seconds(Preset.BALANCED) - 10)

@@ -104,7 +104,7 @@ def test_upload_preview_run_play_download(address, browser, video):  # noqa: F81
     wait_for(lambda: "Gaussian noise" in page.text("#findings"))
     wait_for(lambda: page.find("#chart img"))
     wait_for(lambda: len(page.pictures()) >= 2)
-    wait_for(lambda: page.text("#preset").count("about") == 3)
+    wait_for(lambda: page.text("#preset").count("about") == 4)
     before = page.pictures()
     number = page.find("#luma input[type=number]")[0]
     number.clear()

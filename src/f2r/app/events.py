@@ -10,20 +10,14 @@ import gradio as gr
 
 from f2r.app import fragments
 from f2r.app.clip import OpenClip, interrupted, open_clip, preview_clip, shown
-from f2r.app.forecast import Forecast, forecast_of
+from f2r.app.forecast import PRESETS, Forecast, choices, forecast_of, names_of
 from f2r.app.running import Running, Runs
 from f2r.config import DenoiseConfig, Preset
 from f2r.errors import F2RError
+from f2r.io.clip import ClipInfo
 from f2r.pictures.noise_picture import draw_noise
 from f2r.run.preview import Preview
-from f2r.run.sentences import describe_seconds
 from f2r.system.progress import StageClock
-
-PRESETS = {
-    Preset.FAST: "Fast: no training",
-    Preset.BALANCED: "Balanced: up to 2 minutes of training",
-    Preset.BEST: "Best: up to 15 minutes of training",
-}
 
 
 @dataclass(frozen=True)
@@ -41,16 +35,6 @@ def told() -> Iterator[None]:
         yield
     except F2RError as error:
         raise gr.Error(str(error), duration=None, title="", print_exception=False) from error
-
-
-def choices(forecast: Forecast | None) -> list[tuple[str, Preset]]:
-    """Name the presets, with their times once they are known."""
-    if forecast is None:
-        return [(text, preset) for preset, text in PRESETS.items()]
-    return [
-        (f"{text} · about {describe_seconds(forecast.seconds(preset))}", preset)
-        for preset, text in PRESETS.items()
-    ]
 
 
 class Events:
@@ -87,7 +71,7 @@ class Events:
             None,
             gr.Slider(maximum=max(clip.last, 1), value=clip.last // 2),
             gr.Slider(visible=clip.info.is_colour, value=1.0),
-            gr.Radio(choices(None)),
+            _presets(clip.info),
             gr.Column(visible=True),
             gr.Button("Go on with the interrupted run" if goes_on else "Denoise the clip"),
             gr.Button(visible=goes_on),
@@ -172,6 +156,12 @@ class Events:
         if new:
             gr.set_static_paths(new)
             self._served |= set(new)
+
+
+def _presets(info: ClipInfo) -> Any:
+    """Offer the presets of a clip; fast is chosen where it lacks one."""
+    names = names_of(info)
+    return gr.Radio(names) if len(names) == len(PRESETS) else gr.Radio(names, value=Preset.FAST)
 
 
 def _config(preset: str, luma: float, chroma: float) -> DenoiseConfig:

@@ -6,7 +6,8 @@ from typing import Any
 import gradio as gr
 
 from f2r.app import fragments
-from f2r.app.events import Events, choices
+from f2r.app.events import Events
+from f2r.app.forecast import PRESETS
 from f2r.app.running import Runs
 from f2r.config import Preset
 
@@ -19,7 +20,7 @@ SECONDS = 1.0
 HINTS = """
 <p class='facts'>Left of the handle is the clip, right of it the denoised frame. A strength of 0.8
 keeps a fifth of the noise.</p>
-<p class='facts'>The preview is made without training. Of large frames it shows the middle.</p>
+<p class='facts'>The preview is made by the preset fast. Of large frames it shows the middle.</p>
 """
 
 
@@ -115,7 +116,8 @@ def _preview() -> tuple[Any, Any, Any, Any]:
 def _run() -> tuple[Any, Any, Any]:
     """Lay out the start of a run: preset, button, button to start again."""
     gr.HTML("<h2>Denoise</h2>")
-    preset = gr.Radio(choices(None), value=Preset.FAST, show_label=False, elem_id="preset")
+    names = [(text, preset) for preset, text in PRESETS.items()]
+    preset = gr.Radio(names, value=Preset.FAST, show_label=False, elem_id="preset")
     with gr.Row():
         runs_it = gr.Button("Denoise the clip", variant="primary", elem_id="run")
         again = gr.Button("Start again", visible=False, elem_id="again")
