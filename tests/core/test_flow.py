@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.nn import functional
 
 from f2r.flow.estimator import CLEAN_SEARCH, NOISY_SEARCH, DisFlow
 from f2r.flow.pyramid import flow_pyramid
@@ -29,6 +30,21 @@ def test_warp_into_a_smaller_grid_reads_the_larger_source():
     image = torch.rand(1, 1, 24, 32)
     warped = warp_backward(image, constant_flow(5, 4, 8, 8))
     torch.testing.assert_close(warped[0, 0], image[0, 0, 4:12, 5:13], atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("size", [(40, 56), (24, 32)])
+def test_bicubic_warping_is_the_same_with_and_without_gradients(size):
+    """OpenCV and torch; positions outside included."""
+    image = functional.avg_pool2d(torch.rand(2, 6, 40, 56), 3, stride=1, padding=1)
+    flow = functional.interpolate(6 * torch.randn(2, 2, 3, 4), size=size, mode="bilinear")
+    found = warp_backward(image, flow, "bicubic")
+    expected = warp_backward(image.clone().requires_grad_(), flow, "bicubic").detach()
+    assert found.shape == expected.shape == (2, 6, *size)
+    assert float((found - expected).abs().max()) < 0.02
+    assert float((found - expected).abs().mean()) < 0.002
+    half = warp_backward(image.bfloat16(), flow, "bicubic")
+    assert half.dtype == torch.bfloat16
+    assert float((half.float() - expected).abs().mean()) < 0.003
 
 
 def test_warp_by_half_a_pixel_averages_neighbours():

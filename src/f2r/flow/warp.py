@@ -9,9 +9,14 @@ from torch.nn import functional
 Place: TypeAlias = tuple[int, int]
 """Row and column of a pixel."""
 
+LONGEST = 2**15 - 2
+"""Longest side that OpenCV warps, pixels."""
+
 
 def warp_backward(source: Tensor, flow: Tensor, mode: str = "bilinear") -> Tensor:
     """Sample `source` at the positions that the flow points to.
+
+    On a CPU, bicubic samples that need no gradient come from OpenCV, in half the time.
 
     Args:
         source: (B, C, Hs, Ws) images or features.
@@ -22,6 +27,8 @@ def warp_backward(source: Tensor, flow: Tensor, mode: str = "bilinear") -> Tenso
     Returns:
         (B, C, H, W), data type of `source`; out(p) = source(p + flow(p)).
     """
+    if mode == "bicubic" and _suits_opencv(source, flow):
+        return _warp_bicubic(source, flow)
     height, width = flow.shape[-2:]
     rows = torch.arange(height, device=flow.device, dtype=torch.float32)[:, None]
     columns = torch.arange(width, device=flow.device, dtype=torch.float32)
@@ -33,6 +40,27 @@ def warp_backward(source: Tensor, flow: Tensor, mode: str = "bilinear") -> Tenso
     warped = functional.grid_sample(
         source.float(), places, mode=mode, padding_mode="border", align_corners=True
     )
+    return warped.to(source.dtype)
+
+
+def _suits_opencv(source: Tensor, flow: Tensor) -> bool:
+    sides = *source.shape[-2:], *flow.shape[-2:]
+    return source.device.type == "cpu" and not source.requires_grad and max(sides) <= LONGEST
+
+
+def _warp_bicubic(source: Tensor, flow: Tensor) -> Tensor:
+    """Do the same by OpenCV, plane by plane; older versions round positions to 1/32 pixel."""
+    import cv2
+
+    height, width = flow.shape[-2:]
+    x = (flow[:, 0].float() + torch.arange(width)).numpy()
+    y = (flow[:, 1].float() + torch.arange(height)[:, None]).numpy()
+    warped = torch.empty((*source.shape[:2], height, width))
+    images = source.float().contiguous().numpy()
+    for index, planes in enumerate(warped.numpy()):
+        for plane, image in zip(planes, images[index], strict=True):
+            places = x[index], y[index]
+            cv2.remap(image, *places, cv2.INTER_CUBIC, plane, cv2.BORDER_REPLICATE)
     return warped.to(source.dtype)
 
 

@@ -159,7 +159,7 @@ def align_state(state: DraftState, flow: Tensor) -> DraftState:
         state: state of the frame.
         flow: (B, 2, H / 2, W / 2) flow that aligns it, in pixels of the half resolution.
     """
-    full = 2 * functional.interpolate(flow, scale_factor=2, mode="bilinear")
+    full = functional.interpolate(2 * flow, scale_factor=2, mode="bilinear")
     quarter = functional.avg_pool2d(flow, 2) / 2
     memory = warp_features(state.memory[:, None], quarter[:, None])[:, :, :, 0]
     return DraftState(warp_backward(state.denoised, full, "bicubic"), memory.permute(0, 3, 1, 2))
