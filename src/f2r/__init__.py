@@ -8,7 +8,7 @@ Example:
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.2.0"
+__version__ = "0.3.0.dev0"
 
 __all__ = ["Denoised", "F2RError", "InputError", "Model", "__version__", "denoise", "fit", "load"]
 
