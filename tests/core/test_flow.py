@@ -70,6 +70,19 @@ def test_features_are_fetched_as_images_are(source, grid):
     torch.testing.assert_close(found, wanted, atol=1e-4, rtol=0)
 
 
+@pytest.mark.parametrize("value", [1e9, -1e9, float("nan")])
+def test_a_wild_flow_fetches_border_samples(value):
+    image = torch.rand(1, 1, 24, 32)
+    warped = warp_backward(image, constant_flow(value, value), "bicubic")
+    assert torch.isin(warped, image[..., [0, 0, -1, -1], [0, -1, 0, -1]]).all()
+
+
+def test_flows_are_halved_by_their_mean():
+    flow = torch.randn(2, 2, 16, 24, generator=torch.Generator().manual_seed(0))
+    halved = flow_pyramid(flow, 2)[1]
+    torch.testing.assert_close(halved, torch.nn.functional.avg_pool2d(flow, 2) / 2)
+
+
 def test_pyramid_halves_size_and_magnitude():
     pyramid = flow_pyramid(constant_flow(8, -4), 3)
     assert [level.shape[-2:] for level in pyramid] == [(24, 32), (12, 16), (6, 8)]

@@ -90,7 +90,7 @@ class Preprocessor:
             keep_sigma: whether its noise level is kept.
             gain: factor by which its exposure, noise included, was matched.
         """
-        batch = noisy.to(self.device)[None].contiguous(memory_format=torch.channels_last)
+        batch = noisy.to(self.device)[None].contiguous()
         sigma = sigma_map(self.noise, batch, gain) if keep_sigma else batch[..., :0, :0]
 
         def compute(tile: Tile) -> Tensor:

@@ -142,4 +142,5 @@ class UNet(nn.Module):
         features = self.bottom(features)
         for i in reversed(range(len(skips))):
             features = self.decoders[i](self.ups[i](features) + skips[i])
-        return nn.functional.pixel_shuffle(self.tail(features), 2)
+        image = nn.functional.pixel_shuffle(self.tail(features), 2)
+        return image.contiguous()  # the layout of what it is added to; mixed ones are slow
