@@ -61,7 +61,8 @@ def noisy_clip(frames=6, grey=False, size=(48, 64)):
 
 
 def start(reader, device, noise=NOISE, preset="fast", **options):
-    setup = set_up(reader.info, noise, DenoiseConfig(preset, **options))
+    config = DenoiseConfig(preset, arithmetic="bfloat16", **options)  # which devices have
+    setup = set_up(reader.info, noise, config)
     setup = replace(setup, device=device)
     return setup, load_run(None, device, setup.weight_set)
 
