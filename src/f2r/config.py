@@ -166,9 +166,6 @@ class EstimateConfig:
     GPU, 0.3 dB worse)."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Where to compute."""
-    arithmetic: Literal["auto", "bfloat16"] = "auto"
-    """auto: shipped weights compute in 8 bits where the CPU has instructions for it: an
-    eighth less time, 0.01 dB worse at most. bfloat16: never."""
     seed: int = 0
     """Seed of all randomness; in [0, 2^63)."""
     memory_gib: Annotated[float | None, arg(name="memory")] = None
@@ -204,8 +201,6 @@ class EstimateConfig:
         object.__setattr__(self, "preset", Preset(self.preset))
         if self.sigma is not None and self.noise != "auto":
             raise InputError("give either sigma or noise, not both")
-        if self.arithmetic not in {"auto", "bfloat16"}:
-            raise InputError(f"arithmetic must be auto or bfloat16, not {self.arithmetic}")
         for name in ("hot_pixels", "fixed_pattern"):
             if getattr(self, name) not in {"keep", "remove"}:
                 raise InputError(f"{name} must be keep or remove, not {getattr(self, name)}")

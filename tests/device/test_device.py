@@ -61,8 +61,7 @@ def noisy_clip(frames=6, grey=False, size=(48, 64)):
 
 
 def start(reader, device, noise=NOISE, preset="fast", **options):
-    config = DenoiseConfig(preset, arithmetic="bfloat16", **options)  # which devices have
-    setup = set_up(reader.info, noise, config)
+    setup = set_up(reader.info, noise, DenoiseConfig(preset, **options))
     setup = replace(setup, device=device)
     return setup, load_run(None, device, setup.weight_set)
 

@@ -9,7 +9,6 @@ import torch
 from f2r.errors import InputError
 from f2r.method.two_pass_flow import LATE
 from f2r.models.draft import DraftDenoiser
-from f2r.models.eight_bit import has_eight_bits, in_eight_bits
 from f2r.models.given_prior import DenoiseImages, GivenPrior
 from f2r.models.layers import Network, channels_last
 from f2r.models.prior import ImagePrior, Prior
@@ -47,18 +46,6 @@ class Networks:
 
 RunNetworks: TypeAlias = Networks | DraftDenoiser
 """The networks of a run: those of the method, or the one of the draft preset."""
-
-
-def for_inference(networks: Networks) -> Networks:
-    """Give the networks with 8-bit arithmetic where this processor has it and peaks are known.
-
-    Shipped weights have peaks, weights that were trained on a clip have none: their networks stay.
-    """
-    is_on_cpu = next(networks.temporal.parameters()).device.type == "cpu"
-    if not is_on_cpu or not has_eight_bits():
-        return networks
-    prior, temporal = in_eight_bits(networks.prior), in_eight_bits(networks.temporal)
-    return Networks(prior, temporal, in_eight_bits(networks.refiner))
 
 
 def own_weights(given: str | Path | None) -> dict[str, Path]:

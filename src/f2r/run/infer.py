@@ -8,7 +8,7 @@ from f2r.io.clip import Frame
 from f2r.method.draft import DRAFT_HISTORY
 from f2r.method.exposure import EXPOSURE_REACH, match_exposure
 from f2r.method.fusion import TemporalFusion
-from f2r.method.networks import Networks, RunNetworks
+from f2r.method.networks import RunNetworks
 from f2r.method.stream import Estimate, FrameEstimator
 from f2r.models.draft import DraftDenoiser
 from f2r.quality.estimated_errors import Output
@@ -68,8 +68,6 @@ def denoise_frames(
     if all(decision.output is Output.NOISY for decision in decisions):
         yield from _untouched(islice(frames, start - first, None), decisions, setup)
         return
-    if isinstance(networks, Networks):
-        networks = setup.for_inference(networks)
     unwanted = min(start, _history(networks))
     planes = [_Plane.start(one, networks, setup, start - unwanted) for one in decisions]
     lookahead = planes[0].stream.lookahead + planes[0].fusion.lookahead

@@ -77,8 +77,7 @@ def look(
         clips = [[_aimed(clip, first.frames) for clip in of_plane] for of_plane in clips]
     prepared = sum(len(clip.frames) for of_plane in clips for clip in of_plane)
     speed = _speed(clips, networks, clock.seconds["prior and flow"] / max(prepared, 1))
-    inference = replace(_speed(clips, setup.for_inference(networks), 0.0), flow=speed.flow)
-    per_frame = round(inference.seconds(EVERY_STEP.times(math.prod(setup.layout.padded))), 4)
+    per_frame = round(speed.seconds(EVERY_STEP.times(math.prod(setup.layout.padded))), 4)
     seen = first.frames, first.sample, first.looks, first.seconds_to_read
     return Looked(*seen, clips, speed, per_frame)
 

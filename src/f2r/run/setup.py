@@ -10,7 +10,6 @@ from f2r.flow.choice import choose_flow
 from f2r.flow.estimator import FlowEstimator
 from f2r.io.clip import ClipInfo
 from f2r.method.memory_plan import MemoryPlan, plan_draft_memory, plan_memory
-from f2r.method.networks import Networks, for_inference
 from f2r.method.planes import PlaneLayout, layout_of
 from f2r.method.preprocess import Preprocessor
 from f2r.method.strength import Strength
@@ -56,10 +55,6 @@ class Setup:
         """Share of the estimated noise that is removed."""
         luma, chroma = self.config.strength, self.config.chroma_strength
         return Strength(luma, luma if chroma is None else chroma)
-
-    def for_inference(self, networks: Networks) -> Networks:
-        """Give the networks in the arithmetic that frames are denoised with."""
-        return for_inference(networks) if self.config.arithmetic == "auto" else networks
 
     @property
     def is_raw(self) -> bool:
