@@ -49,7 +49,7 @@ def _suits_opencv(source: Tensor, flow: Tensor) -> bool:
 
 
 def _warp_bicubic(source: Tensor, flow: Tensor) -> Tensor:
-    """Do the same by OpenCV, plane by plane; older versions round positions to 1/32 pixel."""
+    """Do the same by OpenCV, plane by plane."""
     import cv2
 
     height, width = flow.shape[-2:]
