@@ -8,6 +8,7 @@ shipped weights are in docs/weights.md.
 import argparse
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from itertools import repeat
 from pathlib import Path
@@ -15,7 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from train_pictures import SPREAD, make_clips, read
+from train_pictures import PICTURES, SPREAD, make_clips, read
 
 from f2r.models.draft import DraftDenoiser
 from f2r.models.layers import channels_last
@@ -32,6 +33,9 @@ FOOTAGE = Footage(
     (), add_noise=True, clean_targets=True, spread=SPREAD, coded=CodedNoise(share=0.35)
 )
 
+STILL_EVERY = 4
+"""Every so many clips are also shown as a still scene."""
+
 
 def prepare(clip: np.ndarray, index: int, seed: int) -> DraftClip:
     """Add the noise of a (T, H, W, 3) clip of bytes, and estimate its flow."""
@@ -42,6 +46,11 @@ def prepare(clip: np.ndarray, index: int, seed: int) -> DraftClip:
     [noisy], noise = add_noise([clean], index, FOOTAGE, generator)
     noisy, clean = (frames.expand(-1, 3, -1, -1) for frames in (noisy, clean))
     return prepare_draft_clip(noisy, clean, noise)
+
+
+def still(clip: np.ndarray) -> np.ndarray:
+    """Give a clip of the same length whose camera and scene stand still."""
+    return np.repeat(clip[:1], len(clip), axis=0)
 
 
 def report(progress: Progress) -> None:
@@ -60,6 +69,7 @@ def main() -> None:
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--seconds", type=float, default=500)
     parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--frames", type=int, default=7, help="frames of a window")
     parser.add_argument("--draws", type=int, default=2, help="times that each clip gets noise")
     parser.add_argument("--threads", type=int, default=12)
     parser.add_argument("--seed", type=int, default=1)
@@ -68,10 +78,13 @@ def main() -> None:
     torch.backends.cudnn.benchmark = True
     torch.manual_seed(args.seed)
     device = torch.device(args.device)
+    windows = DraftWindows(frames=args.frames, batch=args.batch)
     films = [[read(p) for p in sorted(d.iterdir())] for d in sorted(args.clips.iterdir())]
-    windows = DraftWindows(batch=args.batch)
-    made = make_clips(films, find_photos([args.photos]), np.random.default_rng(args.seed))
-    made = args.draws * [clip for clip in made if len(clip) >= windows.frames]
+    motions = tuple(replace(motion, frames=12) for motion in PICTURES.motions)
+    recipe, rng = replace(PICTURES, motions=motions), np.random.default_rng(args.seed)
+    made = make_clips(films, find_photos([args.photos]), rng, recipe)
+    long = [clip for clip in made if len(clip) >= windows.frames]
+    made = args.draws * long + [still(clip) for clip in long[::STILL_EVERY]]
     with ThreadPoolExecutor(args.threads) as pool:
         prepared = pool.map(prepare, made, range(len(made)), repeat(args.seed))
         clips = [DraftClip(*(part.to(device) for part in clip)) for clip in prepared]

@@ -5,6 +5,8 @@ with clean targets is faster, and coded noise, which is not zero-mean given the 
 Adaptation to a user's clip has no clean frames and does not use these losses.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -15,7 +17,7 @@ from f2r.models.refiner import SpatialRefiner
 from f2r.models.temporal import TemporalEstimator
 from f2r.train.crops import flip_image
 from f2r.train.temporal_loss import estimate_anchor, masked_error
-from f2r.train.windows import CropSampler, Place, trained_pixels
+from f2r.train.windows import CropSampler, Place, cut, trained_pixels
 
 LEAST = 1e-8
 """Added to a mean squared error before its root is taken, nominal units squared."""
@@ -49,9 +51,9 @@ def clean_refiner_loss(
     """
     parts = sampler.draw_parts(generator)
     flips = sampler.draw_flips(generator)[:3]
-    crops = [_centre(clip, place, side) for clip, places, side in parts for place in places]
+    crops = [_centres(*part) for part in parts]
     clean, anchor, joint, sigma, trained = (
-        flip_image(torch.stack(parts), *flips) for parts in zip(*crops, strict=True)
+        flip_image(torch.cat(parts), *flips) for parts in zip(*crops, strict=True)
     )
     return root_error(refine(refiner, anchor, joint, sigma), clean, trained)
 
@@ -64,15 +66,17 @@ def root_error(estimate: Tensor, clean: Tensor, mask: Tensor) -> Tensor:
     return (masked_error(estimate, clean, mask) + LEAST).sqrt().mean()
 
 
-def _centre(clip: PreparedClip, place: Place, side: int) -> tuple[Tensor, ...]:
-    """Cut clean frame, anchor, z and noise level of a target, and the mask of trained pixels."""
-    here = (..., slice(place.top, place.top + side), slice(place.left, place.left + side))
-    frame = clip.frames[place.frame]
-    joint = joint_input(frame.noisy[here][None], frame.denoised[here][None])[0]
-    return (
-        clip.target(place.frame)[here],
-        clip.anchors[place.frame][here],
-        joint,
-        frame.sigma[here],
-        trained_pixels(clip, place, side),
+def _centres(clip: PreparedClip, places: Sequence[Place], side: int) -> tuple[Tensor, ...]:
+    """Cut clean frames, anchors, z and noise levels of targets, and masks of trained pixels."""
+    frames = [clip.frames[place.frame] for place in places]
+    clean, anchor, noisy, denoised, sigma = (
+        cut(images, places, (side, side))
+        for images in (
+            [clip.target(place.frame) for place in places],
+            [clip.anchors[place.frame] for place in places],
+            [frame.noisy for frame in frames],
+            [frame.denoised for frame in frames],
+            [frame.sigma for frame in frames],
+        )
     )
+    return clean, anchor, joint_input(noisy, denoised), sigma, trained_pixels(clip, places, side)

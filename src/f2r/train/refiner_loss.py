@@ -20,7 +20,7 @@ from f2r.models.refiner import SpatialRefiner
 from f2r.system.device import branch
 from f2r.train.crops import flip_image
 from f2r.train.temporal_loss import FLOOR, masked_error
-from f2r.train.windows import CropSampler, Place, trained_pixels
+from f2r.train.windows import CropSampler, Place, cut, trained_pixels
 
 
 class Centres(NamedTuple):
@@ -69,13 +69,9 @@ def draw_centres(sampler: CropSampler, generator: torch.Generator) -> tuple[Prep
 
 def crop_centres(clip: PreparedClip, places: Sequence[Place], side: int) -> Centres:
     """Cut crops of side `side` from noisy frames and anchors."""
-    noisy, anchor, trained = [], [], []
-    for place in places:
-        here = (..., slice(place.top, place.top + side), slice(place.left, place.left + side))
-        noisy.append(clip.frames[place.frame].noisy[here])
-        anchor.append(clip.anchors[place.frame][here])
-        trained.append(trained_pixels(clip, place, side))
-    return Centres(torch.stack(noisy), torch.stack(anchor), torch.stack(trained))
+    noisy = cut([clip.frames[p.frame].noisy for p in places], places, (side, side))
+    anchor = cut([clip.anchors[p.frame] for p in places], places, (side, side))
+    return Centres(noisy, anchor, trained_pixels(clip, places, side))
 
 
 def recorrupt_centres(

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,7 +14,7 @@ from f2r.train.crops import Crops, augment
 TILE = 32
 """Side of the tiles that can be held out of training, in pixels."""
 
-SPARSE = 4
+SPARSE = 8
 """Step of the rows and columns of a flow from which the median displacement of a crop is taken."""
 
 MARGIN = 8
@@ -114,18 +114,53 @@ class CropSampler:
 
 def crop_windows(clip: PreparedClip, places: Sequence[Place], side: int) -> Crops:
     """Cut a batch of targets of side `side` with their neighbours."""
-    shifts = _shifts(clip, places, side)
-    crops = [_crop_window(clip, place, side, s) for place, s in zip(places, shifts, strict=True)]
-    return Crops(*(torch.stack(parts) for parts in zip(*crops, strict=True)))
+    height, width = clip.size
+    around = _neighbour_places(clip, places, side)
+    flat = [place for row in around for place in row]
+    square, wide = (side, side), (min(side + 2 * MARGIN, height), min(side + 2 * MARGIN, width))
+    own = [clip.neighbours[place.frame] for place in places]
+    flow = cut([part.flow for part in own], places, square).float()
+    present = torch.stack([part.present for part in own]).to(flow.device)
+    noisy, denoised, sigma = (
+        cut([getattr(clip.frames[p.frame], name) for p in flat], flat, wide)
+        for name in ("noisy", "denoised", "sigma")
+    )
+    joint = joint_input(noisy, denoised).unflatten(0, present.shape)
+    level = cut([clip.frames[p.frame].sigma for p in places], places, square)
+    return Crops(
+        cut([clip.target(p.frame) for p in places], places, square),
+        level.square().mean((1, 2, 3)),
+        trained_pixels(clip, places, side),
+        cut([clip.warped(p.frame) for p in places], places, square).float(),
+        # In place of an absent neighbour stands frame t, which must not slip in.
+        joint.masked_fill(~present[..., None, None, None], 0),
+        sigma.unflatten(0, present.shape),
+        flow + _offsets(places, around).to(flow.device)[..., None, None],
+        cut([part.visible for part in own], places, square).float(),
+        present,
+    )
 
 
-def trained_pixels(clip: PreparedClip, place: Place, side: int) -> Tensor:
-    """Give the pixels of a crop that the losses may use: (1, side, side) bool."""
+def cut(images: Sequence[Tensor], places: Sequence[Place], size: tuple[int, int]) -> Tensor:
+    """Cut `size` rows and columns at each place, from one image (..., H, W) each, and stack."""
+    rows, columns = size
+    pairs = zip(images, places, strict=True)
+    return torch.stack([x[..., p.top : p.top + rows, p.left : p.left + columns] for x, p in pairs])
+
+
+def trained_pixels(clip: PreparedClip, places: Sequence[Place], side: int) -> Tensor:
+    """Give the pixels of crops that the losses may use: (B, 1, side, side) bool."""
+    device = clip.frames[0].noisy.device
     if clip.held_out is None:
-        return clip.frames[0].noisy.new_ones((1, side, side), dtype=torch.bool)
+        return torch.ones((len(places), 1, side, side), dtype=torch.bool, device=device)
+    masks = [_trained_tiles(clip.held_out[place.frame], place, side) for place in places]
+    return torch.stack(masks)[:, None].to(device)
+
+
+def _trained_tiles(held_out: Tensor, place: Place, side: int) -> Tensor:
+    """Give the pixels of a crop that lie outside (rows, columns) held-out tiles."""
     rows, columns = ((start + torch.arange(side)) // TILE for start in (place.top, place.left))
-    trained = ~clip.held_out[place.frame][rows][:, columns][None]
-    return trained.to(clip.frames[0].noisy.device)
+    return ~held_out[rows][:, columns]
 
 
 def _keep_some(present: Tensor, kept: Tensor) -> Tensor:
@@ -133,53 +168,47 @@ def _keep_some(present: Tensor, kept: Tensor) -> Tensor:
     return torch.where(remaining.any(1, keepdim=True), remaining, present)
 
 
-def _crop(place: Place, side: int, step: int = 1) -> tuple[Any, ...]:
-    rows, columns = (slice(start, start + side, step) for start in (place.top, place.left))
-    return (..., rows, columns)
+def _neighbour_places(clip: PreparedClip, places: Sequence[Place], side: int) -> list[list[Place]]:
+    """Give where the N neighbours of each crop are cut: where the crop has usually moved to."""
+    height, width = clip.size
+    size = (min(side + 2 * MARGIN, height), min(side + 2 * MARGIN, width))
+    return [
+        [
+            Place(
+                place.frame + offset if exists else place.frame,
+                _start(place.top + shift_y - MARGIN, size[0], height),
+                _start(place.left + shift_x - MARGIN, size[1], width),
+            )
+            for offset, exists, (shift_x, shift_y) in zip(
+                clip.offsets, clip.present[place.frame], shifts, strict=True
+            )
+        ]
+        for place, shifts in zip(places, _shifts(clip, places, side), strict=True)
+    ]
 
 
 def _shifts(
     clip: PreparedClip, places: Sequence[Place], side: int
 ) -> list[list[tuple[float, float]]]:
     """Give the usual displacement (x, y) of each neighbour in each crop."""
-    flows = [clip.host_flows[p.frame][_crop(p, side, SPARSE)] for p in places]
+    flows = [
+        clip.host_flows[p.frame][
+            ..., p.top : p.top + side : SPARSE, p.left : p.left + side : SPARSE
+        ]
+        for p in places
+    ]
     medians = torch.stack(flows).float().flatten(3).median(dim=3).values
     shifts: list[list[tuple[float, float]]] = medians.tolist()
     return shifts
 
 
-def _crop_window(
-    clip: PreparedClip, place: Place, side: int, shifts: Sequence[tuple[float, float]]
-) -> tuple[Tensor, ...]:
-    height, width = clip.size
-    frame, around = clip.frames[place.frame], clip.neighbours[place.frame]
-    here = _crop(place, side)
-    flow = around.flow[here].float()
-    size = (min(side + 2 * MARGIN, height), min(side + 2 * MARGIN, width))
-    joints, sigmas, starts = [], [], []
-    for n, (offset, (shift_x, shift_y)) in enumerate(zip(clip.offsets, shifts, strict=True)):
-        index = place.frame + offset if clip.present[place.frame][n] else place.frame
-        top = _start(place.top + shift_y - MARGIN, size[0], height)
-        left = _start(place.left + shift_x - MARGIN, size[1], width)
-        there = (..., slice(top, top + size[0]), slice(left, left + size[1]))
-        neighbour = clip.frames[index]
-        noisy, denoised = neighbour.noisy[there], neighbour.denoised[there]
-        if index == place.frame:  # absent: frame t itself must not slip in
-            noisy, denoised = torch.zeros_like(noisy), torch.zeros_like(denoised)
-        joints.append(joint_input(noisy[None], denoised[None])[0])
-        sigmas.append(neighbour.sigma[there])
-        starts.append((float(place.left - left), float(place.top - top)))
-    into = torch.tensor(starts).to(flow.device)[..., None, None]
-    return (
-        clip.target(place.frame)[here],
-        frame.sigma[here].square().mean(),
-        trained_pixels(clip, place, side),
-        clip.warped(place.frame)[here].float(),
-        torch.stack(joints),
-        torch.stack(sigmas),
-        flow + into,
-        around.visible[here].float(),
-        around.present.to(flow.device),
+def _offsets(places: Sequence[Place], around: Sequence[Sequence[Place]]) -> Tensor:
+    """Give the (B, N, 2) steps (x, y) from the corner of each neighbour's crop to the target's."""
+    return torch.tensor(
+        [
+            [(float(place.left - n.left), float(place.top - n.top)) for n in row]
+            for place, row in zip(places, around, strict=True)
+        ]
     )
 
 
