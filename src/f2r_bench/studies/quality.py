@@ -35,6 +35,8 @@ class Case:
     """Preset or time."""
     psnr: dict[str, float]
     """PSNR of the noisy, prior, anchor and refined frames; refined is the output."""
+    output: str
+    """Which part F2R chose as the output; the figure for `refined` is that of the output."""
     estimated: float | None
     """PSNR of the output as F2R estimates it."""
     leak: float
@@ -80,8 +82,8 @@ def _measure(
     )
     parts = {"noisy": noisy, "prior": prior, "anchor": anchor, "refined": refined}
     figures = {part: clip_psnr(frames, clean) for part, frames in parts.items()}
-    estimated = facts.estimated_output
-    return Case(name, sigma, budget, figures, estimated, leak, round(spent, 2), facts.steps)
+    chosen = facts.output, facts.estimated_output
+    return Case(name, sigma, budget, figures, *chosen, leak, round(spent, 2), facts.steps)
 
 
 def _row(case: Case) -> str:
