@@ -10,6 +10,7 @@ from f2r.config import DenoiseConfig
 from f2r.errors import InputError
 from f2r.io.clip import ClipInfo, FrameReader
 from f2r.method.planes import PlaneLayout, layout_of
+from f2r.run.typical_region import typical_region
 from f2r.train.sample import (
     BYTES_PER_PIXEL,
     STRETCH_FRAMES,
@@ -141,5 +142,6 @@ def take_sample(reader: FrameReader, config: DenoiseConfig) -> Sample:
     layout, run = layout_of(seen), _run(config)
     planes = [[layout.split(frame) for frame in stretch] for stretch in read]
     prepared = sum(min(len(stretch), run) for stretch in read)
-    regions = spread_regions(seen, _judged_size(info, size, prepared, config), len(read))
+    judged = _judged_size(info, size, prepared, config)
+    regions = [typical_region(stretch, judged) for stretch in read]
     return Sample(layout, planes, sum(map(len, read)), regions, run)
