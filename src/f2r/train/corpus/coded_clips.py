@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from f2r.train.corpus.codecs import code, draw_coding
-from f2r.train.corpus.textures import draw_spray, draw_texture_scene
+from f2r.train.corpus.textures import draw_texture_scene
 
 BT601_RGB = np.array([0.299, 0.587, 0.114], np.float32)
 """Weights of BT.601 for R, G, B, as in `flow.luma`."""
@@ -64,10 +64,8 @@ class SceneConfig:
     """Share of clips that are rounded to 8 bits and not encoded, in [0, 1]."""
     texture_share: float = 0.3
     """Share of clips that show fine texture or have it in a part of the frame, in [0, 1]."""
-    spray_share: float = 0.25
-    """Share of clips in which drops, foam or snow differ in every frame, in [0, 1]."""
     texture_clean_share: float = 0.4
-    """Least share of clips without noise among those with fine texture or spray, in [0, 1]."""
+    """Least share of clips without noise among those with fine texture, in [0, 1]."""
 
 
 def draw_example(
@@ -85,12 +83,8 @@ def draw_example(
         stills: RGB uint8 photographs in full resolution, which give fine texture.
     """
     clean = _draw_scene(clips[int(rng.integers(len(clips)))], config, rng)
-    kind = rng.random()
-    if kind < config.texture_share:
+    if rng.random() < config.texture_share:
         clean = _add_texture(clean, stills, rng)
-    elif kind < config.texture_share + config.spray_share:
-        clean = (clean + draw_spray(clean.shape[:3], rng)).clip(0, 1)
-    if kind < config.texture_share + config.spray_share:
         share = max(config.clean_share, config.texture_clean_share)
         config = replace(config, clean_share=share)
     is_grey = bool(rng.random() < config.grey_share)

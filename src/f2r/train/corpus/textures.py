@@ -72,40 +72,6 @@ def draw_texture_scene(
     return (level + contrast * (scene - level)).clip(0, 1).astype(np.float32)
 
 
-def draw_spray(size: tuple[int, int, int], rng: np.random.Generator) -> np.ndarray:
-    """Draw what differs in every frame, as drops, foam and snow do, in a part of the frame.
-
-    Unlike that of noise, its strength differs from place to place.
-
-    Args:
-        size: T, H, W.
-        rng: the only source of randomness.
-
-    Returns:
-        (T, H, W, 1) nominal float32, to be added to a scene.
-    """
-    drops: np.ndarray = rng.standard_normal(size, dtype=np.float32)
-    if rng.random() < 0.4:  # flakes
-        drops = np.abs(drops) * (rng.random(size) < rng.uniform(0.01, 0.15))
-    blur = rng.uniform(0.4, 1.6)
-    fields = np.stack([cv2.GaussianBlur(frame, (0, 0), blur) for frame in drops])
-    fields = (fields - fields.mean()) / fields.std()
-    strength = np.exp(
-        rng.uniform(0.3, 1.2) * _smooth_field(size[1:], int(rng.integers(6, 20)), rng)
-    )
-    place = _smooth_field(size[1:], int(rng.integers(3, 8)), rng)
-    edge = (place - np.quantile(place, rng.uniform(0.05, 0.8))) / rng.uniform(0.02, 0.5)
-    cover = 1 / (1 + np.exp(-edge.clip(-30, 30)))
-    deviation = rng.uniform(3, 35) / 255
-    return np.asarray((deviation * cover * strength * fields)[..., None], np.float32)
-
-
-def _smooth_field(size: tuple[int, ...], cells: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw a smooth (H, W) field of about unit deviation, with that many cells along each side."""
-    coarse = rng.standard_normal((cells, cells)).astype(np.float32)
-    return np.asarray(cv2.resize(coarse, (size[1], size[0]), interpolation=cv2.INTER_CUBIC))
-
-
 def draw_sheet(
     stills: Sequence[np.ndarray], size: tuple[int, ...], rng: np.random.Generator
 ) -> tuple[np.ndarray, float]:
