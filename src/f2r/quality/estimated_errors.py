@@ -56,6 +56,8 @@ class Errors:
     """Fall of the squared error by temporal fusion."""
     fusion_spread: float = 0.0
     """Standard error of `fusion`."""
+    elsewhere: float = 1.0
+    """Error on whole frames relative to that on the part that was judged, the same for all."""
 
     @property
     def fuses(self) -> bool:
@@ -103,7 +105,7 @@ class Errors:
 
     def psnr(self) -> dict[str, float]:
         """Give the estimated PSNR of each in dB, of the mean error over all judged frames."""
-        return {name.value: to_psnr(self.of(name)) for name in CANDIDATES}
+        return {name.value: to_psnr(self.elsewhere * self.of(name)) for name in CANDIDATES}
 
     def intervals(self) -> dict[str, tuple[float, float]]:
         """Give the 95 % confidence interval of each estimated PSNR in dB, lower end first.
@@ -112,8 +114,8 @@ class Errors:
         """
         return {
             name.value: (
-                to_psnr(max(self.of(name), 0.0) + TWO_SIDED_95 * spread),
-                to_psnr(self.of(name) - TWO_SIDED_95 * spread),
+                to_psnr(self.elsewhere * (max(self.of(name), 0.0) + TWO_SIDED_95 * spread)),
+                to_psnr(self.elsewhere * (self.of(name) - TWO_SIDED_95 * spread)),
             )
             for name, spread in zip(CANDIDATES, self.spread, strict=True)
         }

@@ -16,6 +16,7 @@ from f2r.noise.models import NoiseModel
 from f2r.noise.scale import scale_noise
 from f2r.quality.error_estimation import ESTIMATED_DOUBT, estimate_errors
 from f2r.quality.estimated_errors import Errors
+from f2r.quality.whole_frames import WholeFrames, error_elsewhere
 from f2r.run.look import PlaneLook
 from f2r.run.setup import Setup
 
@@ -62,6 +63,7 @@ def with_targets(clips: Sequence[PreparedClip]) -> list[PreparedClip]:
 def judge_plane(
     look: PlaneLook,
     clips: Sequence[PreparedClip],
+    wholes: Sequence[WholeFrames],
     networks: Networks,
     frames: int,
     setup: Setup,
@@ -74,6 +76,7 @@ def judge_plane(
     Args:
         look: noise model and levels of the plane.
         clips: its prepared stretches.
+        wholes: whole frames of those of which only a part was prepared.
         networks: the three networks.
         frames: frames of the whole clip.
         setup: what the run works with; knows whether the user gave the noise model.
@@ -95,7 +98,10 @@ def judge_plane(
         found = scale_noise(judged.contradiction, look.scale)
         doubt, truth = ESTIMATED_DOUBT, clip_noise(found, look.limits)
     errors = estimate_errors(networks, judged.shots, frames, generator, doubt, truth)
-    return replace(judged, errors=errors)
+    preprocessor = setup.preprocessor(networks.prior, judged.look.clipped_noise)
+    known = judged.look.clipped_noise if truth is None else truth
+    elsewhere = error_elsewhere(wholes, preprocessor, known, generator)
+    return replace(judged, errors=replace(errors, elsewhere=elsewhere))
 
 
 def _check(look: PlaneLook, clips: Sequence[PreparedClip]) -> PlaneJudgement:

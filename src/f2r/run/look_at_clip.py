@@ -15,6 +15,7 @@ from f2r.method.speed import EVERY_STEP, Steps, measure_speed, seconds_of_draft
 from f2r.method.storage import Keep, choose_keep
 from f2r.models.draft import DraftDenoiser
 from f2r.quality.sample_tiles import typical_targets
+from f2r.quality.whole_frames import WholeFrames
 from f2r.run.look import PlaneLook, look_at_plane
 from f2r.run.sampling import Sample, take_sample
 from f2r.run.setup import Setup
@@ -23,6 +24,9 @@ from f2r.train.sample import Region
 
 TIMED_FRAMES = 5
 """Frames that are prepared where only the time of a frame is measured: a window of stage 1."""
+
+WHOLE_FRAMES = 2
+"""Frames of each stretch on which the prior is judged as a whole."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,8 @@ class Looked(FirstLook):
 
     clips: Sequence[Sequence[PreparedClip]]
     """Per plane: its prepared stretches."""
+    wholes: Sequence[Sequence[WholeFrames]]
+    """Per plane: whole frames of the stretches of which only a part was prepared."""
     speed: Steps
     """Measured seconds per pixel of a frame, all planes together."""
     seconds_per_frame: float
@@ -72,14 +78,14 @@ def look(
     first = first_look(reader, setup, clock)
     keep = choose_keep(checkpoints, setup.device)
     with clock.stage("prior and flow"):
-        clips = _prepare(first, networks, setup, clock, keep)
+        clips, wholes = _prepare(first, networks, setup, clock, keep)
     if not setup.config.trains:
         clips = [[_aimed(clip, first.frames) for clip in of_plane] for of_plane in clips]
     prepared = sum(len(clip.frames) for of_plane in clips for clip in of_plane)
     speed = _speed(clips, networks, clock.seconds["prior and flow"] / max(prepared, 1))
     per_frame = round(speed.seconds(EVERY_STEP.times(math.prod(setup.layout.padded))), 4)
     seen = first.frames, first.sample, first.looks, first.seconds_to_read
-    return Looked(*seen, clips, speed, per_frame)
+    return Looked(*seen, clips, wholes, speed, per_frame)
 
 
 def _prepare(
@@ -88,24 +94,26 @@ def _prepare(
     setup: Setup,
     clock: StageClock,
     keep: Keep,
-) -> list[list[PreparedClip]]:
-    """Apply prior and flow to the stretches of each plane."""
+) -> tuple[list[list[PreparedClip]], list[list[WholeFrames]]]:
+    """Apply prior and flow to the stretches of each plane; give some of their whole frames, too."""
     sample, looks = first.sample, first.looks
     clips: list[list[PreparedClip]] = [[] for _ in looks]
+    wholes: list[list[WholeFrames]] = [[] for _ in looks]
     preprocessors = [setup.preprocessor(networks.prior, one.clipped_noise) for one in looks]
     total = len(looks) * sum(min(len(stretch), sample.run) for stretch in sample.stretches)
     done = 0
-    for k, stretch in _planes_of_stretches(sample, looks):
+    for k, stretch, whole in _planes_of_stretches(sample, looks):
 
         def count(number: int, before: int = done) -> None:
             clock.tell("prior and flow", (before + number) / total)
 
         grey, radius = setup.layout.is_grey(k), networks.temporal.radius
+        wholes[k] += [whole] if whole else []
         clips[k].append(
             prepare_clip(stretch, preprocessors[k], grey, count, keep=keep, radius=radius)
         )
         done += len(stretch)
-    return clips
+    return clips, wholes
 
 
 def _aimed(clip: PreparedClip, frames: int) -> PreparedClip:
@@ -123,8 +131,10 @@ def first_stretch(sample: Sample, setup: Setup) -> Iterator[list[Tensor]]:
 
 def _planes_of_stretches(
     sample: Sample, looks: Sequence[PlaneLook]
-) -> Iterator[tuple[int, list[Tensor]]]:
+) -> Iterator[tuple[int, list[Tensor], WholeFrames | None]]:
     """Yield the frames of each plane of each stretch that are prepared, and free the stretch.
+
+    Some whole frames come with them where only a part is prepared.
 
     Where errors cannot be estimated, one window is prepared, to measure the time of a frame.
     """
@@ -134,7 +144,23 @@ def _planes_of_stretches(
             if look.is_noise_free or not (look.is_measurable or is_first):
                 continue
             frames = _middle(stretch, sample.run if look.is_measurable else TIMED_FRAMES)
-            yield k, [look.scale * _cut(planes[k], region, sample.layout) for planes in frames]
+            parts = [look.scale * _cut(planes[k], region, sample.layout) for planes in frames]
+            yield k, parts, _whole_frames(frames, k, region, sample.layout, look)
+
+
+def _whole_frames(
+    frames: list[list[Tensor]], k: int, region: Region, layout: PlaneLayout, look: PlaneLook
+) -> WholeFrames | None:
+    """Take whole frames of a plane; None where all of a frame is prepared, or nothing is judged."""
+    height, width = layout.height, layout.width
+    if not look.is_measurable or (region.height, region.width) == (height, width):
+        return None
+    spread = {len(frames) * (2 * n + 1) // (2 * WHOLE_FRAMES) for n in range(WHOLE_FRAMES)}
+    rows = slice(region.top, region.top + region.height)
+    columns = slice(region.left, region.left + region.width)
+    chosen = [look.scale * frames[t][k] for t in sorted(spread)]
+    channels = 1 if layout.is_grey(k) else len(chosen[0])
+    return WholeFrames(chosen, (rows, columns), channels)
 
 
 def _middle(stretch: list[list[Tensor]], most: int) -> list[list[Tensor]]:

@@ -113,8 +113,8 @@ def judge(
     """Check the noise of each plane by its anchors and estimate the errors of the networks."""
     with clock.stage("judge"):
         return [
-            judge_plane(plane, clips, networks, looked.frames, setup, generator)
-            for plane, clips in zip(looked.looks, looked.clips, strict=True)
+            judge_plane(*plane, networks, looked.frames, setup, generator)
+            for plane in zip(looked.looks, looked.clips, looked.wholes, strict=True)
         ]
 
 

@@ -105,6 +105,7 @@ def _steps(looked: Looked, networks: Networks) -> tuple[Steps, Steps]:
         return Steps(), Steps()
     size, targets = judged[0][0].size, [len(clip.targets) for clip in judged[0]]
     anchors = Steps(stage_1=sum(targets) * math.prod(size))
-    judge = anchors + judging_steps(networks, size, sum(targets))
+    whole = Steps(prior=2 * sum(w.pixels for of_plane in looked.wholes for w in of_plane))
+    judge = anchors + whole + judging_steps(networks, size, sum(targets))
     first = networks, size, targets[0]
     return judge, leak_steps(*first) + fusion_steps(*first)
