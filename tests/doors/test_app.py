@@ -6,13 +6,15 @@ import json
 import os
 import shutil
 import socket
-import time
 from dataclasses import replace
 from fractions import Fraction
 
 import av
 import numpy as np
 import pytest
+import torch
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
 
 from disk import full
 from f2r.app import fragments
@@ -61,6 +63,14 @@ class Stopping(Running):
         super()._told(report)
 
 
+class NoNetwork(TorchFunctionMode):
+    """Refuses convolutions."""
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        assert func not in {functional.conv2d, torch.conv2d}
+        return func(*args, **(kwargs or {}))
+
+
 def test_an_open_clip_says_what_noise_it_has(video):
     clip = open_clip(f" {video} ")
     assert clip.facts() == "10 frames, 48x32, colour, 8 bit, 1.2 s"
@@ -82,9 +92,8 @@ def test_sliders_only_mix_and_the_frame_is_the_one_that_was_chosen(video):
     _, both = shown(seen, 1.0, 1.0)
     rough = [np.abs(np.diff(x.astype(float), axis=1)).mean() for x in (noisy, luma, both)]
     assert rough[0] > rough[1] > rough[2]
-    start = time.process_time()
-    shown(seen, 0.7, 0.4)
-    assert time.process_time() - start < 0.5
+    with NoNetwork():
+        shown(seen, 0.7, 0.4)
     forecast = forecast_of(clip.info, seen, clock)
     assert forecast.allows_training
     assert not forecast.is_copied
