@@ -1,11 +1,14 @@
 """The time that a run announces, and the time left that it shows."""
 
+import io
 import math
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 import f2r
+from f2r.cli.display import Display
 from f2r.config import DenoiseConfig
 from f2r.io.array import ArrayReader
 from f2r.method.networks import load_networks
@@ -178,3 +181,20 @@ def test_a_time_budget_is_shared_by_all_stages(noisy):
 def test_an_unknown_training_time_is_no_number(noisy):
     report = f2r.denoise(noisy[:4], sigma=0.1, steps=1).report
     assert report["seconds_announced"]["train"] is report["seconds_announced"]["total"] is None
+
+
+def test_a_finished_stage_shows_no_time_left():
+    with Display() as display:
+        display.update(Progress("judge", 0.5, left=24.0))
+        display.update(Progress("judge", 1.0, left=20.0))
+        display.update(Progress("denoise", 0.5, left=10.0))
+        rows = {row.split()[0]: row for row in rendered(display)}
+    assert "left" not in rows["judge"]
+    assert "0:00:10 left" in rows["denoise"]
+
+
+def rendered(display):
+    """Draw the bars as text."""
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(display.bars.get_renderable())
+    return console.export_text().splitlines()

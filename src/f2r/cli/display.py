@@ -25,12 +25,13 @@ class TimeLeft(TimeRemainingColumn):
 
     def render(self, task: Task) -> Text:
         """Draw the time of one stage; nothing after it."""
-        left = task.fields["left"]
-        if left is None:
-            return super().render(task)
         if task.finished:
             return Text("")
-        return Text(str(timedelta(seconds=math.ceil(left))), style="progress.remaining")
+        left = task.fields["left"]
+        if left is None:
+            return super().render(task).append(" left")
+        time = timedelta(seconds=math.ceil(left))
+        return Text(f"{time} left", style="progress.remaining")
 
 
 class Display:
@@ -43,7 +44,6 @@ class Display:
             BarColumn(),
             TextColumn("{task.percentage:>3.0f}%"),
             TimeElapsedColumn(),
-            TextColumn("left"),
             TimeLeft(),
             TextColumn("{task.fields[note]}"),
             console=self.console,
