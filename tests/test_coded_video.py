@@ -90,3 +90,13 @@ def test_a_clip_without_noise_for_another_container_is_written_as_it_is(tmp_path
     with open_reader(source) as reader:
         frames = np.stack(list(reader))
     assert np.array_equal(np.load(tmp_path / "out.npy"), np.rint(frames * 255).astype(np.uint8))
+
+
+def test_noise_that_brightens_the_picture_is_undone(clean, tmp_path, capsys):
+    noise = np.random.default_rng(0).normal(0, 2 * SIGMA, (*clean.shape[:3], 1)).clip(min=0)
+    bright = write_coded(tmp_path / "bright.mp4", clean + noise, crf="16")
+    denoise(bright, tmp_path / "out.npy", "--preset", "fast")
+    assert "the noise brightens the picture" in capsys.readouterr().err
+    with open_reader(tmp_path / "out.npy") as reader:
+        shift = 255 * np.stack(list(reader)).mean() - clean.mean()
+    assert abs(shift) < 0.45 * noise.mean()

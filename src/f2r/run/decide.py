@@ -17,6 +17,7 @@ from f2r.models.draft import DraftDenoiser
 from f2r.noise.blocks import Limits
 from f2r.noise.clipping import clip_noise, unclip
 from f2r.noise.models import NoiseModel
+from f2r.noise.one_sided import one_sided_shifts, take_shift_out
 from f2r.noise.parse import noise_from_dict
 from f2r.noise.scale import scale_noise
 from f2r.quality.error_estimation import add_leak
@@ -51,6 +52,8 @@ class PlaneDecision:
     matches_exposure: bool = False
     """Whether the exposure of each frame is matched to its surroundings and restored in the
     output."""
+    shifts: tuple[float, ...] = ()
+    """By how much one-sided noise shifts the mean at each level; see `noise.one_sided`."""
 
     @property
     def working_noise(self) -> NoiseModel:
@@ -81,7 +84,7 @@ class PlaneDecision:
         return TemporalFusion(self.working_noise, radius, self.error_share, tuning)
 
     def finish(self, estimate: Estimate) -> Tensor:
-        """Give the output of one frame, the bias of clipping undone."""
+        """Give the output of one frame, the bias of clipping and of one-sided noise undone."""
         if self.output is Output.NOISY:
             return estimate.noisy
         chosen = {
@@ -90,7 +93,7 @@ class PlaneDecision:
             Output.REFINED: estimate.refined,
         }[self.output]
         if estimate.gain == 1:
-            return unclip(chosen, self.working_noise)
+            return take_shift_out(unclip(chosen, self.working_noise), self.shifts)
         return estimate.gain * unclip(chosen / estimate.gain, self.working_noise)
 
     def to_dict(self) -> dict[str, Any]:
@@ -103,6 +106,7 @@ class PlaneDecision:
             "prior_share": self.prior_share,
             "error_share": self.error_share,
             "matches_exposure": self.matches_exposure,
+            "shifts": list(self.shifts),
         }
 
     @classmethod
@@ -116,6 +120,7 @@ class PlaneDecision:
             content["prior_share"],
             content["error_share"],
             content["matches_exposure"],
+            tuple(content.get("shifts", ())),
         )
 
 
@@ -157,6 +162,7 @@ def decide_plane(judgement: PlaneJudgement) -> PlaneDecision:
         look.limits,
         Output.REFINED,
         matches_exposure=look.flickers,
+        shifts=_shifts(judgement),
     )
     if look.is_noise_free:
         decision = replace(decision, output=Output.NOISY)
@@ -168,6 +174,19 @@ def decide_plane(judgement: PlaneJudgement) -> PlaneDecision:
     fuses = decision.output is Output.REFINED and errors.fuses
     share = errors.share if fuses else 0.0
     return replace(decision, prior_share=errors.blend.weight, error_share=share)
+
+
+def _shifts(judgement: PlaneJudgement) -> tuple[float, ...]:
+    """Measure one-sided noise of a coded plane on the frames that were prepared."""
+    look = judgement.look
+    if look.coding is None or look.flickers or look.is_noise_free or not judgement.clips:
+        return ()
+    clip = judgement.clips[0]
+    noisy, denoised = (
+        torch.stack([getattr(frame, name)[: clip.channels] for frame in clip.frames])
+        for name in ("noisy", "denoised")
+    )
+    return one_sided_shifts(noisy, denoised)
 
 
 def quality_to_dict(decision: PlaneDecision, errors: Errors) -> dict[str, Any]:

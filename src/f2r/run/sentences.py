@@ -4,6 +4,7 @@ import math
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 
 from f2r.io.clip import ClipInfo
 from f2r.method.memory_plan import PROGRAM, MemoryPlan
@@ -114,6 +115,8 @@ def describe_quality(
     """Name the chosen estimate and its estimated quality."""
     said = []
     for decision, one in zip(decisions, judgements, strict=True):
+        if decision.shifts:
+            said.append(_describe_shifts(decision))
         if not one.look.is_measurable and one.shots:
             why = "the exposure flickers" if one.look.flickers else "a codec has altered the noise"
             said.append(f"estimated PSNR: unknown, because {why}; no training on this clip")
@@ -124,6 +127,13 @@ def describe_quality(
             said.append(f"warning: leak of the anchor {one.errors.leak:.3f}, above {LEAK_LIMIT}")
     works_alone = not said and not all(one.look.is_noise_free for one in judgements)
     return ["no frame has a neighbour: only the image prior is used"] if works_alone else said
+
+
+def _describe_shifts(decision: PlaneDecision) -> str:
+    """Say that the noise is one-sided."""
+    shift = 255 * fmean(decision.shifts) / decision.scale
+    change = "brightens" if shift > 0 else "darkens"
+    return f"the noise {change} the picture, by {abs(shift):.0f} of 255 on average: undone"
 
 
 def describe_draft(
