@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -48,6 +49,16 @@ def flickering():
     frames = noisy_frames(count=20).astype(np.float32) / 255
     frames *= np.where(np.arange(20) % 2, 0.8, 1.1)[:, None, None, None].astype(np.float32)
     return frames
+
+
+def test_a_decision_is_read_as_it_was_written():
+    decision = PlaneDecision(
+        0.5, Gaussian(0.08), Limits(0.0, 1.0), Output.REFINED, 0.2, 0.1, True, (0.02, 0.05, 0.01)
+    )
+    assert PlaneDecision.from_dict(json.loads(json.dumps(decision.to_dict()))) == decision
+    older = decision.to_dict()
+    del older["shifts"]
+    assert PlaneDecision.from_dict(older) == replace(decision, shifts=())
 
 
 @pytest.mark.parametrize("matches", [False, True])

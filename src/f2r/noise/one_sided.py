@@ -27,11 +27,11 @@ def one_sided_shifts(noisy: Tensor, denoised: Tensor) -> tuple[float, ...]:
 
     Args:
         noisy: (T, C, H, W) nominal.
-        denoised: the same frames, denoised.
+        denoised: the same frames, denoised, the bias of clipping undone.
 
     Returns:
-        Mean minus most frequent sample at `LEVELS` levels, nominal; empty where the noise is not
-        clearly one-sided.
+        Denoised minus most frequent sample at `LEVELS` levels, nominal; empty where the noise is
+        not clearly one-sided.
     """
     level = denoised.mean(1).flatten()
     residual = (noisy - denoised).mean(1).flatten()
@@ -41,7 +41,7 @@ def one_sided_shifts(noisy: Tensor, denoised: Tensor) -> tuple[float, ...]:
     sure = [_skewness(groups[k]) for k in SURE_LEVELS if k in groups]
     if len(sure) < 2 or not (min(sure) > LEAST_SKEWNESS or max(sure) < -LEAST_SKEWNESS):
         return ()
-    shifts = {k: float(group.mean()) - half_sample_mode(group) for k, group in groups.items()}
+    shifts = {k: -half_sample_mode(group) for k, group in groups.items()}
     return tuple(shifts[min(shifts, key=lambda k: abs(k - n))] for n in range(LEVELS))
 
 

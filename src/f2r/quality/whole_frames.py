@@ -14,7 +14,7 @@ from f2r.method.preprocess import PreparedFrame, Preprocessor
 from f2r.noise.models import NoiseModel
 from f2r.quality.stein import PROBE, Seen, copied_noise, draw_probe, seen_error
 
-MOST = 4.0
+MOST = 2.0
 """Largest ratio that is believed, and the inverse of the smallest."""
 
 

@@ -186,7 +186,7 @@ def _shifts(judgement: PlaneJudgement) -> tuple[float, ...]:
         torch.stack([getattr(frame, name)[: clip.channels] for frame in clip.frames])
         for name in ("noisy", "denoised")
     )
-    return one_sided_shifts(noisy, denoised)
+    return one_sided_shifts(noisy, unclip(denoised, look.clipped_noise))
 
 
 def quality_to_dict(decision: PlaneDecision, errors: Errors) -> dict[str, Any]:

@@ -17,16 +17,13 @@ from f2r.models.draft import DraftDenoiser
 from f2r.quality.sample_tiles import typical_targets
 from f2r.quality.whole_frames import WholeFrames
 from f2r.run.look import PlaneLook, look_at_plane
-from f2r.run.sampling import Sample, take_sample
+from f2r.run.sampling import Sample, WholePlanes, take_sample
 from f2r.run.setup import Setup
 from f2r.system.progress import StageClock
 from f2r.train.sample import Region
 
 TIMED_FRAMES = 5
 """Frames that are prepared where only the time of a frame is measured: a window of stage 1."""
-
-WHOLE_FRAMES = 2
-"""Frames of each stretch on which the prior is judged as a whole."""
 
 
 @dataclass(frozen=True)
@@ -138,29 +135,24 @@ def _planes_of_stretches(
 
     Where errors cannot be estimated, one window is prepared, to measure the time of a frame.
     """
-    for region in sample.judged:
-        stretch, is_first = sample.stretches.pop(0), region is sample.judged[0]
+    for n, region in enumerate(sample.judged):
+        stretch, is_first = sample.stretches.pop(0), n == 0
         for k, look in enumerate(looks):
             if look.is_noise_free or not (look.is_measurable or is_first):
                 continue
             frames = _middle(stretch, sample.run if look.is_measurable else TIMED_FRAMES)
             parts = [look.scale * _cut(planes[k], region, sample.layout) for planes in frames]
-            yield k, parts, _whole_frames(frames, k, region, sample.layout, look)
+            yield k, parts, _whole_frames(sample.wholes[n], k, sample.layout.is_grey(k), look)
 
 
-def _whole_frames(
-    frames: list[list[Tensor]], k: int, region: Region, layout: PlaneLayout, look: PlaneLook
-) -> WholeFrames | None:
-    """Take whole frames of a plane; None where all of a frame is prepared, or nothing is judged."""
-    height, width = layout.height, layout.width
-    if not look.is_measurable or (region.height, region.width) == (height, width):
+def _whole_frames(whole: WholePlanes, k: int, is_grey: bool, look: PlaneLook) -> WholeFrames | None:
+    """Give the whole frames of a plane; None where there are none, or nothing is judged."""
+    if not (whole.planes and look.is_measurable):
         return None
-    spread = {len(frames) * (2 * n + 1) // (2 * WHOLE_FRAMES) for n in range(WHOLE_FRAMES)}
-    rows = slice(region.top, region.top + region.height)
-    columns = slice(region.left, region.left + region.width)
-    chosen = [look.scale * frames[t][k] for t in sorted(spread)]
-    channels = 1 if layout.is_grey(k) else len(chosen[0])
-    return WholeFrames(chosen, (rows, columns), channels)
+    part, chosen = whole.part, [look.scale * planes[k] for planes in whole.planes]
+    rows = slice(part.top, part.top + part.height)
+    columns = slice(part.left, part.left + part.width)
+    return WholeFrames(chosen, (rows, columns), 1 if is_grey else len(chosen[0]))
 
 
 def _middle(stretch: list[list[Tensor]], most: int) -> list[list[Tensor]]:

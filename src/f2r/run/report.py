@@ -39,6 +39,7 @@ def preparation_report(
         "seconds_announced": plan.to_dict(),
         **training,
         "outputs": [decision.output.value for decision in decisions],
+        "shifts_of_one_sided_noise": [list(decision.shifts) for decision in decisions],
         "estimated_psnr": [
             quality_to_dict(decision, one.errors)
             for decision, one in pairs

@@ -2,26 +2,31 @@
 
 import math
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from torch import Tensor
 
 from f2r.config import DenoiseConfig
 from f2r.errors import InputError
-from f2r.io.clip import ClipInfo, FrameReader
+from f2r.io.clip import ClipInfo, Frame, FrameReader
 from f2r.method.planes import PlaneLayout, layout_of
-from f2r.run.typical_region import typical_region
+from f2r.run.typical_region import surrounding, typical_region
 from f2r.train.sample import (
     BYTES_PER_PIXEL,
     STRETCH_FRAMES,
+    Choose,
     Region,
+    Stretch,
     choose_stretches,
     colour_frames_worth,
     frames_within,
-    read_stretches,
+    read_chosen,
     region_size,
     shrunk,
     spread_regions,
+    without_padding,
 )
 
 JUDGED_FRAMES = 18
@@ -47,8 +52,21 @@ TRAINING_FRAMES = 4 * STRETCH_FRAMES
 """Least number of frames to train on, if the clip has them; large frames are cropped."""
 
 
+WHOLE_PIXELS = 2**20
+"""Frames with more pixels are judged as a whole one at a time, smaller ones in pairs."""
+
 JUDGING_BYTES = 1300
 """Bytes per pixel that both stages take when they judge a frame of the sample as a whole."""
+
+
+@dataclass(frozen=True)
+class WholePlanes:
+    """Whole frames of a stretch."""
+
+    planes: list[list[Tensor]]
+    """Per frame and plane: (C, H, W) nominal, without padding."""
+    part: Region
+    """The part that is prepared."""
 
 
 @dataclass
@@ -62,9 +80,11 @@ class Sample:
     frames: int
     """Frames in all stretches."""
     judged: list[Region]
-    """Per stretch: the part of its frames that is prepared."""
+    """Per stretch: the part of its planes that is prepared."""
     run: int
     """Frames in the middle of each stretch that are prepared, at most."""
+    wholes: list[WholePlanes]
+    """Per stretch: some whole frames, where only a part of them is prepared."""
 
 
 def _gib(config: DenoiseConfig) -> float:
@@ -135,13 +155,63 @@ def take_sample(reader: FrameReader, config: DenoiseConfig) -> Sample:
     """
     info, size = reader.info, _region(reader.info, config)
     stretches = _stretches(info, size, config)
-    read = read_stretches(reader, stretches, spread_regions(info, size, len(stretches)))
+    prepared = sum(min(len(stretch), _run(config)) for stretch in stretches)
+    judged = _judged_size(info, size, prepared, config)
+    choices: list[Choose] = [partial(_typical, judged, size)] * len(stretches)
+    if config.trains:
+        choices = [partial(_fixed, region) for region in spread_regions(info, size, len(stretches))]
+    read = read_chosen(reader, stretches, choices)
     if not read:
         raise InputError("the clip has no frames")
-    seen = replace(info, height=size[0], width=size[1])
-    layout, run = layout_of(seen), _run(config)
-    planes = [[layout.split(frame) for frame in stretch] for stretch in read]
-    prepared = sum(min(len(stretch), run) for stretch in read)
-    judged = _judged_size(info, size, prepared, config)
-    regions = [typical_region(stretch, judged) for stretch in read]
-    return Sample(layout, planes, sum(map(len, read)), regions, run)
+    layout = layout_of(replace(info, height=size[0], width=size[1]))
+    planes = [[layout.split(frame) for frame in stretch.frames] for stretch in read]
+    inner = [_judged_part(stretch, judged) for stretch in read]
+    relative = [_within(part, stretch.region) for part, stretch in zip(inner, read, strict=True)]
+    return Sample(
+        layout,
+        planes,
+        sum(len(stretch.frames) for stretch in read),
+        [in_planes(part, layout) for part in relative],
+        _run(config),
+        [_wholes(info, *pair, len(read)) for pair in zip(read, inner, strict=True)],
+    )
+
+
+def _typical(judged: tuple[int, int], size: tuple[int, int], first: Sequence[Frame]) -> Region:
+    """Choose the region of a stretch: around the part that is like the whole frame."""
+    height, width = first[0].shape[:2]
+    return surrounding(typical_region(first, judged), size, (height, width))
+
+
+def _fixed(region: Region, _: Sequence[Frame]) -> Region:
+    return region
+
+
+def _judged_part(stretch: Stretch, judged: tuple[int, int]) -> Region:
+    """Give the part of the frames of a stretch that is prepared."""
+    if judged == stretch.region[2:]:
+        return stretch.region
+    return typical_region(stretch.first, judged)
+
+
+def _within(part: Region, region: Region) -> Region:
+    """Give a part of a frame in rows and columns of a region that contains it."""
+    return part._replace(top=part.top - region.top, left=part.left - region.left)
+
+
+def in_planes(region: Region, layout: PlaneLayout) -> Region:
+    """Follow the flips of a layout."""
+    top = layout.height - region.top - region.height if 1 in layout.flips else region.top
+    left = layout.width - region.left - region.width if 2 in layout.flips else region.left
+    return region._replace(top=top, left=left)
+
+
+def _wholes(info: ClipInfo, stretch: Stretch, part: Region, stretches: int) -> WholePlanes:
+    """Take some whole frames of a stretch; none where all of a frame is prepared."""
+    height, width = without_padding(info)
+    count = 1 if stretches > 1 or height * width > WHOLE_PIXELS else 2
+    if part.height * part.width >= height * width:
+        count = 0
+    layout = layout_of(replace(info, height=height, width=width))
+    frames = [frame[:height, :width] for frame in stretch.first[:count]]
+    return WholePlanes([layout.split(frame) for frame in frames], in_planes(part, layout))

@@ -4,7 +4,6 @@ import math
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import fmean
 
 from f2r.io.clip import ClipInfo
 from f2r.method.memory_plan import PROGRAM, MemoryPlan
@@ -125,15 +124,16 @@ def describe_quality(
         said.append(f"estimated PSNR in dB: {figures_of(one.errors)}; output: {decision.output}")
         if one.errors.leak > LEAK_LIMIT:
             said.append(f"warning: leak of the anchor {one.errors.leak:.3f}, above {LEAK_LIMIT}")
-    works_alone = not said and not all(one.look.is_noise_free for one in judgements)
-    return ["no frame has a neighbour: only the image prior is used"] if works_alone else said
+    if all(one.look.is_noise_free for one in judgements) or any(one.shots for one in judgements):
+        return said
+    return [*said, "no frame has a neighbour: only the image prior is used"]
 
 
 def _describe_shifts(decision: PlaneDecision) -> str:
-    """Say that the noise is one-sided."""
-    shift = 255 * fmean(decision.shifts) / decision.scale
+    """Say that the noise is one-sided, and its shift at a middle level."""
+    shift = 255 * decision.shifts[len(decision.shifts) // 2] / decision.scale
     change = "brightens" if shift > 0 else "darkens"
-    return f"the noise {change} the picture, by {abs(shift):.0f} of 255 on average: undone"
+    return f"the noise {change} the picture by about {abs(shift):.0f} of 255; this is corrected"
 
 
 def describe_draft(

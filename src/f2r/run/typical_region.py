@@ -22,8 +22,7 @@ def typical_region(frames: Sequence[Frame], size: tuple[int, int]) -> Region:
     """Choose the part whose detail and motion are closest to those of the whole frames.
 
     Args:
-        frames: consecutive (H, W, C) frames of equal size; the first, the middle and its successor
-            are looked at.
+        frames: one or two consecutive (H, W, C) frames of equal size.
         size: rows and columns of the part, at most H and W.
     """
     height, width = frames[0].shape[:2]
@@ -40,8 +39,7 @@ def typical_region(frames: Sequence[Frame], size: tuple[int, int]) -> Region:
 
 def _measures(frames: Sequence[Frame]) -> list[NDArray[np.float32]]:
     """Measure detail and change of block means, (H / BLOCK, W / BLOCK) each."""
-    middle = len(frames) // 2
-    now, later = (_block_means(frames[k]) for k in (middle, min(middle + 1, len(frames) - 1)))
+    now, later = (_block_means(frames[k]) for k in (0, len(frames) - 1))
     detail = np.abs(now - cv2.blur(now, (3, 3)))
     return [detail, np.abs(later - now)]
 
@@ -64,3 +62,19 @@ def _relative_means(measure: NDArray[np.float32], size: tuple[int, int]) -> NDAr
     )  # fmt: skip
     least = 1e-6
     return (sums / (rows * columns) + least) / (float(measure.mean()) + least)
+
+
+def surrounding(region: Region, size: tuple[int, int], whole: tuple[int, int]) -> Region:
+    """Grow a region to `size` rows and columns, as far as possible to all sides alike.
+
+    Args:
+        region: part of a frame; at most as large as `size`.
+        size: rows and columns of the result.
+        whole: rows and columns of the frame.
+    """
+    starts = (region.top, region.left)
+    top, left = (
+        min(max(start - (side - inner) // 2, 0), full - side) // 2 * 2
+        for start, inner, side, full in zip(starts, region[2:], size, whole, strict=True)
+    )
+    return Region(top, left, *size)

@@ -1,8 +1,9 @@
 """Sample of a long clip: frames and regions within bounded memory."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from itertools import chain, islice
+from typing import NamedTuple, TypeAlias
 
 from f2r.errors import UnevenError
 from f2r.io.clip import ClipInfo, Frame, FrameReader
@@ -34,6 +35,13 @@ class Region(NamedTuple):
         """Copy the region of an (H, W, C) frame."""
         part: Frame = frame[self.top : self.top + self.height, self.left : self.left + self.width]
         return part if part.shape == frame.shape else part.copy()
+
+
+Choose: TypeAlias = Callable[[Sequence[Frame]], Region]
+"""Chooses the region of a stretch by its first whole frames, (H, W, C) each."""
+
+LOOKED_AT = 2
+"""Whole frames that a region is chosen by."""
 
 
 def colour_frames_worth(info: ClipInfo) -> float:
@@ -120,17 +128,40 @@ def frame_bytes(info: ClipInfo, size: tuple[int, int]) -> int:
     return int(size[0] * size[1] * BYTES_PER_PIXEL * colour_frames_worth(info))
 
 
+class Stretch(NamedTuple):
+    """Consecutive frames of a clip, cut to a region."""
+
+    frames: list[Frame]
+    """The region of each frame, (H, W, C)."""
+    region: Region
+    """Where it lies."""
+    first: list[Frame]
+    """The first `LOOKED_AT` frames as a whole."""
+
+
 def read_stretches(
     reader: FrameReader, stretches: Sequence[range], regions: Sequence[Region]
 ) -> list[list[Frame]]:
     """Read the region of each stretch; frames between them are skipped where the file allows."""
+    given = [partial(_given, region) for region in regions]
+    return [stretch.frames for stretch in read_chosen(reader, stretches, given)]
+
+
+def read_chosen(
+    reader: FrameReader, stretches: Sequence[range], choices: Sequence[Choose]
+) -> list[Stretch]:
+    """Read stretches, each cut to the region that is chosen by a look at its first frames."""
     try:
         frames = _hop(reader, stretches)
-        taken = [_cut(frames, *pair) for pair in zip(stretches, regions, strict=True)]
+        taken = [_cut(frames, *pair) for pair in zip(stretches, choices, strict=True)]
     except UnevenError:
         every = enumerate(reader)
-        taken = [_cut(every, *pair) for pair in zip(stretches, regions, strict=True)]
-    return [stretch for stretch in taken if stretch]
+        taken = [_cut(every, *pair) for pair in zip(stretches, choices, strict=True)]
+    return [stretch for stretch in taken if stretch.frames]
+
+
+def _given(region: Region, _: Sequence[Frame]) -> Region:
+    return region
 
 
 def _hop(reader: FrameReader, stretches: Sequence[range]) -> Iterator[tuple[int, Frame]]:
@@ -143,12 +174,18 @@ def _hop(reader: FrameReader, stretches: Sequence[range]) -> Iterator[tuple[int,
         place = stretch.stop
 
 
-def _cut(frames: Iterable[tuple[int, Frame]], stretch: range, region: Region) -> list[Frame]:
-    """Take the region of the frames of a stretch; reading stops at its last."""
-    taken = []
+def _cut(frames: Iterable[tuple[int, Frame]], stretch: range, choose: Choose) -> Stretch:
+    """Take the chosen region of the frames of a stretch; reading stops at its last."""
+    within = (frame for number, frame in _up_to(frames, stretch[-1]) if number in stretch)
+    first = list(islice(within, LOOKED_AT))
+    if not first:
+        return Stretch([], Region(0, 0, 0, 0), [])
+    region = choose(first)
+    return Stretch([region.cut(frame) for frame in chain(first, within)], region, first)
+
+
+def _up_to(frames: Iterable[tuple[int, Frame]], last: int) -> Iterator[tuple[int, Frame]]:
     for number, frame in frames:
-        if number in stretch:
-            taken.append(region.cut(frame))
-        if number >= stretch[-1]:
+        yield number, frame
+        if number >= last:
             break
-    return taken
