@@ -140,7 +140,7 @@ class EstimateConfig:
     """Options that decide the estimate of the clean frames; a preview takes these."""
 
     preset: Preset = Preset.BALANCED
-    """draft: a small network of its own, five times as fast, about 1.5 dB worse, for a first look.
+    """draft: a small network of its own, five times as fast, about 1.3 dB worse, for a first look.
     fast: no training on the clip. balanced: up to 2 minutes of it. best: up to 15."""
     sigma: Level | None = None
     """Standard deviation of Gaussian noise. On the command line in 8-bit units, 0 to 255; in

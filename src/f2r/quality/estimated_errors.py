@@ -104,7 +104,7 @@ class Errors:
         )
 
     def psnr(self) -> dict[str, float]:
-        """Give the estimated PSNR of each in dB, of the mean error over all judged frames."""
+        """Give the estimated PSNR of each in dB, of the mean error on whole frames."""
         return {name.value: to_psnr(self.elsewhere * self.of(name)) for name in CANDIDATES}
 
     def intervals(self) -> dict[str, tuple[float, float]]:
