@@ -58,8 +58,23 @@ def report(progress: Progress) -> None:
     sys.stderr.write(f"\r{progress.fraction:.1%}, {progress.step} steps, loss {progress.loss:.5f}")
 
 
-def main() -> None:
-    """Train and write the file."""
+def load_clips(
+    args: argparse.Namespace, windows: DraftWindows, device: torch.device
+) -> list[DraftClip]:
+    """Read the footage, add the noise, and estimate the flow; some clips come as still scenes."""
+    films = [[read(p) for p in sorted(d.iterdir())] for d in sorted(args.clips.iterdir())]
+    motions = tuple(replace(motion, frames=12) for motion in PICTURES.motions)
+    recipe, rng = replace(PICTURES, motions=motions), np.random.default_rng(args.seed)
+    made = make_clips(films, find_photos([args.photos]), rng, recipe)
+    long = [clip for clip in made if len(clip) >= windows.frames]
+    made = args.draws * long + [still(clip) for clip in long[::STILL_EVERY]]
+    with ThreadPoolExecutor(args.threads) as pool:
+        prepared = pool.map(prepare, made, range(len(made)), repeat(args.seed))
+        return [DraftClip(*(part.to(device) for part in clip)) for clip in prepared]
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("clips", type=Path)
     parser.add_argument("photos", type=Path)
@@ -73,21 +88,17 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=2, help="times that each clip gets noise")
     parser.add_argument("--threads", type=int, default=12)
     parser.add_argument("--seed", type=int, default=1)
-    args = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Train and write the file."""
+    args = parse_arguments()
     cv2.setNumThreads(1)
     torch.backends.cudnn.benchmark = True
     torch.manual_seed(args.seed)
-    device = torch.device(args.device)
-    windows = DraftWindows(frames=args.frames, batch=args.batch)
-    films = [[read(p) for p in sorted(d.iterdir())] for d in sorted(args.clips.iterdir())]
-    motions = tuple(replace(motion, frames=12) for motion in PICTURES.motions)
-    recipe, rng = replace(PICTURES, motions=motions), np.random.default_rng(args.seed)
-    made = make_clips(films, find_photos([args.photos]), rng, recipe)
-    long = [clip for clip in made if len(clip) >= windows.frames]
-    made = args.draws * long + [still(clip) for clip in long[::STILL_EVERY]]
-    with ThreadPoolExecutor(args.threads) as pool:
-        prepared = pool.map(prepare, made, range(len(made)), repeat(args.seed))
-        clips = [DraftClip(*(part.to(device) for part in clip)) for clip in prepared]
+    device, windows = torch.device(args.device), DraftWindows(args.frames, args.batch)
+    clips = load_clips(args, windows, device)
     network = DraftDenoiser() if args.init is None else load_network(args.init, DraftDenoiser)
     network = channels_last(network).to(device)
     trainer = Trainer(
