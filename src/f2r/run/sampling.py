@@ -53,7 +53,10 @@ TRAINING_FRAMES = 4 * STRETCH_FRAMES
 
 
 WHOLE_PIXELS = 2**20
-"""Frames with more pixels are judged as a whole one at a time, smaller ones in pairs."""
+"""Of frames with more pixels one is judged as a whole, of smaller ones two."""
+
+MOST_WHOLE_PIXELS = 2**22
+"""Frames with more pixels are not judged as a whole: that takes 100 bytes a pixel."""
 
 JUDGING_BYTES = 1300
 """Bytes per pixel that both stages take when they judge a frame of the sample as a whole."""
@@ -210,7 +213,7 @@ def _wholes(info: ClipInfo, stretch: Stretch, part: Region, stretches: int) -> W
     """Take some whole frames of a stretch; none where all of a frame is prepared."""
     height, width = without_padding(info)
     count = 1 if stretches > 1 or height * width > WHOLE_PIXELS else 2
-    if part.height * part.width >= height * width:
+    if part.height * part.width >= height * width or height * width > MOST_WHOLE_PIXELS:
         count = 0
     layout = layout_of(replace(info, height=height, width=width))
     frames = [frame[:height, :width] for frame in stretch.first[:count]]
