@@ -6,9 +6,10 @@ large. The part that is chosen has as much of both as the whole frame.
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
+import torch
+from torch import Tensor
+from torch.nn import functional
 
 from f2r.io.clip import Frame
 from f2r.train.sample import Region
@@ -16,6 +17,9 @@ from f2r.train.sample import Region
 BLOCK = 8
 """Side in pixels of the squares that are averaged before detail is measured, which removes most of
 the noise; also the step between the parts that are compared."""
+
+LEAST = 1e-6
+"""Added to means before they are compared: frames can be flat."""
 
 
 def typical_region(frames: Sequence[Frame], size: tuple[int, int]) -> Region:
@@ -28,40 +32,35 @@ def typical_region(frames: Sequence[Frame], size: tuple[int, int]) -> Region:
     height, width = frames[0].shape[:2]
     if (height, width) == size:
         return Region(0, 0, *size)
-    misfit = sum(np.abs(np.log(_relative_means(measure, size))) for measure in _measures(frames))
-    row, column = np.unravel_index(int(np.argmin(misfit)), np.shape(misfit))
+    parts = [_relative_means(measure, size).log().abs() for measure in _measures(frames)]
+    misfit = torch.stack(parts).sum(0)
+    place = divmod(int(misfit.argmin()), misfit.shape[1])
     top, left = (
-        min(BLOCK * int(place), full - side) // 2 * 2
-        for place, full, side in zip((row, column), (height, width), size, strict=True)
+        min(BLOCK * start, full - side) // 2 * 2
+        for start, full, side in zip(place, (height, width), size, strict=True)
     )
     return Region(top, left, *size)
 
 
-def _measures(frames: Sequence[Frame]) -> list[NDArray[np.float32]]:
+def _measures(frames: Sequence[Frame]) -> tuple[Tensor, Tensor]:
     """Measure detail and change of block means, (H / BLOCK, W / BLOCK) each."""
     now, later = (_block_means(frames[k]) for k in (0, len(frames) - 1))
-    detail = np.abs(now - cv2.blur(now, (3, 3)))
-    return [detail, np.abs(later - now)]
+    around = functional.avg_pool2d(functional.pad(now, (1, 1, 1, 1), mode="replicate"), 3, 1)
+    return (now - around).abs()[0], (later - now).abs()[0]
 
 
-def _block_means(frame: Frame) -> NDArray[np.float32]:
-    grey = np.asarray(frame, np.float32).mean(2)
-    size = (max(grey.shape[1] // BLOCK, 1), max(grey.shape[0] // BLOCK, 1))
-    return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.float32)
+def _block_means(frame: Frame) -> Tensor:
+    grey = torch.from_numpy(np.asarray(frame, np.float32)).mean(2)
+    return functional.avg_pool2d(grey[None], BLOCK, ceil_mode=True)
 
 
-def _relative_means(measure: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float64]:
+def _relative_means(measure: Tensor, size: tuple[int, int]) -> Tensor:
     """Give the mean of every part of `size` pixels relative to that of the whole."""
-    rows, columns = (
+    part = [
         min(max(side // BLOCK, 1), full) for side, full in zip(size, measure.shape, strict=True)
-    )
-    total = cv2.integral(measure)
-    sums = (
-        total[rows:, columns:] - total[:-rows, columns:] - total[rows:, :-columns]
-        + total[:-rows, :-columns]
-    )  # fmt: skip
-    least = 1e-6
-    return (sums / (rows * columns) + least) / (float(measure.mean()) + least)
+    ]
+    means = functional.avg_pool2d(measure[None], part, stride=1)[0]
+    return (means + LEAST) / (measure.mean() + LEAST)
 
 
 def surrounding(region: Region, size: tuple[int, int], whole: tuple[int, int]) -> Region:
