@@ -62,6 +62,9 @@ def _processor() -> str:
 def _without_folders(value: Any) -> Any:
     if isinstance(value, Path):
         return value.name
+    if isinstance(value, str):
+        name, equals, file = value.partition("=")
+        return name + equals + Path(file).name if equals else value
     if isinstance(value, dict):
         return {key: _without_folders(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
