@@ -141,13 +141,17 @@ def test_a_raw_clip_has_the_cpus_result(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("noise", [NOISE, parse_noise("poisson-gaussian:1,4")])
-def test_ten_steps_of_both_stages_run_on_the_device(noise):
+@pytest.mark.parametrize(
+    ("noise", "limit"),
+    # Poisson draws differ between devices, so training can stop at another step.
+    [(NOISE, 0.01), (parse_noise("poisson-gaussian:1,4"), 0.03)],
+)
+def test_ten_steps_of_both_stages_run_on_the_device(noise, limit):
     found, report = run(noisy_clip(), fake.DEVICE, noise, steps=10, tuning=SMALL)
     expected, _ = run(noisy_clip(), fake.HOST, noise, steps=10, tuning=SMALL)
     steps = [report["training"][f"{stage}_steps"] for stage in ("temporal", "refiner")]
     assert all(3 <= count <= 10 for count in steps)  # training may stop early
-    assert np.abs(found - expected).mean() < 0.01
+    assert np.abs(found - expected).mean() < limit
 
 
 @pytest.mark.slow
