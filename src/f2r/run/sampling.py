@@ -16,12 +16,14 @@ from f2r.run.typical_region import surrounding, typical_region
 from f2r.train.sample import (
     BYTES_PER_PIXEL,
     STRETCH_FRAMES,
+    Choice,
     Choose,
     Region,
     Stretch,
     choose_stretches,
     colour_frames_worth,
     frames_within,
+    given,
     read_chosen,
     region_size,
     shrunk,
@@ -98,7 +100,7 @@ def prepared_size(info: ClipInfo, config: DenoiseConfig) -> tuple[int, int]:
     """Give the frames that are prepared and the pixels of each."""
     size = _region(info, config)
     stretches = _stretches(info, size, config)
-    frames = sum(min(len(stretch), _run(config)) for stretch in stretches)
+    frames = _prepared_frames(stretches, config)
     return frames, math.prod(_judged_size(info, size, frames, config))
 
 
@@ -158,48 +160,40 @@ def take_sample(reader: FrameReader, config: DenoiseConfig) -> Sample:
     """
     info, size = reader.info, _region(reader.info, config)
     stretches = _stretches(info, size, config)
-    prepared = sum(min(len(stretch), _run(config)) for stretch in stretches)
-    judged = _judged_size(info, size, prepared, config)
+    judged = _judged_size(info, size, _prepared_frames(stretches, config), config)
     choices: list[Choose] = [partial(_typical, judged, size)] * len(stretches)
     if config.trains:
-        choices = [partial(_fixed, region) for region in spread_regions(info, size, len(stretches))]
+        choices = given(spread_regions(info, size, len(stretches)))
     read = read_chosen(reader, stretches, choices)
     if not read:
         raise InputError("the clip has no frames")
     layout = layout_of(replace(info, height=size[0], width=size[1]))
     planes = [[layout.split(frame) for frame in stretch.frames] for stretch in read]
-    inner = [_judged_part(stretch, judged) for stretch in read]
-    relative = [_within(part, stretch.region) for part, stretch in zip(inner, read, strict=True)]
     return Sample(
         layout,
         planes,
         sum(len(stretch.frames) for stretch in read),
-        [in_planes(part, layout) for part in relative],
+        [in_planes(_relative(stretch.choice), layout) for stretch in read],
         _run(config),
-        [_wholes(info, *pair, len(read)) for pair in zip(read, inner, strict=True)],
+        [_wholes(info, stretch, len(read)) for stretch in read],
     )
 
 
-def _typical(judged: tuple[int, int], size: tuple[int, int], first: Sequence[Frame]) -> Region:
-    """Choose the region of a stretch: around the part that is like the whole frame."""
+def _prepared_frames(stretches: Sequence[range], config: DenoiseConfig) -> int:
+    return sum(min(len(stretch), _run(config)) for stretch in stretches)
+
+
+def _typical(judged: tuple[int, int], size: tuple[int, int], first: Sequence[Frame]) -> Choice:
+    """Choose the part that is like the whole frame, and `size` rows and columns around it."""
     height, width = first[0].shape[:2]
-    return surrounding(typical_region(first, judged), size, (height, width))
+    part = typical_region(first, judged)
+    return Choice(surrounding(part, size, (height, width)), part)
 
 
-def _fixed(region: Region, _: Sequence[Frame]) -> Region:
-    return region
-
-
-def _judged_part(stretch: Stretch, judged: tuple[int, int]) -> Region:
-    """Give the part of the frames of a stretch that is prepared."""
-    if judged == stretch.region[2:]:
-        return stretch.region
-    return typical_region(stretch.first, judged)
-
-
-def _within(part: Region, region: Region) -> Region:
-    """Give a part of a frame in rows and columns of a region that contains it."""
-    return part._replace(top=part.top - region.top, left=part.left - region.left)
+def _relative(choice: Choice) -> Region:
+    """Give the judged part in rows and columns of the part that is read."""
+    region, judged = choice
+    return judged._replace(top=judged.top - region.top, left=judged.left - region.left)
 
 
 def in_planes(region: Region, layout: PlaneLayout) -> Region:
@@ -209,9 +203,9 @@ def in_planes(region: Region, layout: PlaneLayout) -> Region:
     return region._replace(top=top, left=left)
 
 
-def _wholes(info: ClipInfo, stretch: Stretch, part: Region, stretches: int) -> WholePlanes:
+def _wholes(info: ClipInfo, stretch: Stretch, stretches: int) -> WholePlanes:
     """Take some whole frames of a stretch; none where all of a frame is prepared."""
-    height, width = without_padding(info)
+    part, (height, width) = stretch.choice.judged, without_padding(info)
     count = 1 if stretches > 1 or height * width > WHOLE_PIXELS else 2
     if part.height * part.width >= height * width or height * width > MOST_WHOLE_PIXELS:
         count = 0

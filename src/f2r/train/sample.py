@@ -37,8 +37,17 @@ class Region(NamedTuple):
         return part if part.shape == frame.shape else part.copy()
 
 
-Choose: TypeAlias = Callable[[Sequence[Frame]], Region]
-"""Chooses the region of a stretch by its first whole frames, (H, W, C) each."""
+class Choice(NamedTuple):
+    """What is read of the frames of a stretch."""
+
+    region: Region
+    """The part that is read."""
+    judged: Region
+    """The part of it that is prepared, in rows and columns of the whole frame."""
+
+
+Choose: TypeAlias = Callable[[Sequence[Frame]], Choice]
+"""Chooses what is read of a stretch by its first whole frames, (H, W, C) each."""
 
 LOOKED_AT = 2
 """Whole frames that a region is chosen by."""
@@ -133,7 +142,7 @@ class Stretch(NamedTuple):
 
     frames: list[Frame]
     """The region of each frame, (H, W, C)."""
-    region: Region
+    choice: Choice
     """Where it lies."""
     first: list[Frame]
     """The first `LOOKED_AT` frames as a whole."""
@@ -143,8 +152,16 @@ def read_stretches(
     reader: FrameReader, stretches: Sequence[range], regions: Sequence[Region]
 ) -> list[list[Frame]]:
     """Read the region of each stretch; frames between them are skipped where the file allows."""
-    given = [partial(_given, region) for region in regions]
-    return [stretch.frames for stretch in read_chosen(reader, stretches, given)]
+    return [stretch.frames for stretch in read_chosen(reader, stretches, given(regions))]
+
+
+def given(regions: Sequence[Region]) -> list[Choose]:
+    """Choose regions that are known before a frame is read; all of each is prepared."""
+    return [partial(_choose, Choice(region, region)) for region in regions]
+
+
+def _choose(choice: Choice, _: Sequence[Frame]) -> Choice:
+    return choice
 
 
 def read_chosen(
@@ -158,10 +175,6 @@ def read_chosen(
         every = enumerate(reader)
         taken = [_cut(every, *pair) for pair in zip(stretches, choices, strict=True)]
     return [stretch for stretch in taken if stretch.frames]
-
-
-def _given(region: Region, _: Sequence[Frame]) -> Region:
-    return region
 
 
 def _hop(reader: FrameReader, stretches: Sequence[range]) -> Iterator[tuple[int, Frame]]:
@@ -179,9 +192,10 @@ def _cut(frames: Iterable[tuple[int, Frame]], stretch: range, choose: Choose) ->
     within = (frame for number, frame in _up_to(frames, stretch[-1]) if number in stretch)
     first = list(islice(within, LOOKED_AT))
     if not first:
-        return Stretch([], Region(0, 0, 0, 0), [])
-    region = choose(first)
-    return Stretch([region.cut(frame) for frame in chain(first, within)], region, first)
+        nothing = Region(0, 0, 0, 0)
+        return Stretch([], Choice(nothing, nothing), [])
+    choice = choose(first)
+    return Stretch([choice.region.cut(frame) for frame in chain(first, within)], choice, first)
 
 
 def _up_to(frames: Iterable[tuple[int, Frame]], last: int) -> Iterator[tuple[int, Frame]]:

@@ -114,10 +114,9 @@ class CropSampler:
 
 def crop_windows(clip: PreparedClip, places: Sequence[Place], side: int) -> Crops:
     """Cut a batch of targets of side `side` with their neighbours."""
-    height, width = clip.size
     around = _neighbour_places(clip, places, side)
     flat = [place for row in around for place in row]
-    square, wide = (side, side), (min(side + 2 * MARGIN, height), min(side + 2 * MARGIN, width))
+    square, wide = (side, side), _wide(clip, side)
     own = [clip.neighbours[place.frame] for place in places]
     flow = cut([part.flow for part in own], places, square).float()
     present = torch.stack([part.present for part in own]).to(flow.device)
@@ -170,8 +169,7 @@ def _keep_some(present: Tensor, kept: Tensor) -> Tensor:
 
 def _neighbour_places(clip: PreparedClip, places: Sequence[Place], side: int) -> list[list[Place]]:
     """Give where the N neighbours of each crop are cut: where the crop has usually moved to."""
-    height, width = clip.size
-    size = (min(side + 2 * MARGIN, height), min(side + 2 * MARGIN, width))
+    (height, width), size = clip.size, _wide(clip, side)
     return [
         [
             Place(
@@ -185,6 +183,12 @@ def _neighbour_places(clip: PreparedClip, places: Sequence[Place], side: int) ->
         ]
         for place, shifts in zip(places, _shifts(clip, places, side), strict=True)
     ]
+
+
+def _wide(clip: PreparedClip, side: int) -> tuple[int, int]:
+    """Give rows and columns of the crops of neighbours."""
+    height, width = clip.size
+    return min(side + 2 * MARGIN, height), min(side + 2 * MARGIN, width)
 
 
 def _shifts(
