@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from f2r.flow.estimator import CLEAN_SEARCH, NOISY_SEARCH, DisFlow
+from f2r.flow.estimator import DisFlow
 from f2r.flow.pyramid import flow_pyramid
 from f2r.flow.scene_cuts import is_scene_cut, summarise_scene
 from f2r.flow.variational import VariationalConfig, VariationalFlow
@@ -206,11 +206,3 @@ def test_dis_follows_fast_motion_in_small_frames(size):
     for flow in (DisFlow(), DisFlow().rough):
         found = flow.estimate(clip[0], clip[1])
         assert abs(float(found[0, 8:-8, 16:-16].median()) - 7) < 0.5
-
-
-def test_small_frames_are_searched_as_smoothly_as_large_ones():
-    small = NOISY_SEARCH.fit((90, 120))
-    assert small.patch < NOISY_SEARCH.patch
-    assert small.smoothness == NOISY_SEARCH.smoothness
-    assert NOISY_SEARCH.fit((240, 416)) == NOISY_SEARCH
-    assert CLEAN_SEARCH.fit((90, 120)) == CLEAN_SEARCH

@@ -1,7 +1,7 @@
 """Flow estimators: the protocol, and its default, dense inverse search (DIS) of OpenCV."""
 
 from abc import abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -54,25 +54,12 @@ class DisSearch:
     smoothness: float
     """Weight of smoothness in the refinement, > 0; the default of OpenCV is 20."""
 
-    def fit(self, size: tuple[int, int]) -> "DisSearch":
-        """Adapt the settings to frames of `size` (height, width)."""
-        is_small = max(size) < LEAST_LONG or min(size) < LEAST_SHORT
-        if not is_small or self.patch <= SMALL_PATCH:
-            return self
-        return replace(self, patch=SMALL_PATCH, stride=SMALL_STRIDE)
 
-
-NOISY_SEARCH = DisSearch(patch=12, stride=8, descent=6, refinement=3, smoothness=60.0)
+NOISY_SEARCH = DisSearch(patch=8, stride=5, descent=6, refinement=5, smoothness=100.0)
 """For frames with remaining noise (docs/method.md, "Two-pass flow")."""
 
 CLEAN_SEARCH = DisSearch(patch=8, stride=4, descent=12, refinement=2, smoothness=20.0)
 """For clean frames."""
-
-SMALL_PATCH, SMALL_STRIDE = 8, 5
-"""Patch and stride for small frames: larger patches give fewer levels, which lose fast motion."""
-
-LEAST_LONG, LEAST_SHORT = 136, 48
-"""Longer and shorter side of the smallest frame, pixels, with three levels at patches of 12."""
 
 ROUGH_SCALE = 1
 """Finest level of the first pass: half resolution."""
@@ -110,26 +97,25 @@ class DisFlow(FlowEstimator):
     def estimate(self, target: Tensor, neighbour: Tensor) -> Tensor:
         """Estimate V_{neighbour->target}; see `FlowEstimator`."""
         first, last = _as_searched(target, neighbour)
-        return _searched(self._search(target), first, last, target.shape[-2:])
+        return _searched(self._search(), first, last, target.shape[-2:])
 
     def estimate_both(self, earlier: Tensor, later: Tensor) -> tuple[Tensor, Tensor]:
         """Estimate V_{later->earlier} and V_{earlier->later} with one search object."""
-        search, size = self._search(earlier), earlier.shape[-2:]
+        search, size = self._search(), earlier.shape[-2:]
         first, last = _as_searched(earlier, later)
         return _searched(search, first, last, size), _searched(search, last, first, size)
 
-    def _search(self, frame: Tensor) -> Any:
+    def _search(self) -> Any:
         """Build the search of OpenCV; it is not kept, because it holds 220 bytes per pixel."""
         import cv2
 
-        chosen = self.search.fit((frame.shape[-2], frame.shape[-1]))
         search: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         search.setFinestScale(self.finest_scale)
-        search.setPatchSize(chosen.patch)
-        search.setPatchStride(chosen.stride)
-        search.setGradientDescentIterations(chosen.descent)
-        search.setVariationalRefinementIterations(chosen.refinement)
-        search.setVariationalRefinementAlpha(chosen.smoothness)
+        search.setPatchSize(self.search.patch)
+        search.setPatchStride(self.search.stride)
+        search.setGradientDescentIterations(self.search.descent)
+        search.setVariationalRefinementIterations(self.search.refinement)
+        search.setVariationalRefinementAlpha(self.search.smoothness)
         return search
 
 

@@ -1,7 +1,12 @@
 """Error of the prior on whole frames, relative to that on the part that is judged.
 
-Networks are judged on a part of each frame, to save time. The prior costs least, so it is judged on
-some whole frames as well; what it tells about the rest of the frame holds for the other estimates.
+Networks are judged on a part of each frame, to save time. The prior costs least, so it is applied
+to some whole frames as well; what it tells about the rest of the frame holds for the other
+estimates.
+
+Its error is measured by the noise that it copies, E[n D(y)]. For the estimate of least squared
+error the two are equal, and the energy of the noise, which makes Stein's estimate uncertain, is not
+in it.
 """
 
 from collections.abc import Sequence
@@ -12,7 +17,7 @@ from torch import Tensor
 
 from f2r.method.preprocess import PreparedFrame, Preprocessor
 from f2r.noise.models import NoiseModel
-from f2r.quality.stein import PROBE, Seen, copied_noise, draw_probe, seen_error
+from f2r.quality.stein import PROBE, copied_noise, draw_probe
 
 MOST = 2.0
 """Largest ratio that is believed, and the inverse of the smallest."""
@@ -53,29 +58,28 @@ def error_elsewhere(
     inside, everywhere = [], []
     for whole in wholes:
         for noisy in whole.noisy:
-            errors = _prior_errors(preprocessor, noisy, whole.channels, truth, generator)
-            inside.append(errors[whole.part].mean())
-            everywhere.append(errors.mean())
+            copied = _copied(preprocessor, noisy, whole.channels, truth, generator)
+            inside.append(copied[whole.part].mean())
+            everywhere.append(copied.mean())
     if not inside:
         return 1.0
     part, full = (float(torch.stack(means).mean()) for means in (inside, everywhere))
     return min(max(full / part, 1 / MOST), MOST) if min(part, full) > 0 else 1.0
 
 
-def _prior_errors(
+def _copied(
     preprocessor: Preprocessor,
     noisy: Tensor,
     channels: int,
-    truth: NoiseModel,
+    noise: NoiseModel,
     generator: torch.Generator,
 ) -> Tensor:
-    """Estimate the squared error of D(y), (H, W), averaged over the channels."""
+    """Estimate the noise that D copies, (H, W), averaged over the channels."""
     before = preprocessor.prepare(noisy)
     level = _distinct(before, channels)
-    probe = draw_probe(truth, level.clamp(0, 1), generator)
+    probe = draw_probe(noise, level.clamp(0, 1), generator)
     after = preprocessor.prepare(before.noisy + PROBE * probe[0])
-    seen = Seen(level, copied_noise(probe, PROBE, level, _distinct(after, channels)))
-    return seen_error(seen, before.noisy[None, :channels], truth)[0].mean(0)
+    return copied_noise(probe, PROBE, level, _distinct(after, channels))[0].mean(0)
 
 
 def _distinct(frame: PreparedFrame, channels: int) -> Tensor:
